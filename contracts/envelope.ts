@@ -1,0 +1,87 @@
+/** What a fact looks like on the wire: one CloudEvents 1.0 structured JSON object (https://github.com/cloudevents/spec). */
+import { z } from 'zod';
+import { type About, type Address, aboutOf, type Parts, type Place } from './address.ts';
+
+/** Any JSON value. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export const Json = z.unknown() as unknown as z.ZodType<Json>;
+
+/** A JSON Schema, draft 2020-12 or 7; its own correctness is checked where it is compiled. */
+export type JsonSchema = { [key: string]: Json };
+export const JsonSchema = z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonSchema>;
+
+/** The envelope. `id` is the address, `causationid` the address of the fact that this one answers (its own for the first of a run). */
+export const Envelope = z.object({
+  specversion: z.literal('1.0'),
+  id: z.string(),
+  source: z.string(),
+  type: z.string(),
+  time: z.iso.datetime(),
+  datacontenttype: z.literal('application/json').optional(),
+  runid: z.string(),
+  causationid: z.string(),
+  traceparent: z.string().optional(),
+  data: z.record(z.string(), z.unknown()),
+});
+export type Envelope = z.infer<typeof Envelope>;
+
+/** A fact as read from the log. `time` is when the broker stored it (ms since the epoch): decisions use no other clock. */
+export type Event<Data = unknown, Type extends string = string> = {
+  readonly address: Address;
+  readonly at: Parts;
+  readonly type: Type;
+  readonly seq: number;
+  readonly time: number;
+  readonly source: string;
+  readonly cause: Address;
+  readonly traceparent?: string | undefined;
+  readonly data: Data;
+};
+
+/** A fact that a service wants said. The bus adds the run, the cause, the source, the time and the trace. */
+export type Draft<Data = unknown> = { readonly type: string; readonly slot: string; readonly at: Place; readonly data: Data };
+
+/** One entry of the catalogue of facts; calling it makes a draft. */
+export type FactDefinition<Type extends string = string, Shape extends z.ZodObject = z.ZodObject> = {
+  (at: Place, data: z.input<Shape>): Draft<z.output<Shape>>;
+  readonly type: Type;
+  readonly about: About;
+  readonly slot: string;
+  readonly answer: string;
+  readonly shape: Shape;
+  readonly strict: z.ZodObject;
+  /** The types, any one of which must stand earlier at the same place; without one, this fact is void. */
+  readonly after: readonly string[];
+};
+
+/**
+ * Declares a fact: `fact('step', 'outcome', 'succeeded', {…})` has the type `step.outcome.succeeded` and lives in the slot `outcome`.
+ * @param after what must stand earlier at the same place, as `<slot>.<answer>`: any one of them will do.
+ */
+export function fact<A extends About, S extends string, N extends string, Fields extends z.ZodRawShape>(
+  about: A,
+  slot: S,
+  answer: N,
+  fields: Fields,
+  after: readonly string[] = [],
+): FactDefinition<`${A}.${S}.${N}`, z.ZodObject<Fields>> {
+  const type = `${about}.${slot}.${answer}` as const;
+  const draft = (at: Place, data: unknown): Draft => {
+    if (aboutOf(at.kind) !== about) throw new Error(`${type} cannot be said about a ${at.kind}`);
+    return { type, slot, at, data };
+  };
+  const shape = z.object(fields);
+  const strict = z.strictObject(fields);
+  return Object.assign(draft, { type, about, slot, answer, shape, strict, after: after.map((what) => `${about}.${what}`) }) as never;
+}
+
+/** Why something did not go well, for a machine (`code`, in kebab-case) and for a person (`message`: what, where, what to do). */
+export const Problem = z.object({
+  code: z.string(),
+  message: z.string(),
+  /** The id of the step it happened in. */
+  step: z.string().optional(),
+  /** False when trying the same again cannot help. */
+  retryable: z.boolean().optional(),
+});
+export type Problem = z.infer<typeof Problem>;

@@ -1,0 +1,67 @@
+/** The beginning and the end of a run. */
+import { z } from 'zod';
+import { fact, Json, Problem } from './envelope.ts';
+import { ToolDefinition } from './tool.ts';
+import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
+import { Workflow } from './workflow/format.ts';
+
+/** gateway: this Idempotency-Key (whose hash stands in the place of the run) belongs to that run; `request` is the digest of what was asked. */
+export const keyClaimed = fact('claim', 'claim', 'claimed', { run: z.string(), request: z.string() });
+
+/** gateway: somebody wants this done. It carries everything that the run may depend on from outside: nothing is looked up later. */
+export const runRequested = fact('run', 'request', 'requested', {
+  requestedBy: z.string(),
+  workflow: Workflow,
+  input: Json,
+  /** The tools that the workflow names, as they were when the run was requested. */
+  tools: z.record(z.string(), ToolDefinition),
+  /** When the run has to be over, ms since the epoch. */
+  deadlineMs: z.int(),
+  idempotencyKey: z.string().optional(),
+});
+
+/** policy: this may begin. */
+export const runApproved = fact('run', 'verdict', 'approved', Approved, ['request.requested']);
+/** policy: this may not begin. */
+export const runDenied = fact('run', 'verdict', 'denied', Denied, ['request.requested']);
+/** policy: a person has to say whether this may begin. */
+export const runHeld = fact('run', 'verdict', 'held', Held, ['request.requested']);
+/** policy: a person said that it may. */
+export const runGranted = fact('run', 'ruling', 'granted', Granted, ['verdict.held']);
+/** policy: a person said that it may not. */
+export const runRefused = fact('run', 'ruling', 'refused', Refused, ['verdict.held']);
+/** saga-tracker: nobody said whether it may. */
+export const runExpired = fact('run', 'ruling', 'expired', Expired, ['verdict.held']);
+
+/** gateway: somebody wants the run to stop. */
+export const cancelRequested = fact('run', 'control', 'cancel-requested', { who: z.string(), why: z.string() }, ['request.requested']);
+
+/** saga-tracker: the answer stands. From a turn on nothing new begins but undos; there is one turn in a run. */
+export const turnedCompleted = fact('run', 'turn', 'completed', {}, ['request.requested']);
+/** saga-tracker: it cannot succeed any more; what was done will be undone. */
+export const turnedFailing = fact('run', 'turn', 'failing', { problem: Problem }, ['request.requested']);
+/** saga-tracker: it is being stopped; what was done will be undone. */
+export const turnedCancelling = fact('run', 'turn', 'cancelling', { problem: Problem }, ['request.requested']);
+/** saga-tracker: its deadline has passed; what was done will be undone. */
+export const turnedExhausted = fact('run', 'turn', 'exhausted', { problem: Problem }, ['request.requested']);
+
+/** An attempt whose effect remains in the world though the run did not succeed. */
+export const Remainder = z.object({ kind: z.string(), id: z.string(), n: z.int(), problem: Problem });
+export type Remainder = z.infer<typeof Remainder>;
+/** Which attempts were undone, in the order in which they were. */
+const undone = { problem: Problem, undone: z.array(z.object({ kind: z.string(), id: z.string(), n: z.int() })) };
+
+/** saga-tracker: it is done, with this answer. */
+export const runCompleted = fact('run', 'outcome', 'completed', { answer: Json }, ['turn.completed']);
+/** saga-tracker: it failed, and left nothing behind. */
+export const runFailed = fact('run', 'outcome', 'failed', undone, ['turn.failing']);
+/** saga-tracker: it was stopped, and left nothing behind. */
+export const runCancelled = fact('run', 'outcome', 'cancelled', undone, ['turn.cancelling']);
+/** saga-tracker: its time ran out, and it left nothing behind. */
+export const runExhausted = fact('run', 'outcome', 'exhausted', undone, ['turn.exhausted']);
+/** saga-tracker: it did not succeed, and a person has to look at what it left behind. */
+export const runStranded = fact('run', 'outcome', 'stranded', { ...undone, stranded: z.array(Remainder) }, [
+  'turn.failing',
+  'turn.cancelling',
+  'turn.exhausted',
+]);

@@ -1,0 +1,31 @@
+/** What is known about a tool before it is called: the registry's record, and what a run takes from it when it is requested. */
+import { z } from 'zod';
+import { Json, JsonSchema } from './envelope.ts';
+
+/**
+ * What calling it twice does to the world. `read-only`: nothing, ever. `idempotent`: no more than once per idempotency key.
+ * `once`: it cannot be repeated safely. MCP's annotations readOnlyHint and idempotentHint say the same; without a hint it is `once`.
+ */
+export const Effect = z.enum(['read-only', 'idempotent', 'once']);
+export type Effect = z.infer<typeof Effect>;
+
+/** What undoes an effect: another tool, and its arguments as a template over `input`, `steps`, `arguments` and `result`. */
+export const Compensation = z.strictObject({ uses: z.string(), with: z.record(z.string(), Json).default({}) });
+export type Compensation = z.infer<typeof Compensation>;
+
+export const ToolDefinition = z.object({
+  name: z.string(),
+  description: z.string().default(''),
+  /** Which server offers it, as named in the configuration; `module` for tools in process. */
+  server: z.string(),
+  input: JsonSchema,
+  output: JsonSchema.optional(),
+  effect: Effect,
+  timeoutMs: z.int().positive(),
+  /** How many calls one executor makes at a time. */
+  concurrency: z.int().positive(),
+  compensation: Compensation.optional(),
+  /** `sha256:…` over all of the above: an approval is bound to it. */
+  digest: z.string(),
+});
+export type ToolDefinition = z.infer<typeof ToolDefinition>;

@@ -1,0 +1,67 @@
+/** The workflow format: what to do, in YAML or JSON, for people to write and for models to propose. */
+import { z } from 'zod';
+import { Json, JsonSchema } from '../envelope.ts';
+import { Compensation } from '../tool.ts';
+
+const StepId = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/, 'a step id is 1 to 48 of A-Z a-z 0-9 _ -');
+const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower case: a letter, then up to 31 of a-z 0-9 -');
+
+/**
+ * Arguments as a template: any string that begins with `=` is a JSONata expression over `input` (the run's) and `steps`
+ * (`steps.<id>` is that step's result); `==` at the beginning stands for a plain `=`. Everything else is taken as it is.
+ */
+const Template = z.record(z.string(), Json);
+
+const Attempt = {
+  /** Who performs it: `tool`, `person`, or a kind that a performer of the user's own has taken. */
+  kind: StepKind.default('tool'),
+  /** What performs it, within its kind: for a tool its name. */
+  uses: z.string().default(''),
+  with: Template.default({}),
+  /** How long one attempt may take (for a person: until the question expires), in ms. */
+  timeoutMs: z.int().positive().max(2_592_000_000).optional(),
+  /** What undoes it, should the run not succeed. The tool's own registration may have said so already. */
+  compensate: Compensation.optional(),
+  /** JSONata expressions that must all be true of the `result`. */
+  assert: z.array(z.string()).default([]),
+  /** JSON Schema of the result, beside what the tool declares. */
+  output: JsonSchema.optional(),
+  /** For a person: the question. A string that begins with `=` is an expression. */
+  prompt: z.string().optional(),
+  /** For a person: the JSON Schema of what they fill in. */
+  form: Template.optional(),
+};
+
+/** The format, built twice: as facts carry it (unknown fields pass, later versions may have more) and as a file must be (they do not). */
+function build(object: typeof z.object) {
+  const WorkflowStep = object({
+    id: StepId,
+    ...Attempt,
+    /** The steps that must be over (done or skipped) before this one; their results are what its expressions may name. */
+    dependsOn: z.array(z.string()).default([]),
+    /** A JSONata expression; when it is not true, the step is skipped. */
+    when: z.string().optional(),
+    /** How often in all, and how long to wait in between. */
+    retry: object({ attempts: z.int().min(1).max(20), delayMs: z.int().min(0).max(86_400_000).default(0) }).optional(),
+    /** What is done instead when it has failed for good, as the step `<id>-fallback`; its result counts as this step's. */
+    fallback: object(Attempt).optional(),
+  });
+  return object({
+    name: z.string().min(1).max(100),
+    description: z.string().optional(),
+    /** JSON Schema of the run's input. */
+    input: JsonSchema.optional(),
+    /** How long the run may take, in ms. */
+    deadlineMs: z.int().positive().optional(),
+    steps: z.array(WorkflowStep).min(1).max(5_000),
+    /** The answer: a template over `input` and `steps`, what must be true of it (as `result`), and its JSON Schema. */
+    answer: object({ value: Json, schema: JsonSchema.optional(), assert: z.array(z.string()).default([]) }).optional(),
+  });
+}
+
+export const Workflow = build(z.object);
+export type Workflow = z.infer<typeof Workflow>;
+export type WorkflowStep = Workflow['steps'][number];
+
+/** The same, refusing what it does not know: for what people and models hand in. */
+export const StrictWorkflow = build(z.strictObject as unknown as typeof z.object);

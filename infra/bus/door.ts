@@ -1,0 +1,29 @@
+/** What the gateway is given: a way to speak and a way to look. It reads the log as everybody does, and may say only what it declared. */
+import type { Place } from '@reel/contracts/address.ts';
+import type { Draft } from '@reel/contracts/envelope.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import type { Entry, History } from './history.ts';
+
+/** What became of something said: it was stored (or had been, by the same words), or somebody else's answer stands there. */
+export type Outcome = { readonly said: true; readonly seq: number } | { readonly said: false; readonly occupant: Entry };
+
+export type Door = {
+  /** How many shards there are; a run's shard is chosen when it is requested. */
+  readonly shards: number;
+  /** Says a fact about a run. `cause` is the address of what it answers; without one it begins something and is its own cause. */
+  say(shard: number, run: string, draft: Draft, options?: { cause?: string; traceparent?: string | undefined }): Promise<Outcome>;
+  /** The newest facts of a run; without any, an empty history. */
+  look(shard: number, run: string): Promise<History>;
+  /** The shard of a run that exists, or undefined. */
+  find(run: string): Promise<number | undefined>;
+  /** What stands at a slot now. */
+  occupant(shard: number, run: string, at: Place, slot: string): Promise<Entry | undefined>;
+  /** Every entry about runs as a whole (kind `run`), oldest first: for a list of runs. */
+  runs(shard: number, fromSeq: number): AsyncIterable<Entry>;
+  /** Every entry from now on, in order, of every run. @returns how to stop. */
+  follow(listener: (entry: Entry) => void): () => void;
+  /** The tools that are offered right now, by name. */
+  tools(): Promise<ReadonlyMap<string, ToolDefinition>>;
+  /** Resolves when the log can be read and written; rejects with the reason. */
+  ready(): Promise<void>;
+};

@@ -1,0 +1,73 @@
+/** A run as its facts, up to a point in the log. Slots are write-once, so a view of the past needs no copy: only a bound. */
+import { type Address, addressOf, type Parts, type Place } from '@reel/contracts/address.ts';
+import type { Event, FactDefinition } from '@reel/contracts/envelope.ts';
+import type { z } from 'zod';
+
+/** What stands in a slot and cannot be read, or lacks what must stand before it: it decides the slot, and never in favour. */
+export type Void = { readonly address: Address; readonly at: Parts; readonly seq: number; readonly time: number; readonly void: string };
+
+/** Whatever stands in a slot. */
+export type Entry = Event | Void;
+
+export const isVoid = (entry: Entry): entry is Void => 'void' in entry;
+
+/** The facts of one run, in the order of the log, with an index by address. Grows at the end only. */
+export type RunLog = { readonly shard: number; readonly run: string; readonly entries: Entry[]; readonly byAddress: Map<Address, Entry> };
+
+export const emptyRunLog = (shard: number, run: string): RunLog => ({ shard, run, entries: [], byAddress: new Map() });
+
+/** Adds the next fact of a run; one that lacks its prerequisites is kept as void. What is there already is left alone. */
+export function append(log: RunLog, entry: Entry, after: readonly string[] = []): void {
+  if (log.byAddress.has(entry.address)) return;
+  const kept = isVoid(entry) || after.length === 0 || after.some((type) => standsBefore(log, entry.at, type)) ? entry : unfounded(entry, after);
+  log.entries.push(kept);
+  log.byAddress.set(kept.address, kept);
+}
+
+function standsBefore(log: RunLog, at: Parts, type: string): boolean {
+  const slot = type.split('.')[1] as string;
+  const earlier = log.byAddress.get(addressOf({ ...at, slot }));
+  return earlier !== undefined && !isVoid(earlier) && earlier.type === type;
+}
+
+function unfounded({ address, at, seq, time, type }: Event, after: readonly string[]): Void {
+  return { address, at, seq, time, void: `${type} stands there without ${after.join(' or ')} before it` };
+}
+
+/** The run up to and including one fact: what a handler decides on, whatever else has been said since. */
+export type History = {
+  readonly shard: number;
+  readonly run: string;
+  /** The position in the log up to which this reaches. */
+  readonly seq: number;
+  /** The fact of this definition at this place, if that is what was said there. */
+  find<Type extends string, Shape extends z.ZodObject>(
+    definition: FactDefinition<Type, Shape>,
+    at: Place,
+  ): Event<z.output<Shape>, Type> | undefined;
+  /** Whatever stands in a slot. */
+  occupant(at: Place, slot: string): Entry | undefined;
+  /** All of it, in the order of the log. */
+  entries(): readonly Entry[];
+};
+
+/** The view of a run up to and including position `seq`. */
+export function historyOf(log: RunLog, seq = Number.POSITIVE_INFINITY): History {
+  const { shard, run } = log;
+  const prefix = `reel.${shard}.${run}.`;
+  const occupant = (at: Place, slot: string): Entry | undefined => {
+    const entry = log.byAddress.get(`${prefix}${at.kind}.${at.id}.${at.n}.${slot}`);
+    return entry !== undefined && entry.seq <= seq ? entry : undefined;
+  };
+  return {
+    shard,
+    run,
+    seq,
+    occupant,
+    find: (definition, at) => {
+      const entry = occupant(at, definition.slot);
+      return entry !== undefined && !isVoid(entry) && entry.type === definition.type ? (entry as never) : undefined;
+    },
+    entries: () => (log.entries.length === 0 || (log.entries.at(-1) as Entry).seq <= seq ? log.entries : log.entries.filter((entry) => entry.seq <= seq)),
+  };
+}

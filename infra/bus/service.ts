@@ -1,0 +1,123 @@
+/** The shape of a service: one inert object that says what it hears and what it may say. Importing it starts nothing. */
+import type { Json, Draft, FactDefinition, Problem } from '@reel/contracts/envelope.ts';
+import { isStepKind, type Place } from '@reel/contracts/address.ts';
+import type { Effect } from '@reel/contracts/tool.ts';
+import type { EventOf, FactType } from '@reel/contracts/story.ts';
+import type { Door } from './door.ts';
+import type { History } from './history.ts';
+
+/** Asks the clock to ring for this run at `atMs` (ms since the epoch). Asking again under the same name replaces the earlier request. */
+export type Alarm = { readonly ring: string; readonly atMs: number };
+
+/** The clock rang for this run. It may ring twice, and it may ring when nothing is due any more. */
+export type Ring = { readonly name: string; readonly shard: number; readonly run: string; readonly time: number };
+
+/** What a handler answers: facts and alarms, said in this order; `[]` when there is nothing to say. */
+export type Said = readonly (Draft | Alarm)[];
+
+export type Handler<Heard, Deps> = (event: Heard, context: Deps & { readonly history: History }) => Said | Promise<Said>;
+
+type Handlers<Deps> = { readonly [Type in FactType]?: Handler<EventOf<Type>, Deps> } & { readonly 'clock.rang'?: Handler<Ring, Deps> };
+
+/** Real I/O, opened when the service starts and closed when it stops. */
+export type Opened<Deps> = { readonly deps: Deps; readonly close?: () => Promise<void> | void };
+
+/** What a service is given to open its dependencies with. */
+export type Surroundings = {
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  /** The registry bucket of this service; only the tool-executor has one. */
+  readonly registry?: Registry;
+};
+
+/** As much of pino as services use. */
+export type Logger = { [Level in 'debug' | 'info' | 'warn' | 'error']: (fields: object, message: string) => void };
+
+/** A key-value bucket that this service alone writes. */
+export type Registry = { put(key: string, value: Json): Promise<void>; remove(key: string): Promise<void> };
+
+/** A service that listens. It hears every fact named in `on` and answers with facts named in `says`. */
+export type Service<Deps = unknown> = {
+  readonly shape: 'service';
+  /** Folder, file, process, durable, NATS user: one word for all. Renaming it makes it hear everything again. */
+  readonly name: string;
+  readonly says: readonly FactDefinition[];
+  readonly on: Handlers<Deps>;
+  readonly deps?: (surroundings: Surroundings) => Promise<Opened<Deps>>;
+};
+
+/** A service that acts: it performs the approved steps of one kind, and their undos. */
+export type Performer<Deps = unknown> = {
+  readonly shape: 'performer';
+  readonly name: string;
+  readonly kind: string;
+  /** How many calls at a time in one process. */
+  readonly concurrency: number;
+  readonly registry: boolean;
+  readonly deps?: (surroundings: Surroundings) => Promise<Opened<Deps>>;
+  readonly perform: (call: ApprovedCall, context: Deps & Acting) => Promise<Json>;
+};
+
+/** The approved call: exactly what was judged. */
+export type ApprovedCall = {
+  readonly run: string;
+  readonly at: Place;
+  readonly uses: string;
+  readonly arguments: { readonly [name: string]: Json };
+  readonly effect: Effect;
+  readonly timeoutMs: number;
+  readonly definition?: string | undefined;
+  /** What a person filled in when they granted it. */
+  readonly form?: Json | undefined;
+};
+
+export type Acting = {
+  /** Aborts when the call has timed out, or its run has turned or been cancelled, or the process is being stopped. */
+  readonly signal: AbortSignal;
+  /** The idempotency key: the same for every attempt at one effect. Hand it on to whatever is called. */
+  readonly key: string;
+  readonly traceparent?: string | undefined;
+  readonly log: Logger;
+};
+
+/** A service that lets the outside in: it is given a way to speak and to look. */
+export type DoorService = {
+  readonly shape: 'door';
+  readonly name: string;
+  readonly says: readonly FactDefinition[];
+  /** Starts serving. @returns how to stop, and where it can be reached, for the log. */
+  readonly open: (door: Door, surroundings: Surroundings) => Promise<{ readonly url: string; close(): Promise<void> }>;
+};
+
+export type AnyService = Service<never> | Performer<never> | DoorService;
+
+/** Declares a listening service. */
+export function defineService<Deps = object>(service: Omit<Service<Deps>, 'shape'>): Service<Deps> {
+  return { shape: 'service', ...service };
+}
+
+/** Declares a performer. @throws when `kind` is reserved or not lower-case letters, digits and dashes. */
+export function definePerformer<Deps = object>(
+  performer: Omit<Performer<Deps>, 'shape' | 'concurrency' | 'registry'> & { concurrency?: number; registry?: boolean },
+): Performer<Deps> {
+  if (!isStepKind(performer.kind)) throw new Error(`definePerformer: kind "${performer.kind}" is reserved or not of a-z 0-9 -`);
+  return { shape: 'performer', concurrency: 16, registry: false, ...performer };
+}
+
+/** Declares a door. */
+export const defineDoor = (door: Omit<DoorService, 'shape'>): DoorService => ({ shape: 'door', ...door });
+
+/** Asks for `clock.rang` at `atMs`. `name` is a token, unique within the run. */
+export const alarm = (name: string, atMs: number): Alarm => ({ ring: name, atMs });
+
+/** Thrown by a handler: trying again cannot help. The bus says the fault at once. */
+export class Fatal extends Error {}
+
+/** Thrown by a performer: it was not done, and it had no effect. Anything else that is thrown leaves open whether it had one. */
+export class Failure extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.message);
+    this.problem = problem;
+  }
+}
