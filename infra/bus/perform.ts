@@ -1,0 +1,173 @@
+/**
+ * The performer protocol, in one place for everything that touches the world: look, start, act under the idempotency key with a
+ * time-out, say the outcome, or that it came too late, or that nobody can know it.
+ */
+import { addressOf, aboutOf, keyOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
+import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
+import * as steps from '@reel/contracts/step.ts';
+import type { Call } from '@reel/contracts/step.ts';
+import * as undos from '@reel/contracts/undo.ts';
+import { randomUUID } from 'node:crypto';
+import { digestOf } from './digest.ts';
+import { type History, historyOf, isVoid } from './history.ts';
+import type { Log } from './log.ts';
+import { fault, type Verdict } from './react.ts';
+import { occupantOf, sayOne, type Voice } from './say.ts';
+import { type Acting, type ApprovedCall, Failure, type Logger, type Performer } from './service.ts';
+import { envelop, MAX_BYTES } from './wire.ts';
+
+/** What the delivery of an approved call can be told: that it is still being worked on, and that the process is stopping. */
+export type Work = { readonly beat: () => void; readonly stopping: AbortSignal; readonly log: Logger };
+
+/** How often a performer says that it is alive, and looks whether it is still wanted. */
+export const BEAT_MS = 250;
+
+const STEP = { requested: steps.stepRequested, held: steps.stepHeld, approved: steps.stepApproved, granted: steps.stepGranted, started: steps.stepStarted, succeeded: steps.stepSucceeded, failed: steps.stepFailed, unknown: steps.stepUnknown, late: steps.stepLate };
+const UNDO = { requested: undos.undoRequested, held: undos.undoHeld, approved: undos.undoApproved, granted: undos.undoGranted, started: undos.undoStarted, succeeded: undos.undoSucceeded, failed: undos.undoFailed, unknown: undos.undoUnknown, late: undos.undoLate };
+
+/** The facts that a performer may say. */
+export const spoken = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknown, late }) => [started, succeeded, failed, unknown, late]);
+/** The facts that a performer hears. */
+export const heard = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
+
+type Result = { said: 'succeeded'; output: Json } | { said: 'failed' | 'unknown'; problem: Problem } | { said: 'nothing' };
+
+/** Handles the verdict or ruling at `address`. Rejects only when the log cannot be reached. */
+export async function perform(performer: Performer<never>, deps: object, log: Log, address: string, seq: number, work: Work): Promise<Verdict> {
+  const [, shard, run] = address.split('.');
+  const runLog = await log.read(Number(shard), run as string, seq);
+  const entry = runLog.byAddress.get(address);
+  if (entry === undefined) return { againInMs: 50 };
+  // The newest facts may only make it decline: what it acts on is the fact that it was given.
+  const newest = historyOf(runLog);
+  if (isVoid(entry)) return await fault(log, performer.name, newest, entry, { code: 'void-fact', message: entry.void });
+  const words = aboutOf(entry.at.kind) === 'undo' ? UNDO : STEP;
+  if (entry.type !== words.approved.type && entry.type !== words.granted.type) return 'handled';
+  const request = newest.find(words.requested, entry.at) as Event<{ call: Call }> | undefined;
+  if (request === undefined || newest.occupant(entry.at, 'outcome') !== undefined) return 'handled';
+
+  const voice: Voice = { source: performer.name, shard: Number(shard), run: run as string, cause: entry.address, traceparent: entry.traceparent };
+  const conclude = (result: Result): Promise<Verdict> => sayOutcome(log, voice, words, entry.at, result, request.data.call);
+  const question = newest.find(words.held, entry.at)?.data.question ?? newest.find(words.approved, entry.at)?.data.question;
+  if (question !== digestOf(request.data)) {
+    return await conclude({ said: 'failed', problem: { code: 'question-differs', message: `what was approved (${question}) is not what was requested`, retryable: false } });
+  }
+  const { call } = request.data;
+  if (call.effect === 'read-only') {
+    if (words === STEP && newest.occupant(theRun, 'turn') !== undefined) return await conclude({ said: 'failed', problem: turned });
+  } else {
+    const started = await start(log, voice, words, entry.at, newest);
+    if (started === 'declined') return 'handled';
+    if (started !== 'mine' && call.effect === 'once') {
+      // Somebody began what must not be begun twice. Their word counts until their time is up; then nobody can tell.
+      const leftMs = started.time + call.timeoutMs - log.now();
+      if (leftMs > 0) return { againInMs: Math.min(leftMs, 900) };
+      return await conclude({ said: 'unknown', problem: { code: 'unknown-effect', message: `it was started, and whoever started it did not come back within ${call.timeoutMs} ms`, retryable: false } });
+    }
+  }
+  const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
+  const wanted = (): boolean => wantedStill(historyOf(runLog), entry.at, call);
+  return await conclude(await act(performer, deps, log, entry, call, form, work, wanted));
+}
+
+const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
+
+/** Takes the point of no return. @returns whose it is: mine, somebody's (with the time), or nobody's any more. */
+async function start(log: Log, voice: Voice, words: typeof STEP | typeof UNDO, at: Parts, newest: History): Promise<'mine' | 'declined' | { time: number }> {
+  let occupant = newest.occupant(at, 'start');
+  if (occupant === undefined) {
+    // After the turn the tracker withdraws what was not started; it is not for a performer to race it.
+    if (words === STEP && newest.occupant(theRun, 'turn') !== undefined) return 'declined';
+    const nonce = randomUUID();
+    const parts = { ...at, slot: 'start' };
+    const put = await log.put(envelop(words.started(at, { nonce }), parts, voice.source, voice.cause, voice.traceparent, log.now()));
+    if (put !== 'taken') return 'mine';
+    // All deliveries of one verdict share the cause, so only the nonce tells whose start it is.
+    occupant = await occupantOf(log, addressOf(parts));
+    if (!isVoid(occupant) && (occupant.data as { nonce?: string }).nonce === nonce) return 'mine';
+  }
+  return !isVoid(occupant) && occupant.type === words.started.type ? { time: occupant.time } : 'declined';
+}
+
+/** An effect under way is let finish, so that it can be undone; what has no effect is given up as soon as nobody wants it. */
+function wantedStill(newest: History, at: Place, call: Call): boolean {
+  if (call.effect !== 'read-only') return true;
+  return newest.occupant(theRun, 'turn') === undefined && newest.occupant(theRun, 'control') === undefined && newest.occupant(at, 'outcome') === undefined;
+}
+
+/** Calls the performer, again under the same key when an idempotent call ended in doubt, until it is known or the time is up. */
+async function act(performer: Performer<never>, deps: object, log: Log, entry: Event, call: Call, form: Json | undefined, work: Work, wanted: () => boolean): Promise<Result> {
+  const timeout = new AbortController();
+  const unwanted = new AbortController();
+  const done = new AbortController();
+  const signal = AbortSignal.any([timeout.signal, unwanted.signal, work.stopping]);
+  const beating = beat(log, work, done.signal, () => wanted() || unwanted.abort(new Error('nobody wants it any more')));
+  const timing = log.pause(call.timeoutMs, done.signal).then(() => done.signal.aborted || timeout.abort(new Error(`timed out after ${call.timeoutMs} ms`)));
+  const approved: ApprovedCall = {
+    run: entry.at.run, at: entry.at, uses: call.uses, arguments: call.arguments, effect: call.effect, timeoutMs: call.timeoutMs, definition: call.definition, form,
+  };
+  const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, log: work.log };
+  try {
+    for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
+      const result = await attempt(performer, approved, { ...deps, ...acting });
+      const again = result.said === 'unknown' && call.effect === 'idempotent' && !signal.aborted;
+      if (again) await log.pause(waitMs, signal);
+      if (again && !signal.aborted) continue;
+      return work.stopping.aborted && result.said !== 'succeeded' ? { said: 'nothing' } : result;
+    }
+  } finally {
+    done.abort();
+    await Promise.all([beating, timing]);
+  }
+}
+
+async function beat(log: Log, work: Work, done: AbortSignal, look: () => unknown): Promise<void> {
+  while (!done.aborted) {
+    await log.pause(BEAT_MS, done);
+    if (done.aborted) return;
+    work.beat();
+    look();
+  }
+}
+
+async function attempt(performer: Performer<never>, call: ApprovedCall, context: Acting & object): Promise<Result> {
+  const doubt = (error: unknown): Result => {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = context.signal.aborted ? 'timed-out' : 'performer-error';
+    return call.effect === 'read-only'
+      ? { said: 'failed', problem: { code, message, retryable: true } }
+      : { said: 'unknown', problem: { code: 'unknown-effect', message, retryable: call.effect === 'idempotent' } };
+  };
+  let abandon = (): void => {};
+  const abandoned = new Promise<never>((_, reject) => {
+    abandon = () => reject(context.signal.reason);
+    context.signal.addEventListener('abort', abandon, { once: true });
+  });
+  try {
+    context.signal.throwIfAborted();
+    const output = (await Promise.race([performer.perform(call, context as never), abandoned])) ?? null;
+    const bytes = Buffer.byteLength(JSON.stringify(output) ?? 'null');
+    if (bytes <= MAX_BYTES) return { said: 'succeeded', output };
+    const problem = { code: 'result-too-large', message: `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`, retryable: false };
+    return { said: call.effect === 'read-only' ? 'failed' : 'unknown', problem };
+  } catch (error) {
+    return error instanceof Failure ? { said: 'failed', problem: error.problem } : doubt(error);
+  } finally {
+    context.signal.removeEventListener('abort', abandon);
+  }
+}
+
+async function sayOutcome(log: Log, voice: Voice, words: typeof STEP | typeof UNDO, at: Parts, result: Result, call: Call): Promise<Verdict> {
+  if (result.said === 'nothing') return { againInMs: 1 };
+  const draft = result.said === 'succeeded' ? words.succeeded(at, { output: result.output }) : words[result.said](at, { problem: result.problem });
+  const outcome = await sayOne(log, voice, draft);
+  if (outcome.said || result.said !== 'succeeded' || call.effect === 'read-only') return 'handled';
+  if (!isVoid(outcome.occupant) && outcome.occupant.type === words.succeeded.type) return 'handled';
+  // The slot was decided otherwise meanwhile: the effect is real all the same, unless a later attempt under this key has told of it.
+  const newest = historyOf(await log.read(voice.shard, voice.run));
+  for (let n = at.n + 1; newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {
+    if (newest.find(words.succeeded, { ...at, n }) !== undefined) return 'handled';
+  }
+  await sayOne(log, voice, words.late(at, { output: result.output }));
+  return 'handled';
+}
