@@ -12,7 +12,8 @@ const foreign = new Set(['node_modules', '.git', '.reel', 'dist', 'coverage']);
 
 /** Paths below the checkout, sorted, as `infra/nats/find.ts`. */
 export function filesBelow(folders: string[], matches: (path: string) => boolean = () => true): string[] {
-  const patterns = folders.map((folder) => (folder === '.' ? '**/{*,.*}' : `${folder}/**/{*,.*}`));
+  // A star does not match a leading dot, and the checkout's own dot folders are ours too.
+  const patterns = folders.flatMap((folder) => (folder === '.' ? ['**/{*,.*}', '.*/**/{*,.*}'] : `${folder}/**/{*,.*}`));
   const entries = globSync(patterns, { cwd: root, withFileTypes: true, exclude: (entry) => foreign.has(entry.name) });
   return entries
     .filter((entry) => entry.isFile())
