@@ -27,7 +27,8 @@ fi
 # npm and pnpm keep their caches in the home folder; a user without one gets a place inside the checkout.
 if [ ! -d "${HOME:-}" ] || [ ! -w "$HOME" ]; then
   HOME=$PWD/.reel/home
-  export HOME
+  npm_config_cache=$HOME/.npm # "npm run" hands down the one in the home that is not there
+  export HOME npm_config_cache
   mkdir -p "$HOME"
 fi
 
