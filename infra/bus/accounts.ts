@@ -1,0 +1,100 @@
+/**
+ * Who may do what at the broker, as nats-server configuration. The streams live in an account of their own, and every service
+ * imports from it just what it needs: so no reply, header or administration request of a service can reach a slot that is not its.
+ */
+import { hearsSubjects, kindsOf, type Role, saysSubjects } from './role.ts';
+
+/** A service's copy of an imported subject of the JetStream API: clients ask for it with this prefix. */
+export const API_PREFIX = 'LOG.API';
+
+export const reelStream = (shard: number): string => `REEL_${shard}`;
+export const clockStream = (shard: number): string => `CLOCK_${shard}`;
+export const blobStream = (shard: number): string => `BLOB_${shard}`;
+export const REGISTRY_BUCKET = 'tools';
+export const REGISTRY_STREAM = `KV_${REGISTRY_BUCKET}`;
+
+type User = { readonly nkey: string; readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+
+/** What a service may publish and subscribe to. */
+export function permissionsOf(role: Role, roles: readonly Role[], shards: number): Omit<User, 'nkey'> {
+  const each = (subjects: (shard: number) => string[]): string[] => Array.from({ length: shards }, (_, shard) => subjects(shard)).flat();
+  const consume = (stream: string): string[] => [
+    `${API_PREFIX}.CONSUMER.INFO.${stream}.${role.name}`,
+    `${API_PREFIX}.CONSUMER.MSG.NEXT.${stream}.${role.name}`,
+    `$JS.ACK.${stream}.${role.name}.>`,
+    `$JS.ACK.*.*.${stream}.${role.name}.>`,
+  ];
+  const read = (stream: string): string[] => [`${API_PREFIX}.DIRECT.GET.${stream}`, `${API_PREFIX}.DIRECT.GET.${stream}.>`, `${API_PREFIX}.STREAM.MSG.GET.${stream}`];
+  const publish = [
+    ...saysSubjects(role, kindsOf(roles)),
+    'blob.>',
+    ...each((shard) => [...read(reelStream(shard)), ...read(blobStream(shard))]),
+    ...(role.shape === 'door' ? read(REGISTRY_STREAM) : each((shard) => (hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []))),
+    ...(role.clock ? each((shard) => [`clock.${shard}.ask.>`, ...consume(clockStream(shard))]) : []),
+    ...(role.registry ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
+  ];
+  return { publish, subscribe: [`_INBOX_${role.name}.>`, 'live.>'] };
+}
+
+export type ServerConfig = {
+  readonly roles: readonly Role[];
+  readonly shards: number;
+  /** The public nkey of the provisioner and of every role by name. */
+  readonly publicKeys: ReadonlyMap<string, string>;
+  /** `always`: a fact is on disk before it is acknowledged. Otherwise the interval, e.g. `2m`. */
+  readonly syncInterval: string;
+};
+
+/** The whole configuration file of a nats-server for these services. */
+export function serverConfig({ roles, shards, publicKeys, syncInterval }: ServerConfig): string {
+  const key = (name: string): string => {
+    const found = publicKeys.get(name);
+    if (found === undefined) throw new Error(`no credentials for ${name}`);
+    return found;
+  };
+  const users = roles.map((role) => `      ${user({ nkey: key(role.name), ...permissionsOf(role, roles, shards) })}`);
+  return `# Generated from what the services declare (infra/bus/accounts.ts). Changes made here are lost.
+max_payload: 1MB
+jetstream { sync_interval: ${syncInterval} }
+accounts {
+  LOG {
+    jetstream: enabled
+    users: [ { nkey: ${key('provisioner')} } ]
+    exports: [
+${exported.map((subject) => `      ${line(subject)}`).join('\n')}
+      { stream: "live.>" }
+    ]
+  }
+  SERVICES {
+    imports: [
+${exported.map((subject) => `      { service: { account: LOG, subject: "${subject.subject}" }${renamed(subject.subject)} }`).join('\n')}
+      { stream: { account: LOG, subject: "live.>" } }
+    ]
+    users: [
+${users.join('\n')}
+    ]
+  }
+}
+`;
+}
+
+const exported: readonly { subject: string; many?: boolean }[] = [
+  { subject: 'reel.>' },
+  { subject: 'blob.>' },
+  { subject: 'clock.*.ask.>' },
+  { subject: `$KV.${REGISTRY_BUCKET}.>` },
+  { subject: '$JS.API.CONSUMER.INFO.>' },
+  { subject: '$JS.API.CONSUMER.MSG.NEXT.>', many: true },
+  { subject: '$JS.API.DIRECT.GET.>', many: true },
+  { subject: '$JS.API.STREAM.MSG.GET.>' },
+  { subject: '$JS.ACK.>' },
+];
+
+const line = ({ subject, many }: (typeof exported)[number]): string => `{ service: "${subject}"${many ? ', response_type: stream' : ''} }`;
+
+const renamed = (subject: string): string => (subject.startsWith('$JS.API.') ? `, to: "${API_PREFIX}.${subject.slice('$JS.API.'.length)}"` : '');
+
+const list = (subjects: readonly string[]): string => `[${[...new Set(subjects)].map((subject) => `"${subject}"`).join(', ')}]`;
+
+const user = ({ nkey, publish, subscribe }: User): string =>
+  `{ nkey: ${nkey}, permissions: { publish: { allow: ${list(publish)} }, subscribe: { allow: ${list(subscribe)} } } }`;

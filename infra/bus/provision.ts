@@ -1,0 +1,83 @@
+/** Makes the streams and durables that services find ready, and makes sure that the broker keeps what the log's guarantees rest on. */
+import {
+  AckPolicy, DeliverPolicy, DiscardPolicy, type JetStreamManager, jetstream, jetstreamManager, RetentionPolicy, StorageType, type ConsumerConfig, type StreamConfig,
+} from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { headers, nanos, type NatsConnection } from 'nats';
+import { blobStream, clockStream, REGISTRY_BUCKET, reelStream } from './accounts.ts';
+import { hearsSubjects, type Role } from './role.ts';
+
+export type Provision = { readonly roles: readonly Role[]; readonly shards: number; readonly replicas: number; readonly maxAgeDays: number };
+
+/** How often open runs are looked over, whatever was lost. */
+const SWEEP_EVERY = '@every 30s';
+
+/** How long a service may take to answer before its delivery is given to another replica. Performers say in between that they live. */
+const ACK_WAIT_MS = { service: 2000, performer: 1000, door: 0 };
+
+/** Creates or updates everything. Safe to repeat, and to run beside services at work. @throws when the broker does not keep a flag. */
+export async function provision(connection: NatsConnection, options: Provision): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  for (let shard = 0; shard < options.shards; shard += 1) {
+    for (const config of streams(shard, options)) await ensureStream(manager, config);
+    for (const role of options.roles) await ensureDurables(manager, role, shard);
+  }
+  await new Kvm(jetstream(connection)).create(REGISTRY_BUCKET, { replicas: options.replicas });
+  await ensureRegistryIsLive(manager);
+  await ensureSweep(connection);
+}
+
+function streams(shard: number, { replicas, maxAgeDays }: Provision): Partial<StreamConfig>[] {
+  const always = { storage: StorageType.File, num_replicas: replicas, deny_delete: true, deny_purge: true } as const;
+  const writeOnce = { ...always, retention: RetentionPolicy.Limits, discard: DiscardPolicy.New, discard_new_per_subject: true, max_msgs_per_subject: 1, allow_direct: true, max_age: nanos(maxAgeDays * 86_400_000) } as const;
+  return [
+    { name: reelStream(shard), subjects: [`reel.${shard}.*.*.*.*.*`], ...writeOnce, republish: { src: 'reel.>', dest: 'live.>' } },
+    { name: blobStream(shard), subjects: [`blob.${shard}.*.*`], ...writeOnce },
+    // What has rung and was heard is of no use any more: the stream holds no more than what is still to come.
+    { name: clockStream(shard), subjects: [`clock.${shard}.>`], storage: StorageType.File, num_replicas: replicas, allow_msg_schedules: true, allow_msg_ttl: true, max_age: 0 } as Partial<StreamConfig>,
+  ];
+}
+
+/** Flags that a broker may be asked for and silently not keep. */
+const ASSERTED = ['discard', 'discard_new_per_subject', 'max_msgs_per_subject', 'deny_delete', 'deny_purge', 'allow_direct', 'allow_rollup_hdrs', 'allow_msg_ttl', 'allow_msg_schedules', 'allow_atomic', 'retention', 'max_age', 'republish'] as const;
+
+async function ensureStream(manager: JetStreamManager, config: Partial<StreamConfig>): Promise<void> {
+  const name = config.name as string;
+  const exists = await manager.streams.info(name).then(() => true, () => false);
+  const { config: kept } = exists ? await manager.streams.update(name, config) : await manager.streams.add(config as StreamConfig & { name: string });
+  if (name.startsWith('CLOCK_')) return;
+  for (const flag of ASSERTED) {
+    const wanted = JSON.stringify((config as Record<string, unknown>)[flag] ?? false);
+    const got = JSON.stringify((kept as unknown as Record<string, unknown>)[flag] ?? false);
+    if (wanted !== got) throw new Error(`stream ${name}: ${flag} is ${got} at the broker and has to be ${wanted}: the log could be rewritten. Use a broker that keeps it`);
+  }
+}
+
+async function ensureDurables(manager: JetStreamManager, role: Role, shard: number): Promise<void> {
+  const hears = hearsSubjects(role, shard);
+  if (hears.length > 0) await ensureDurable(manager, reelStream(shard), role, hears);
+  if (role.clock) await ensureDurable(manager, clockStream(shard), role, [`clock.${shard}.rang.>`]);
+}
+
+async function ensureDurable(manager: JetStreamManager, stream: string, role: Role, filters: string[]): Promise<void> {
+  const config = {
+    durable_name: role.name, ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All, max_deliver: -1,
+    ack_wait: nanos(ACK_WAIT_MS[role.shape]), max_ack_pending: role.concurrency, filter_subjects: filters,
+  } satisfies Partial<ConsumerConfig>;
+  const exists = await manager.consumers.info(stream, role.name).then(() => true, () => false);
+  const { config: kept } = exists ? await manager.consumers.update(stream, role.name, config) : await manager.consumers.add(stream, config);
+  if (kept.max_deliver !== -1 || kept.ack_policy !== AckPolicy.Explicit) throw new Error(`durable ${role.name} on ${stream}: the broker does not keep max_deliver -1 and explicit acknowledgements`);
+}
+
+/** The registry's changes are passed on to those who read it, since no service may make a consumer to watch it. */
+async function ensureRegistryIsLive(manager: JetStreamManager): Promise<void> {
+  const { config } = await manager.streams.info(`KV_${REGISTRY_BUCKET}`);
+  await manager.streams.update(config.name, { ...config, republish: { src: `$KV.${REGISTRY_BUCKET}.>`, dest: 'live.tools.>' } });
+}
+
+async function ensureSweep(connection: NatsConnection): Promise<void> {
+  const schedule = headers();
+  schedule.set('Nats-Schedule', SWEEP_EVERY);
+  schedule.set('Nats-Schedule-Target', 'clock.0.rang.sweep.sweep');
+  await jetstream(connection).publish('clock.0.ask.sweep.sweep', '', { headers: schedule });
+}
