@@ -21,6 +21,8 @@ export const Envelope = z.object({
   runid: z.string(),
   causationid: z.string(),
   traceparent: z.string().optional(),
+  /** The fields of `data`, comma-separated, that stand in the blob store because they are large. */
+  blobs: z.string().optional(),
   data: z.record(z.string(), z.unknown()),
 });
 export type Envelope = z.infer<typeof Envelope>;

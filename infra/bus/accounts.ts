@@ -55,7 +55,7 @@ export function serverConfig({ roles, shards, publicKeys, syncInterval }: Server
   const users = roles.map((role) => `      ${user({ nkey: key(role.name), ...permissionsOf(role, roles, shards) })}`);
   return `# Generated from what the services declare (infra/bus/accounts.ts). Changes made here are lost.
 max_payload: 1MB
-jetstream { sync_interval: ${syncInterval} }
+jetstream { sync_interval: "${syncInterval}" }
 accounts {
   LOG {
     jetstream: enabled

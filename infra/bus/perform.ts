@@ -8,13 +8,14 @@ import * as steps from '@reel/contracts/step.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import * as undos from '@reel/contracts/undo.ts';
 import { randomUUID } from 'node:crypto';
+import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
 import type { Log } from './log.ts';
 import { fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
 import { type Acting, type ApprovedCall, Failure, type Logger, type Performer } from './service.ts';
-import { envelop, MAX_BYTES } from './wire.ts';
+import { envelop } from './wire.ts';
 
 /** What the delivery of an approved call can be told: that it is still being worked on, and that the process is stopping. */
 export type Work = { readonly beat: () => void; readonly stopping: AbortSignal; readonly log: Logger };

@@ -121,3 +121,6 @@ export class Failure extends Error {
     this.problem = problem;
   }
 }
+
+/** Thrown by a performer: this attempt reached nobody. Unlike a Failure it says nothing about an earlier attempt under the same key. */
+export class Unsent extends Failure {}

@@ -6,11 +6,6 @@ import { z } from 'zod';
 import type { Entry } from './history.ts';
 import { Fatal } from './service.ts';
 
-/** A value above this many bytes leaves the fact for the blob store. */
-export const INLINE_BYTES = 64 * 1024;
-/** A fact whose data is above this many bytes is refused: the value belongs in a store of the user's own. */
-export const MAX_BYTES = 1_000_000;
-
 /** The fact that a draft becomes. @throws Fatal when its data are not what its definition says, naming the field. */
 export function envelop(draft: Draft, parts: Parts, source: string, cause: Address | undefined, traceparent: string | undefined, nowMs: number): Envelope {
   const definition = definitionOf(draft.type);

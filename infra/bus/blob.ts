@@ -1,0 +1,61 @@
+/** Large values leave the fact: they stand beside the log, write-once, addressed by their content, and come back when it is read. */
+import { hash } from 'node:crypto';
+import type { Envelope } from '@reel/contracts/envelope.ts';
+import { Fatal } from './service.ts';
+
+/** Above this many bytes the largest fields of a fact's data go to the blob store. */
+const INLINE_BYTES = 64 * 1024;
+/** A fact with more data than this is refused: such a value belongs in a store of the user's own. */
+export const MAX_BYTES = 1_000_000;
+
+export type Blob = { readonly digest: string; readonly body: string };
+type Reference = { readonly blob: string; readonly bytes: number };
+
+/** The text of a fact, and the values that have to be stored before it. @throws Fatal above the limit, naming the field. */
+export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
+  const body = JSON.stringify(fact);
+  if (body.length <= INLINE_BYTES / 4) return { body, blobs: [] };
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= INLINE_BYTES) return { body, blobs: [] };
+  const fields = Object.entries(fact.data)
+    .map(([name, value]) => ({ name, body: JSON.stringify(value) ?? 'null' }))
+    .map((field) => ({ ...field, bytes: Buffer.byteLength(field.body) }))
+    .sort((a, b) => b.bytes - a.bytes);
+  const largest = fields[0];
+  if (bytes > MAX_BYTES || largest === undefined) {
+    throw new Fatal(`${fact.type}: data.${largest?.name} has ${largest?.bytes} bytes and a fact at most ${MAX_BYTES}: store it elsewhere and pass on a reference`);
+  }
+  const data = { ...fact.data };
+  const blobs: (Blob & { name: string })[] = [];
+  let left = bytes;
+  for (const { name, body: value, bytes: size } of fields) {
+    if (left <= INLINE_BYTES) break;
+    const digest = hash('sha256', value);
+    blobs.push({ digest, body: value, name });
+    data[name] = { blob: digest, bytes: size } satisfies Reference;
+    left -= size;
+  }
+  return { body: JSON.stringify({ ...fact, blobs: blobs.map(({ name }) => name).join(','), data }), blobs };
+}
+
+/** True when this text may need `unpack`: a cheap look before an expensive one. */
+export const mayHaveBlobs = (body: string): boolean => body.includes('"blobs":"');
+
+/** The text with its large values back in their places. A value that is missing or is not what its digest says leaves its reference. */
+export async function unpack(body: string, load: (digest: string) => Promise<string | undefined>): Promise<string> {
+  let fact: Envelope;
+  try {
+    fact = JSON.parse(body) as Envelope;
+  } catch {
+    return body;
+  }
+  if (typeof fact.blobs !== 'string' || typeof fact.data !== 'object' || fact.data === null) return body;
+  for (const name of fact.blobs.split(',')) {
+    const reference = fact.data[name] as Reference | undefined;
+    if (typeof reference?.blob !== 'string' || !/^[0-9a-f]{64}$/.test(reference.blob)) continue;
+    const value = await load(reference.blob);
+    // Left as it is, the reference breaks the shape of the fact, which then is void: no other value can be slipped in.
+    if (value !== undefined && hash('sha256', value) === reference.blob) fact.data[name] = JSON.parse(value);
+  }
+  return JSON.stringify(fact);
+}

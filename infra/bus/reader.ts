@@ -1,0 +1,213 @@
+/**
+ * The runs that a process is concerned with, kept up to date from the live end of the log and completed by direct reads. One reader
+ * serves every service of a process: a fact is fetched and parsed once.
+ */
+import { type Address, parseAddress } from '@reel/contracts/address.ts';
+import { definitionOf } from '@reel/contracts/story.ts';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from 'nats';
+import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
+import { mayHaveBlobs, unpack } from './blob.ts';
+import { append, emptyRunLog, type Entry, isVoid, type RunLog } from './history.ts';
+import { LogUnavailable } from './log.ts';
+import { openTail, type Raw, suspicionOf } from './tail.ts';
+import { decode } from './wire.ts';
+
+/** Bodies of runs kept in memory, in bytes; parsed they take about four times as much. */
+const CACHE_BYTES = 48 * 1024 * 1024;
+/** How long a fact that was delivered may take to arrive over the tail as well, before it is read from the stream. */
+const TAIL_PATIENCE_MS = 100;
+
+export type Reader = {
+  /** A run, at least up to `atLeast`; without it, as new as this process knows it. */
+  read(shard: number, run: string, atLeast?: number): Promise<RunLog>;
+  /** What stands at an address, as the leader of the stream knows it. */
+  occupant(address: Address): Promise<Entry | undefined>;
+  /** Everything stored under a subject filter from a position on, oldest first. */
+  scan(shard: number, filter: string, fromSeq: number): AsyncIterable<Entry>;
+  /** Every entry from now on, in order. @returns how to stop. */
+  follow(listener: (entry: Entry) => void): () => void;
+  close(): void;
+};
+
+type Cached = { readonly log: RunLog; epoch: number; queue: Raw[]; bytes: number; loading: Promise<void> | undefined };
+
+/** Opens a reader on a connection that may follow the tail and read the streams. */
+export async function openReader(connection: NatsConnection, shards: number): Promise<Reader> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 5000 });
+  const cache = new Map<string, Cached>();
+  const listeners = new Set<(entry: Entry) => void>();
+  let cachedBytes = 0;
+  let listening: Promise<void> | undefined;
+
+  const blobOf = (shard: number, run: string) => async (digest: string): Promise<string | undefined> => {
+    const found = await manager.direct.getMessage(blobStream(shard), { last_by_subj: `blob.${shard}.${run}.${digest}` });
+    return found?.string();
+  };
+  const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
+  const whole = async (raw: Raw): Promise<Raw> => {
+    const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
+    return at === undefined ? raw : { ...raw, body: await unpack(raw.body, blobOf(at.shard, at.run)) };
+  };
+
+  const tail = openTail(connection, shards, (shard, raw) => {
+    const run = raw.subject.split('.')[2] as string;
+    let cached = cache.get(run);
+    // A run that begins now is complete from its first fact on; one that began earlier is loaded when somebody asks for it.
+    if (cached === undefined && raw.subject.endsWith('.run.run.1.request')) {
+      cached = { log: emptyRunLog(shard, run), epoch: tail.epoch(shard), queue: [], bytes: 0, loading: undefined };
+      cache.set(run, cached);
+    }
+    if (cached !== undefined) {
+      cached.queue.push(raw);
+      cached.bytes += raw.body.length;
+      cachedBytes += raw.body.length;
+      if (cachedBytes > CACHE_BYTES) evict();
+    }
+    if (listeners.size > 0) tell(raw, run);
+  });
+
+  /** Drops the runs that nothing was asked or heard of for longest: they can always be loaded again. */
+  function evict(): void {
+    for (const [run, cached] of cache) {
+      if (cachedBytes <= CACHE_BYTES / 2) return;
+      if (cached.loading !== undefined) continue;
+      cache.delete(run);
+      cachedBytes -= cached.bytes;
+    }
+  }
+
+  /** Listeners hear in order, so one large value holds up what follows it. */
+  function tell(raw: Raw, run: string): void {
+    const now = (): Promise<void> | undefined => {
+      const cached = cache.get(run);
+      if (!mayHaveBlobs(raw.body)) {
+        if (cached !== undefined && cached.queue[0] === raw && cached.loading === undefined) drainPlain(cached);
+        announce(cached?.log.byAddress.get(raw.subject) ?? entryOf(raw));
+        return undefined;
+      }
+      return whole(raw).then((complete) => announce(entryOf(complete)));
+    };
+    if (listening === undefined) listening = now();
+    else listening = listening.then(now);
+    const current = listening;
+    void current?.then(() => {
+      if (listening === current) listening = undefined;
+    });
+  }
+  function announce(entry: Entry | undefined): void {
+    if (entry !== undefined) for (const listener of listeners) listener(entry);
+  }
+
+  function add(cached: Cached, raw: Raw): void {
+    if (cached.log.byAddress.has(raw.subject)) return;
+    const entry = entryOf(raw);
+    if (entry !== undefined) append(cached.log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);
+  }
+  function drainPlain(cached: Cached): void {
+    let taken = 0;
+    while (taken < cached.queue.length && !mayHaveBlobs((cached.queue[taken] as Raw).body)) add(cached, cached.queue[taken++] as Raw);
+    if (taken > 0) cached.queue.splice(0, taken);
+  }
+  async function drain(cached: Cached): Promise<void> {
+    for (drainPlain(cached); cached.queue.length > 0; drainPlain(cached)) {
+      const raw = await whole(cached.queue[0] as Raw);
+      add(cached, raw);
+      if (cached.queue[0]?.seq === raw.seq) cached.queue.shift();
+    }
+  }
+
+  /** Reads what is missing of a run from the stream; what arrives over the tail meanwhile waits in the queue. */
+  async function load(cached: Cached, atLeast: number): Promise<void> {
+    const { shard, run, entries } = cached.log;
+    const epoch = tail.epoch(shard);
+    for (let patience = 40; ; patience -= 1) {
+      const from = (entries.at(-1)?.seq ?? 0) + 1;
+      for await (const raw of stored(manager, shard, `reel.${shard}.${run}.>`, from)) {
+        const complete = await whole(raw);
+        if (!cached.log.byAddress.has(raw.subject)) cached.bytes += raw.body.length;
+        add(cached, complete);
+      }
+      const newest = Math.max(entries.at(-1)?.seq ?? 0, cached.queue.at(-1)?.seq ?? 0);
+      if (newest >= atLeast) break;
+      if (patience === 0) throw new LogUnavailable(`run ${run}: the log was read, and position ${atLeast} is not there yet`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    cached.epoch = epoch;
+  }
+
+  async function complete(cached: Cached, atLeast: number): Promise<void> {
+    while (cached.loading !== undefined) await cached.loading;
+    const { log } = cached;
+    const gap = cached.epoch !== tail.epoch(log.shard);
+    if (!gap && (tail.position(log.shard) >= atLeast || (await tail.reached(log.shard, atLeast, TAIL_PATIENCE_MS)))) {
+      if (cached.queue.length === 0) return;
+      if (cached.loading === undefined) drainPlain(cached);
+      if (cached.queue.length === 0) return;
+    }
+    cached.loading = (gap || tail.position(log.shard) < atLeast ? load(cached, atLeast) : Promise.resolve()).then(() => drain(cached)).finally(() => {
+      cached.loading = undefined;
+    });
+    await cached.loading;
+  }
+
+  return {
+    read: async (shard, run, atLeast = 0) => {
+      let cached = cache.get(run);
+      if (cached === undefined) cached = { log: emptyRunLog(shard, run), epoch: -1, queue: [], bytes: 0, loading: undefined };
+      else cache.delete(run);
+      cache.set(run, cached);
+      await complete(cached, atLeast);
+      return cached.log;
+    },
+    occupant: async (address) => {
+      const shard = parseAddress(address)?.shard ?? 0;
+      const found = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address }));
+      if (found === null || found === undefined) return undefined;
+      const suspicious = suspicionOf(found.header);
+      const raw = { subject: found.subject, seq: found.seq, time: found.time.getTime(), body: found.string(), ...(suspicious === undefined ? {} : { suspicious }) };
+      return entryOf(await whole(raw));
+    },
+    scan: async function* (shard, filter, fromSeq) {
+      for await (const raw of stored(manager, shard, filter, fromSeq)) {
+        const entry = entryOf(await whole(raw));
+        if (entry !== undefined) yield entry;
+      }
+    },
+    follow: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: () => tail.close(),
+  };
+}
+
+const BATCH = 512;
+
+/** Direct reads in batches: no consumer is made for it. */
+async function* stored(manager: JetStreamManager, shard: number, filter: string, fromSeq: number): AsyncGenerator<Raw> {
+  for (let seq = Math.max(fromSeq, 1); ; ) {
+    const found: Raw[] = [];
+    await reached(async () => {
+      found.length = 0;
+      for await (const message of await manager.direct.getBatch(reelStream(shard), { next_by_subj: filter, seq, batch: BATCH })) {
+        const suspicious = suspicionOf(message.header);
+        found.push({ subject: message.subject, seq: message.seq, time: message.time.getTime(), body: message.string(), ...(suspicious === undefined ? {} : { suspicious }) });
+      }
+    });
+    yield* found;
+    if (found.length < BATCH) return;
+    seq = (found.at(-1) as Raw).seq + 1;
+  }
+}
+
+/** Whatever the client throws when the broker is away means the same: try again later. Not finding something is no failure. */
+async function reached<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    const { code, status, message } = error as { code?: number; status?: number; message: string };
+    if (code === 404 || status === 404 || code === 10037 || /no message found|message not found/i.test(message)) return undefined;
+    throw new LogUnavailable(`the log cannot be read: ${message}`);
+  }
+}
