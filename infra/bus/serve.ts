@@ -1,0 +1,130 @@
+/** Serving services on JetStream: one connection each, with its own credentials; one reader for all of a process. */
+import type { NatsConnection } from 'nats';
+import pino from 'pino';
+import { clockStream, reelStream } from './accounts.ts';
+import { type Broker, connect } from './connect.ts';
+import { consume, type Consuming } from './consume.ts';
+import { openDoor } from './jetstream-door.ts';
+import { openLog } from './jetstream-log.ts';
+import type { Log } from './log.ts';
+import { perform } from './perform.ts';
+import { react, reactToRing } from './react.ts';
+import { openReader, type Reader } from './reader.ts';
+import { openRegistry } from './registry.ts';
+import { hearsSubjects, roleOf } from './role.ts';
+import type { AnyService, Performer, Service, Surroundings } from './service.ts';
+import { openSweep } from './sweep.ts';
+
+export type Serving = {
+  /** Where the doors can be reached, by the name of the service. */
+  readonly urls: ReadonlyMap<string, string>;
+  /** Takes nothing new, finishes what is under way (performers have `graceMs` for it), and leaves. */
+  stop(graceMs?: number): Promise<void>;
+};
+
+export type ServeOptions = { readonly broker: Broker; readonly shards?: number; readonly env?: NodeJS.ProcessEnv; readonly log?: pino.Logger };
+
+const GRACE_MS = 10_000;
+
+/** Serves these services until they are stopped. @throws when one of them cannot start; the others are stopped then. */
+export async function serve(services: readonly AnyService[], options: ServeOptions): Promise<Serving> {
+  const { broker, shards = 1, env = process.env, log = pino({ name: 'reel', level: env['REEL_LOG'] ?? 'info' }) } = options;
+  const first = services[0];
+  if (first === undefined) throw new Error('serve: there is no service to serve');
+  const reading = await connect(broker, first.name);
+  const reader = await openReader(reading, shards);
+  const running: Running[] = [];
+  const stop = async (graceMs = GRACE_MS): Promise<void> => {
+    await Promise.all(running.splice(0).map((one) => one.stop(graceMs)));
+    reader.close();
+    await reading.close();
+  };
+  try {
+    for (const service of services) running.push(await serveOne(service, { broker, shards, env, reader, log: log.child({ service: service.name }) }));
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  return { urls: new Map(running.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]]))), stop };
+}
+
+type Running = { readonly name: string; readonly url?: string; stop(graceMs: number): Promise<void> };
+type Context = { readonly broker: Broker; readonly shards: number; readonly env: NodeJS.ProcessEnv; readonly reader: Reader; readonly log: pino.Logger };
+
+async function serveOne(service: AnyService, context: Context): Promise<Running> {
+  const connection = await connect(context.broker, service.name);
+  const log = openLog(connection, context.reader);
+  watch(connection, context.log);
+  const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
+  const surroundings: Surroundings = { env: context.env, log: context.log, ...registry };
+  try {
+    const running =
+      service.shape === 'door'
+        ? await serveDoor(service, connection, log, context, surroundings)
+        : await serveListener(service, connection, log, context, surroundings);
+    context.log.info(running.url === undefined ? {} : { url: running.url }, 'serving');
+    return { ...running, name: service.name, stop: (graceMs) => running.stop(graceMs).finally(() => connection.close()) };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+async function serveDoor(service: Extract<AnyService, { shape: 'door' }>, connection: NatsConnection, log: Log, { reader, shards }: Context, surroundings: Surroundings): Promise<Omit<Running, 'name'>> {
+  const { door, close } = await openDoor(service.name, connection, log, reader, shards);
+  const opened = await service.open(door, surroundings);
+  return { url: opened.url, stop: () => opened.close().finally(close) };
+}
+
+async function serveListener(
+  service: Service<never> | Performer<never>,
+  connection: NatsConnection,
+  log: Log,
+  { reader, shards, log: logger }: Context,
+  surroundings: Surroundings,
+): Promise<Omit<Running, 'name'>> {
+  const role = roleOf(service);
+  const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
+  const stopping = new AbortController();
+  const consuming: Consuming[] = [];
+  const take = async (stream: string, handle: Parameters<typeof consume>[5]): Promise<void> => {
+    consuming.push(await consume(connection, stream, role.name, role.concurrency, logger, handle));
+  };
+  for (let shard = 0; shard < shards; shard += 1) {
+    if (service.shape === 'performer') {
+      await take(reelStream(shard), ({ subject, seq, working }) => perform(service, opened.deps, log, subject, seq, { beat: working, stopping: stopping.signal, log: logger }));
+      continue;
+    }
+    if (hearsSubjects(role, shard).length > 0) await take(reelStream(shard), ({ subject, seq, count }) => react(service, opened.deps, log, subject, seq, count));
+    if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards)));
+  }
+  return {
+    stop: async (graceMs) => {
+      const grace = setTimeout(() => stopping.abort(new Error('the process is being stopped')), graceMs);
+      await Promise.all(consuming.map((one) => one.stop()));
+      clearTimeout(grace);
+      await opened.close?.();
+    },
+  };
+}
+
+/** What the clock says: `clock.<shard>.rang.<run>.<name>`, where the run `sweep` stands for all that are open. */
+function rings(service: Service<never>, deps: object, log: Log, sweep: ReturnType<typeof openSweep>): Parameters<typeof consume>[5] {
+  return async ({ subject }) => {
+    const [, shard, , run, name] = subject.split('.');
+    const ring = { name: name as string, shard: Number(shard), run: run as string, time: log.now() };
+    if (run === 'sweep') await sweep(ring.time, (one) => reactToRing(service, deps, log, one));
+    else await reactToRing(service, deps, log, ring);
+    return 'handled';
+  };
+}
+
+/** What happens to a connection is worth a line: the services themselves only see that things take longer. */
+function watch(connection: NatsConnection, log: pino.Logger): void {
+  void (async () => {
+    for await (const status of connection.status()) {
+      if (status.type === 'disconnect' || status.type === 'reconnect') log.warn({ status: status.type }, 'broker');
+      else if (status.type === 'error') log.error({ error: String(status.error) }, 'broker');
+    }
+  })();
+}
