@@ -1,0 +1,35 @@
+/** What counts as approved: a verdict in favour, or a person's ruling in favour where the verdict held it. */
+import { type About, aboutOf, type Place, planRevision } from './address.ts';
+import { answerApproved, answerGranted } from './answer.ts';
+import type { Event, FactDefinition } from './envelope.ts';
+import { planApproved, planGranted, planProposed } from './plan.ts';
+import { runApproved, runGranted } from './run.ts';
+import { stepApproved, stepGranted } from './step.ts';
+import { undoApproved, undoGranted } from './undo.ts';
+import type { Workflow } from './workflow/format.ts';
+
+/** As much of a run's history as is needed here. */
+type Facts = { find(definition: FactDefinition, at: Place): Event | undefined };
+
+const inFavour = {
+  run: [runApproved, runGranted],
+  plan: [planApproved, planGranted],
+  step: [stepApproved, stepGranted],
+  undo: [undoApproved, undoGranted],
+  answer: [answerApproved, answerGranted],
+} as unknown as { readonly [family in About]?: readonly FactDefinition[] };
+
+/** True when what stands at this place was approved, or granted by a person. */
+export function isApproved(history: Facts, at: Place): boolean {
+  return inFavour[aboutOf(at.kind)]?.some((definition) => history.find(definition, at) !== undefined) ?? false;
+}
+
+/** The newest revision of the plan that was approved or granted: the one that is being carried out. */
+export function approvedPlan(history: Facts): Workflow | undefined {
+  let plan: Workflow | undefined;
+  for (let n = 1; ; n += 1) {
+    const proposal = history.find(planProposed as unknown as FactDefinition, planRevision(n));
+    if (proposal === undefined) return plan;
+    if (isApproved(history, planRevision(n))) plan = (proposal.data as { plan: Workflow }).plan;
+  }
+}
