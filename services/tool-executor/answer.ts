@@ -1,0 +1,81 @@
+/**
+ * What a server's answer, or the lack of one, says about the call: that it is done, that it certainly is not (a Failure), or that nobody
+ * can tell (any other error). Saying "not done" of something that may have been done would book it twice.
+ */
+import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { type CallToolResult, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { Failure, Unsent } from '@reel/bus/service.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import type { Effect } from '@reel/contracts/tool.ts';
+
+/** The result in a tool's answer. @throws Failure when the tool says that it failed. */
+export function resultOf(tool: string, answer: CallToolResult): Json {
+  const { structuredContent, content, isError } = answer;
+  const [first] = content;
+  const text = content.length === 1 && first?.type === 'text' ? first.text : undefined;
+  if (isError === true) {
+    const words = content.flatMap((item) => (item.type === 'text' ? [item.text] : [])).join('\n');
+    const message = `${tool}: ${words || JSON.stringify(structuredContent ?? 'it failed, and did not say why')}`;
+    const final = structuredContent?.['retryable'] === false || answer._meta?.['retryable'] === false;
+    throw new Failure({ code: 'tool-error', message, retryable: !final });
+  }
+  if (structuredContent !== undefined) return structuredContent as Json;
+  if (text === undefined) return { content: content as unknown as Json };
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return { text };
+  }
+}
+
+/** Which call went wrong, for the message. */
+export type Called = { readonly tool: string; readonly server: string; readonly effect: Effect };
+
+// Before these the request has not left this machine.
+const UNREACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+const NOT_UNDERSTOOD = new Set<number>([ErrorCode.InvalidParams, ErrorCode.MethodNotFound, ErrorCode.InvalidRequest, ErrorCode.ParseError]);
+
+/** What is to be thrown for a call that was not answered properly. */
+export function troubleOf(error: unknown, { tool, server, effect }: Called): Error {
+  if (error instanceof Failure) return error;
+  const message = `${tool} at the server "${server}": ${explain(error)}`;
+  if (wasNotSent(error)) return unavailable(message);
+  if (wasRefused(error)) return new Failure({ code: 'tool-refused', message, retryable: false });
+  if (effect === 'read-only') return new Failure({ code: 'tool-lost', message, retryable: true });
+  return new Error(`${message}; it may have had its effect all the same`, { cause: error });
+}
+
+/** The server is not there: nothing was asked of it. */
+export const unavailable = (message: string): Failure => new Unsent({ code: 'tool-unavailable', message, retryable: true });
+
+/** True when the server does not know our session (any more): it was begun anew, and has to be greeted again. */
+export const isSessionLost = (error: unknown): boolean => error instanceof StreamableHTTPError && error.code === 404;
+
+/** True when a server answered something, whatever it was: it is alive. */
+export const isAnswer = (error: unknown): boolean =>
+  error instanceof McpError && error.code !== ErrorCode.ConnectionClosed && error.code !== ErrorCode.RequestTimeout;
+
+function wasNotSent(error: unknown): boolean {
+  if (isSessionLost(error) || (error instanceof StreamableHTTPError && error.code === 429)) return true;
+  if (!(error instanceof Error)) return false;
+  return error.message === 'Not connected' || UNREACHED.has(codeOf(error) ?? '');
+}
+
+function wasRefused(error: unknown): boolean {
+  if (error instanceof McpError) return NOT_UNDERSTOOD.has(error.code);
+  const status = error instanceof StreamableHTTPError ? (error.code ?? 0) : 0;
+  return status >= 400 && status < 500 && status !== 408;
+}
+
+/** The error's words and its cause's: fetch hides what happened in the cause. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('issues' in error) return `it answered something that is not MCP: ${error.message.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+  const cause = error.cause instanceof Error ? `: ${error.cause.message || (codeOf(error) ?? error.cause.name)}` : '';
+  return `${error.message}${cause}`;
+}
+
+function codeOf(error: Error): string | undefined {
+  const { code } = (error.cause ?? error) as { code?: unknown };
+  return typeof code === 'string' ? code : undefined;
+}

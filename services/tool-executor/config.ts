@@ -1,0 +1,108 @@
+/** The configuration of the tool-executor: which servers and modules offer tools, read strictly so that a typing error is found at the start. */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { Compensation, Effect } from '@reel/contracts/tool.ts';
+import { isNode, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+
+/** The configuration cannot be used; the message says which file, field and value, and what is expected there. */
+export class ConfigError extends Error {}
+
+const Override = z.strictObject({
+  /** ms */
+  timeoutMs: z.int().positive().optional(),
+  /** How many calls one executor makes at a time. */
+  concurrency: z.int().positive().optional(),
+  effect: Effect.optional(),
+  compensation: Compensation.optional(),
+});
+/** What the operator knows better than the server says. */
+export type Override = z.infer<typeof Override>;
+
+const overrides = { tools: z.record(z.string(), Override).default({}) };
+const Stdio = z.strictObject({
+  command: z.string().min(1),
+  args: z.array(z.string()).default([]),
+  env: z.record(z.string(), z.string()).default({}),
+  /** Relative to the configuration's folder, which is also the default. */
+  cwd: z.string().default('.'),
+  ...overrides,
+});
+const Http = z.strictObject({ url: z.string(), headers: z.record(z.string(), z.string()).default({}), ...overrides });
+const Config = z.strictObject({ servers: z.record(z.string(), z.unknown()).default({}), modules: z.array(z.string()).default([]) });
+
+export type StdioServer = z.infer<typeof Stdio>;
+export type HttpServer = z.infer<typeof Http>;
+export type Server = StdioServer | HttpServer;
+
+/** `modules` are absolute paths. */
+export type Config = { readonly servers: Readonly<Record<string, Server>>; readonly modules: readonly string[] };
+
+type Path = readonly PropertyKey[];
+type Complain = (path: Path, message: string) => never;
+
+/**
+ * Reads a YAML or JSON file.
+ * @param env where `${VAR}` in `url`, `env` and `headers` comes from: credentials are named in the file, never written in it.
+ * @throws ConfigError
+ */
+export async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Config> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'ENOENT' ? 'there is no such file' : error.message;
+    throw new ConfigError(`${file}: ${why}; REEL_TOOLS has to name the configuration of the tools`);
+  });
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [wrong] = document.errors;
+  if (wrong !== undefined) throw new ConfigError(`${file}: ${wrong.message}`);
+  const complain: Complain = (path, message) => {
+    const node = document.getIn(path, true) ?? document.getIn(path.slice(0, -1), true);
+    const at = isNode(node) && node.range ? lines.linePos(node.range[0]) : undefined;
+    const field = path.length === 0 ? 'the configuration' : path.join('.');
+    throw new ConfigError(`${file}${at === undefined ? '' : `:${at.line}:${at.col}`}: ${field}: ${message}`);
+  };
+  const outline = parse(Config, document.toJS() ?? {}, [], complain);
+  const folder = dirname(resolve(file));
+  const servers = Object.entries(outline.servers).map(([name, raw]) => [name, server(name, raw, folder, env, complain)] as const);
+  return { servers: Object.fromEntries(servers), modules: outline.modules.map((path) => resolve(folder, path)) };
+}
+
+function server(name: string, raw: unknown, folder: string, env: NodeJS.ProcessEnv, complain: Complain): Server {
+  const path = ['servers', name];
+  const given = typeof raw === 'object' && raw !== null ? raw : {};
+  if ('url' in given === 'command' in given) {
+    complain(path, `expected either a command (with args, env, cwd) or a url (with headers), is ${shown(raw)}`);
+  }
+  const filled = (values: Record<string, string>, under: string): Record<string, string> =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, fill(value, env, [...path, under, key], complain)]));
+  if ('command' in given) {
+    const stdio = parse(Stdio, raw, path, complain);
+    return { ...stdio, cwd: resolve(folder, stdio.cwd), env: filled(stdio.env, 'env') };
+  }
+  const http = parse(Http, raw, path, complain);
+  const url = fill(http.url, env, [...path, 'url'], complain);
+  if (!/^https?:/.test(url) || !URL.canParse(url)) complain([...path, 'url'], `expected an http or https URL, is ${shown(url)}`);
+  return { ...http, url, headers: filled(http.headers, 'headers') };
+}
+
+function fill(text: string, env: NodeJS.ProcessEnv, path: Path, complain: Complain): string {
+  return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    return env[name] ?? complain(path, `expected the environment variable ${name} to be set, is not`);
+  });
+}
+
+function parse<Shape extends z.ZodType>(shape: Shape, value: unknown, path: Path, complain: Complain): z.output<Shape> {
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (issue === undefined) return complain(path, parsed.error.message);
+  if (issue.code === 'unrecognized_keys')
+    return complain([...path, ...issue.path, issue.keys[0] as string], 'is not a field that is known here');
+  const found = issue.path.reduce<unknown>((within, key) => (within as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  return complain([...path, ...issue.path], `${issue.message}, is ${shown(found)}`);
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing';
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

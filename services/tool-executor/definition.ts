@@ -1,0 +1,70 @@
+/** What is known about a tool before it is called, from what a server or a module says of it and what the configuration knows better. */
+import type { Tool } from '@modelcontextprotocol/sdk/types.js';
+import { digestOf } from '@reel/bus/digest.ts';
+import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { Compensation, type Effect, type ToolDefinition } from '@reel/contracts/tool.ts';
+import { z } from 'zod';
+import type { Override } from './config.ts';
+import type { InProcessTool } from './define-tool.ts';
+
+const TIMEOUT_MS = 30_000;
+const CONCURRENCY = 16;
+
+/** The name under which tools in process stand where the name of their server would. */
+export const IN_PROCESS = 'module';
+
+/** Where a server's tool may say what undoes it, in its `_meta`. */
+export const COMPENSATION = 'reel/compensation';
+
+/** A tool's name is its key in the registry. */
+export const isToolName = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}$/.test(name) && !name.endsWith('.');
+
+/** @throws when what the tool says of its compensation is none. */
+export function ofServer(server: string, tool: Tool, override: Override = {}): ToolDefinition {
+  const effect = override.effect ?? effectOf(tool);
+  const compensation = override.compensation ?? compensationOf(tool);
+  return sealed({
+    name: tool.name,
+    description: tool.description ?? '',
+    server,
+    input: tool.inputSchema as JsonSchema,
+    ...(tool.outputSchema === undefined ? {} : { output: tool.outputSchema as JsonSchema }),
+    effect,
+    timeoutMs: override.timeoutMs ?? TIMEOUT_MS,
+    concurrency: override.concurrency ?? CONCURRENCY,
+    ...(compensation === undefined ? {} : { compensation }),
+  });
+}
+
+/** @throws when a schema of the tool has no form in JSON Schema. */
+export function ofModule(tool: InProcessTool): ToolDefinition {
+  return sealed({
+    name: tool.name,
+    description: tool.description,
+    server: IN_PROCESS,
+    input: jsonSchema(tool.input, 'input'),
+    ...(tool.output === undefined ? {} : { output: jsonSchema(tool.output, 'output') }),
+    effect: tool.effect,
+    timeoutMs: tool.timeoutMs ?? TIMEOUT_MS,
+    concurrency: tool.concurrency ?? CONCURRENCY,
+    ...(tool.compensation === undefined ? {} : { compensation: tool.compensation }),
+  });
+}
+
+const sealed = (all: Omit<ToolDefinition, 'digest'>): ToolDefinition => ({ ...all, digest: digestOf(all) });
+
+const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => z.toJSONSchema(schema, { io }) as unknown as JsonSchema;
+
+function effectOf({ annotations }: Tool): Effect {
+  if (annotations?.readOnlyHint === true) return 'read-only';
+  return annotations?.idempotentHint === true ? 'idempotent' : 'once';
+}
+
+function compensationOf(tool: Tool): Compensation | undefined {
+  const said = tool._meta?.[COMPENSATION];
+  if (said === undefined) return undefined;
+  const parsed = Compensation.safeParse(said);
+  if (parsed.success) return parsed.data;
+  const expected = 'expected { uses: the name of a tool, with: its arguments }';
+  throw new Error(`tool "${tool.name}": _meta["${COMPENSATION}"]: ${expected}, is ${JSON.stringify(said as Json)}`);
+}

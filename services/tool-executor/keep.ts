@@ -1,0 +1,132 @@
+/** Stays connected to one server: tells what it offers and that it is gone, and comes back to it for as long as it takes. */
+import type { Tool } from '@modelcontextprotocol/sdk/types.js';
+import type { Logger } from '@reel/bus/service.ts';
+import { explain } from './answer.ts';
+import type { Server } from './config.ts';
+import { type Connection, connect } from './mcp.ts';
+
+const CONNECT_MS = 30_000;
+const CHECK_MS = 10_000;
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 30_000;
+/** Whoever stayed for this long is not one that falls over as soon as it stands. */
+const STEADY_MS = 30_000;
+
+export type Told = {
+  /** The server is there, and these are its tools. */
+  offers(tools: readonly Tool[], connection: Connection): unknown;
+  /** The server is not there any more. */
+  gone(): unknown;
+};
+
+export type Kept = {
+  /** Resolves when it was tried once. */
+  readonly tried: Promise<void>;
+  close(): Promise<void>;
+};
+
+export function keep(name: string, server: Server, told: Told, log: Logger, connectMs = CONNECT_MS): Kept {
+  const what = 'url' in server ? { server: name, url: server.url } : { server: name, command: [server.command, ...server.args].join(' ') };
+  const stop = new AbortController();
+  let opening = Promise.resolve();
+  let current: Connection | undefined;
+  let waitMs = FIRST_WAIT_MS;
+  let timer: NodeJS.Timeout | undefined;
+  const after = (ms: number, doIt: () => void): void => {
+    clearTimeout(timer);
+    if (!stop.signal.aborted) timer = setTimeout(doIt, ms).unref();
+  };
+  const again = (): void => {
+    after(waitMs, () => {
+      opening = open();
+    });
+    waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+  };
+
+  async function open(): Promise<void> {
+    const openedMs = Date.now();
+    let connection: Connection | undefined;
+    let state: 'new' | 'standing' | 'over' = 'new';
+    let strange = 0;
+    const lose = (why: string): void => {
+      const stood = state === 'standing';
+      state = 'over';
+      connection?.retire();
+      if (!stood || stop.signal.aborted) return;
+      current = undefined;
+      told.gone();
+      if (Date.now() - openedMs >= STEADY_MS) waitMs = FIRST_WAIT_MS;
+      log.warn(
+        { ...what, why, againInMs: waitMs },
+        `The server "${name}" is gone, and its tools with it; it will be looked for until it is back.`,
+      );
+      again();
+    };
+    const look = once(async () => {
+      const why = await connection?.check();
+      if (why !== undefined) lose(why);
+    });
+    const refresh = once(async () => {
+      const tools = await connection?.list();
+      if (tools === undefined || connection === undefined || state === 'over' || stop.signal.aborted) return;
+      state = 'standing';
+      current = connection;
+      told.offers(tools, connection);
+    });
+    const trouble = (error: Error): void => {
+      log[strange++ === 0 ? 'warn' : 'debug'](
+        { ...what, error: explain(error) },
+        `The server "${name}" said what is not understood, or was not reached.`,
+      );
+      void look();
+    };
+    const toolsChanged = (): void => void refresh().catch((error) => lose(explain(error)));
+    const watch = (): void => after(CHECK_MS, () => void look().finally(() => state === 'over' || watch()));
+    try {
+      connection = await connect(server, { closed: lose, toolsChanged, trouble }, connectMs, stop.signal);
+      await refresh();
+      if (state === 'new') throw new Error('the connection closed at once');
+    } catch (error) {
+      await connection?.close().catch(() => {});
+      if (stop.signal.aborted) return;
+      log.error({ ...what, why: explain(error), againInMs: waitMs }, complaint(name, server));
+      return again();
+    }
+    if (state === 'standing') watch();
+  }
+
+  opening = open();
+  return {
+    tried: opening,
+    async close() {
+      stop.abort(new Error('the tool-executor stops'));
+      clearTimeout(timer);
+      await Promise.all([opening, current?.close().catch(() => {})]);
+    },
+  };
+}
+
+const complaint = (name: string, server: Server): string =>
+  'url' in server
+    ? `The server "${name}" cannot be used, so its tools are not offered: check that it runs and that its url and headers are right.`
+    : `The server "${name}" does not start, so its tools are not offered: run its command by hand in ${server.cwd}, and check its env.`;
+
+/** Does it once more at the end when it was asked for meanwhile, and never twice at a time. */
+function once(doIt: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let asked = false;
+  return () => {
+    asked = true;
+    running ??= (async () => {
+      try {
+        while (asked) {
+          asked = false;
+          await doIt();
+        }
+      } finally {
+        running = undefined;
+      }
+    })();
+    return running;
+  };
+}

@@ -1,0 +1,117 @@
+/** The tools that are offered right now: where a call finds its tool, and what the registry is kept equal to. */
+import type { Acting, Logger, Registry } from '@reel/bus/service.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { isToolName } from './definition.ts';
+import { type Places, places } from './places.ts';
+
+/** A tool, and how it is called. */
+export type Offer = {
+  readonly definition: ToolDefinition;
+  readonly call: (args: { readonly [name: string]: Json }, acting: Called) => Promise<Json>;
+};
+
+/** As much as a call has to know beside its arguments. */
+export type Called = Pick<Acting, 'signal' | 'key' | 'traceparent'> & Pick<ToolDefinition, 'effect' | 'timeoutMs'>;
+
+export type Shelf = {
+  /** These, and only these, are what this server offers from now on. A name that another server offers stays that one's. */
+  stock(server: string, offers: readonly Offer[]): void;
+  find(name: string): (Offer & { readonly places: Places }) | undefined;
+  names(): string[];
+  /** Resolves when the registry has been told of everything, or could not be. */
+  told(): Promise<void>;
+  close(): void;
+};
+
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 10_000;
+
+/** A shelf that is on show in `registry`. */
+export function openShelf(registry: Registry | undefined, log: Logger): Shelf {
+  const shelf = new Map<string, Offer & { readonly places: Places }>();
+  const show = showIn(registry, (name) => shelf.get(name)?.definition, log);
+
+  const add = (server: string, offer: Offer): void => {
+    const { name, concurrency } = offer.definition;
+    const there = shelf.get(name);
+    if (!isToolName(name)) {
+      log.error(
+        { server, tool: name },
+        `The server "${server}" offers a tool named "${name}", which is not offered on: a name is 1 to 128 of A-Z a-z 0-9 _ - . /`,
+      );
+    } else if (there !== undefined && there.definition.server !== server) {
+      const first = there.definition.server;
+      log.error(
+        { server, tool: name, first },
+        `The servers "${first}" and "${server}" both offer "${name}": it stays with "${first}"; rename it in one of them, or leave one out.`,
+      );
+    } else {
+      // Calls under way keep their places when the definition is said again.
+      shelf.set(name, { ...offer, places: there?.places.limit === concurrency ? there.places : places(concurrency) });
+      if (there?.definition.digest !== offer.definition.digest) show.changed(name);
+    }
+  };
+
+  return {
+    stock(server, offers) {
+      const names = new Set(offers.map(({ definition }) => definition.name));
+      for (const [name, { definition }] of shelf) {
+        if (definition.server !== server || names.has(name)) continue;
+        shelf.delete(name);
+        show.changed(name);
+      }
+      for (const offer of offers) add(server, offer);
+    },
+    find: (name) => shelf.get(name),
+    names: () => [...shelf.keys()].sort(),
+    told: show.told,
+    close: show.close,
+  };
+}
+
+/** Keeps the registry equal to what `offered` says, one write at a time, and again later what did not work. */
+function showIn(registry: Registry | undefined, offered: (name: string) => ToolDefinition | undefined, log: Logger) {
+  const changed = new Set<string>();
+  let writing = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  let waitMs = FIRST_WAIT_MS;
+  let closed = false;
+
+  async function write(): Promise<void> {
+    for (const name of changed) {
+      if (closed || registry === undefined) return;
+      changed.delete(name);
+      const definition = offered(name);
+      try {
+        await (definition === undefined ? registry.remove(name) : registry.put(name, definition as unknown as Json));
+      } catch (error) {
+        changed.add(name);
+        log.warn(
+          { tool: name, error: String(error), againInMs: waitMs },
+          'The registry of tools cannot be written; it will be tried again.',
+        );
+        timer = setTimeout(flush, waitMs).unref();
+        waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+        return;
+      }
+      waitMs = FIRST_WAIT_MS;
+    }
+  }
+  const flush = (): void => {
+    clearTimeout(timer);
+    writing = writing.then(write);
+  };
+
+  return {
+    changed(name: string): void {
+      changed.add(name);
+      flush();
+    },
+    told: () => writing,
+    close(): void {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

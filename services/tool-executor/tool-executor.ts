@@ -1,0 +1,113 @@
+/** Calls tools: those of MCP servers and those of modules in process, all under the bus's performer protocol. */
+
+import type { Tool } from '@modelcontextprotocol/sdk/types.js';
+import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings } from '@reel/bus/service.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import { checkAgainst } from '@reel/contracts/schema.ts';
+import { resultOf, troubleOf, unavailable } from './answer.ts';
+import { type Config, readConfig, type Server } from './config.ts';
+import { IN_PROCESS, ofServer } from './definition.ts';
+import { keep } from './keep.ts';
+import type { Connection } from './mcp.ts';
+import { loadModules } from './modules.ts';
+import { type Called, type Offer, openShelf, type Shelf } from './shelf.ts';
+
+/** How long the start waits for servers; those that take longer are offered when they are there. */
+const START_MS = 5_000;
+
+/** Opens everything that the configuration names. `startMs` and `connectMs` say how long servers may take to start. */
+export async function openTools(surroundings: Surroundings, waits: { startMs?: number; connectMs?: number } = {}) {
+  const { env, log, registry } = surroundings;
+  const file = env['REEL_TOOLS'];
+  if (file === undefined) log.warn({}, 'There are no tools: REEL_TOOLS names no configuration file.');
+  const config: Config = file === undefined ? { servers: {}, modules: [] } : await readConfig(file, env);
+  const shelf = openShelf(registry, log);
+  shelf.stock(IN_PROCESS, await loadModules(config.modules));
+  // Until the start is over nothing is put out, so that of two servers with one name the first in the file has it, not the faster one.
+  let early: Map<string, Offer[]> | undefined = new Map();
+  const put = (name: string, offers: Offer[]): unknown => (early === undefined ? shelf.stock(name, offers) : early.set(name, offers));
+  const kept = Object.entries(config.servers).map(([name, server]) => {
+    const offers = (tools: readonly Tool[], connection: Connection): unknown => put(name, offersOf(name, server, tools, connection, log));
+    return keep(name, server, { offers, gone: () => put(name, []) }, log, waits.connectMs);
+  });
+  await within(waits.startMs ?? START_MS, Promise.all(kept.map(({ tried }) => tried)));
+  const first = early;
+  early = undefined;
+  for (const name of Object.keys(config.servers)) shelf.stock(name, first.get(name) ?? []);
+  await shelf.told();
+  const close = async (): Promise<void> => {
+    // What is registered stays: another replica, or the next start, offers it on.
+    shelf.close();
+    await Promise.all(kept.map((one) => one.close()));
+  };
+  return { deps: { shelf }, close };
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms);
+  await Promise.race([work, over.promise]);
+  clearTimeout(timer);
+}
+
+function offersOf(name: string, server: Server, tools: readonly Tool[], connection: Connection, log: Logger): Offer[] {
+  for (const unknown of Object.keys(server.tools).filter((tool) => !tools.some((listed) => listed.name === tool))) {
+    log.warn(
+      { server: name, tool: unknown },
+      `The configuration says something about the tool "${unknown}", which the server "${name}" does not offer.`,
+    );
+  }
+  return tools.flatMap((tool) => {
+    try {
+      return [{ definition: ofServer(name, tool, server.tools[tool.name]), call: callerOf(name, tool.name, connection) }];
+    } catch (error) {
+      log.error({ server: name, tool: tool.name }, `The server "${name}": ${(error as Error).message}; the tool is not offered.`);
+      return [];
+    }
+  });
+}
+
+const callerOf = (server: string, tool: string, connection: Connection): Offer['call'] => {
+  return async (args, called) => {
+    try {
+      return resultOf(tool, await connection.call(tool, args, called));
+    } catch (error) {
+      if (called.signal.aborted) throw called.signal.reason;
+      throw troubleOf(error, { tool, server, effect: called.effect });
+    }
+  };
+};
+
+/** Makes one approved call. @throws Failure when it certainly was not done; any other error leaves that open. */
+export async function performCall(call: ApprovedCall, context: Omit<Called, 'effect' | 'timeoutMs'> & { shelf: Shelf }): Promise<Json> {
+  const { shelf, signal, key, traceparent } = context;
+  const offer = shelf.find(call.uses);
+  if (offer === undefined) {
+    const there = shelf.names().join(', ') || 'none';
+    throw unavailable(
+      `nobody offers the tool "${call.uses}" at the moment (offered: ${there}); check that its server runs and that REEL_TOOLS names it`,
+    );
+  }
+  const { definition } = offer;
+  if (call.definition !== undefined && call.definition !== definition.digest) {
+    const message = `the tool "${call.uses}" is not the one that was approved: it is ${definition.digest}, approved was ${call.definition}; submit the run again`;
+    throw new Failure({ code: 'tool-changed', message, retryable: false });
+  }
+  const wrong = definition.server === IN_PROCESS ? undefined : checkAgainst(definition.input, call.arguments);
+  if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
+  const leave = await offer.places.take(signal);
+  try {
+    return await offer.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs });
+  } finally {
+    leave();
+  }
+}
+
+export default definePerformer<{ shelf: Shelf }>({
+  name: 'tool-executor',
+  kind: 'tool',
+  registry: true,
+  concurrency: 64,
+  deps: (surroundings) => openTools(surroundings),
+  perform: performCall,
+});
