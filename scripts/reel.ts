@@ -1,1 +1,166 @@
 #!/usr/bin/env node
+/** The operator's command line: `npx reel --help`. Everything goes through the gateway's HTTP API, except what starts a Reel. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { ApprovalPage, Cancelled, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
+import { Envelope } from '@reel/contracts/envelope.ts';
+import { story } from '@reel/contracts/story.ts';
+import { StrictWorkflow } from '@reel/contracts/workflow/format.ts';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { admit } from './admit.ts';
+import { ask, follow, Refused } from './api.ts';
+import { castFaults, castOf, castTable, ownServices } from './cast.ts';
+import { storyTree } from './story-tree.ts';
+import { up } from './up.ts';
+
+const reel = new Command('reel').description('Governed, durable, observable runs of model calls, tool calls and human decisions.');
+const inColour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+const print = (text: string): boolean => process.stdout.write(`${text}\n`);
+const json = (value: unknown): boolean => print(JSON.stringify(value, null, 2));
+const when = (time: string): string => time.slice(0, 19).replace('T', ' ');
+type Json = { json?: boolean };
+
+/** Rows under their headings, as wide as they need. */
+function table(headings: string[], rows: string[][]): string {
+  const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)));
+  return [headings, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column] as number)).join('  ').trimEnd()).join('\n');
+}
+
+const command = (usage: string, description: string): Command => reel.command(usage).description(description).option('--json', 'for programs: JSON');
+
+reel
+  .command('up')
+  .description('start nats-server and all services here, and stay')
+  .option('--dir DIR', 'where data and credentials are kept', '.reel')
+  .option('--port PORT', "the gateway's port (0: any free one)", process.env['REEL_PORT'] ?? '7070')
+  .option('--nats-port PORT', "the broker's port", '4222')
+  .option('--fsync', 'every fact is on disk before it is acknowledged (slower; a power failure loses nothing)')
+  .action(up);
+
+reel
+  .command('admit PATH')
+  .description('give a service of your own its durable and its credentials, while everything runs')
+  .option('--dir DIR', 'the folder of the running Reel', process.env['REEL_DIR'] ?? '.reel')
+  .action(async (path: string, { dir }: { dir: string }) => {
+    const { name, kind } = await admit(path, dir);
+    print(`${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  node services/main.ts ${path}`);
+  });
+
+command('run FILE', 'submit a workflow (YAML or JSON)')
+  .option('--input JSON', "the run's input, or @FILE", '{}')
+  .option('--follow', 'show every fact until it is over')
+  .option('--by WHO', 'who requests it', 'local')
+  .option('--key KEY', 'Idempotency-Key: submitting again under it gives the same run')
+  .action(async (file: string, options: Json & { input: string; follow?: boolean; by: string; key?: string }) => {
+    const workflow = await readFile(file, 'utf8').catch(() => {
+      throw new Refused(`${resolve(file)} cannot be read: the first argument is the file of a workflow`);
+    });
+    const text = options.input.startsWith('@') ? await readFile(options.input.slice(1), 'utf8') : options.input;
+    const body = { workflow, input: parseInput(text), requestedBy: options.by };
+    const run = await ask<Submitted>('POST', '/v1/runs', body, options.key === undefined ? {} : { 'idempotency-key': options.key });
+    if (!options.follow) return options.json ? json(run) : print(`${run.id}  ${run.status}\n  npx reel show ${run.id}`);
+    return await tail(run.id, options.json ?? false);
+  });
+
+function parseInput(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Refused(`--input is not JSON (${(error as Error).message}): ${text.slice(0, 80)}`);
+  }
+}
+
+command('runs', 'the newest runs')
+  .option('--status STATUS', 'only those')
+  .option('--limit N', 'how many', '20')
+  .action(async ({ status, limit, ...options }: Json & { status?: string; limit: string }) => {
+    const page = await ask<RunPage>('GET', `/v1/runs?${new URLSearchParams({ limit, ...(status === undefined ? {} : { status }) })}`);
+    if (options.json) return json(page);
+    const rows = page.runs.map((run) => [run.id, run.status, run.workflow, run.requestedBy, when(run.requestedAt), run.held > 0 ? `${run.held} held` : '']);
+    return print(rows.length === 0 ? 'no runs yet: npx reel run FILE' : table(['RUN', 'STATUS', 'WORKFLOW', 'BY', 'REQUESTED', ''], rows));
+  });
+
+command('show RUN', 'one run: its facts by cause, how it ended, or what it waits for').action(async (id: string, options: Json) => {
+  const run = await ask<Run>('GET', `/v1/runs/${encodeURIComponent(id)}`);
+  if (options.json) return json(run);
+  const { events } = await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`);
+  const line = storyTree(inColour);
+  for (const told of events) print(line(told));
+  return print(`\n${summary(run)}`);
+});
+
+/** How a run stands, in a few lines. */
+function summary(run: Run): string {
+  const lines = [`${run.id}  ${run.workflow}  ${run.status}`];
+  if (run.answer !== undefined) lines.push(`answer: ${JSON.stringify(run.answer, null, 2)}`);
+  if (run.problem !== undefined) lines.push(`problem: ${run.problem.code}: ${run.problem.message}`);
+  if (run.undone.length > 0) lines.push(`undone: ${run.undone.map(({ id }) => id).join(', ')}`);
+  for (const { id, problem } of run.stranded) lines.push(`left behind: ${id}: ${problem.message}`);
+  for (const { address, waitsFor, owedBy, since } of run.waitsFor) lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
+  return lines.join('\n');
+}
+
+async function tail(run: string, asJson: boolean): Promise<void> {
+  const line = storyTree(inColour);
+  for await (const told of follow(run)) print(asJson ? JSON.stringify(told) : line(told));
+  const end = await ask<Run>('GET', `/v1/runs/${run}`);
+  if (!asJson) print(`\n${summary(end)}`);
+  if (end.status !== 'completed') process.exitCode = 1;
+}
+
+command('tail RUN', 'every fact of a run as it is said').action((run: string, options: Json) => tail(run, options.json ?? false));
+
+command('approvals', 'what waits for a person').action(async (options: Json) => {
+  const { approvals } = await ask<ApprovalPage>('GET', '/v1/approvals');
+  if (options.json) return json(approvals);
+  return print(approvals.length === 0 ? 'nothing waits for a person' : table(['ID', 'WORKFLOW', 'STEP', 'SINCE', 'QUESTION'], approvals.map((one) => [one.id, one.workflow, one.step, when(one.heldAt), one.prompt])));
+});
+
+for (const [name, decision] of [['approve', 'grant'], ['refuse', 'refuse']] as const) {
+  command(`${name} ID`, `${name} what is held (npx reel approvals lists the ids)`)
+    .requiredOption('--who WHO', 'who decides')
+    .option('--why WHY', 'the reason', 'no reason was given')
+    .option('--form JSON', 'the filled form, where a choice is asked')
+    .action(async (id: string, { who, why, form, ...options }: Json & { who: string; why: string; form?: string }) => {
+      const body = { decision, who, why, ...(form === undefined ? {} : { form: parseInput(form) }) };
+      const ruling = await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, body);
+      return options.json ? json(ruling) : print(`${ruling.ruling} by ${ruling.who}`);
+    });
+}
+
+command('cancel RUN', 'stop a run; what it did is undone')
+  .option('--who WHO', 'who stops it', 'local')
+  .option('--why WHY', 'the reason', 'no reason was given')
+  .action(async (run: string, { who, why, ...options }: Json & { who: string; why: string }) => {
+    const cancelled = await ask<Cancelled>('POST', `/v1/runs/${encodeURIComponent(run)}/cancel`, { who, why });
+    return options.json ? json(cancelled) : print(`${cancelled.status}: ${cancelled.detail}`);
+  });
+
+command('tools', 'the tools on offer').action(async (options: Json) => {
+  const { tools } = await ask<ToolList>('GET', '/v1/tools');
+  if (options.json) return json(tools);
+  const rows = tools.map((tool) => [tool.name, tool.server, tool.effect, `${tool.timeoutMs} ms`, tool.compensation?.uses ?? '', tool.description.split('\n')[0]?.slice(0, 60) ?? '']);
+  return print(rows.length === 0 ? 'no tools: REEL_TOOLS names the file that says where they are' : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows));
+});
+
+command('cast', 'who says what, and who hears it')
+  .option('--check', 'fail on what is wrong with it')
+  .action(async (options: Json & { check?: boolean }) => {
+    const services = await ownServices();
+    const faults = castFaults(services);
+    if (options.json) json({ cast: castOf(services), faults });
+    else print(castTable(castOf(services)));
+    for (const fault of faults) process.stderr.write(`${fault}\n`);
+    if (options.check && faults.length > 0) process.exitCode = 1;
+  });
+
+command('contracts', 'the JSON Schemas of the envelope, of every fact and of the workflow format').action(() => {
+  const schema = (shape: z.ZodType): unknown => z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' });
+  json({ envelope: schema(Envelope), workflow: schema(StrictWorkflow), facts: Object.fromEntries(story.map(({ type, shape }) => [type, schema(shape)])) });
+});
+
+reel.parseAsync().catch((error: Error) => {
+  process.stderr.write(`${error instanceof Refused ? error.message : `reel: ${error.message}`}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,41 @@
+/** Admits a service to a running installation: a durable, credentials and permissions for it, without a restart of anything. */
+import { readFile } from 'node:fs/promises';
+import { connect } from '@reel/bus/connect.ts';
+import { type Role, roleOf } from '@reel/bus/role.ts';
+import { load } from '@reel/services/main.ts';
+import { configure, type Installation, installationIn, provisionAt, remember, rolesIn } from './installation.ts';
+import { reachable } from './local.ts';
+
+/** Admits the service that is the default export of the module at `path`. @throws when nothing runs in `dir`, or the broker refuses. */
+export async function admit(path: string, dir: string, syncInterval = '2m'): Promise<Role> {
+  const installation = installationIn(dir);
+  const running = await reachable(dir);
+  if (running === undefined) throw new Error(`nothing was started in ${dir}: \`npx reel up\` first, or --dir names the folder of a running one`);
+  const role = roleOf(await load(path));
+  await remember(installation, role);
+  const roles = await rolesIn(installation);
+  await configure(installation, roles, syncInterval);
+  await reload(installation);
+  await signsIn(running.nats, installation, role.name);
+  await provisionAt(running.nats, installation, roles);
+  return role;
+}
+
+async function reload({ pidFile }: Installation): Promise<void> {
+  const pid = Number(await readFile(pidFile, 'utf8'));
+  process.kill(pid, 'SIGHUP');
+}
+
+/** The server reads its configuration some moments after the signal: it has done so when the newcomer is let in. */
+async function signsIn(servers: string, { credentials }: Installation, name: string): Promise<void> {
+  for (let tries = 50; ; tries -= 1) {
+    try {
+      const connection = await connect({ servers, credentials }, name);
+      await connection.close();
+      return;
+    } catch (error) {
+      if (tries === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** The gateway as the command line sees it: plain HTTP, with errors that say what to do. */
+import type { CloudEvent, ProblemDetails, VoidEntry } from '@reel/gateway/shapes.ts';
+import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { reachable } from './local.ts';
+
+/** Something the gateway refused, in words for the terminal. */
+export class Refused extends Error {}
+
+export type Told = CloudEvent | VoidEntry;
+
+/** Where the gateway is: REEL_API, or what was started in this folder, or the default. */
+async function base(): Promise<string> {
+  return process.env['REEL_API'] ?? (await reachable(process.env['REEL_DIR'] ?? '.reel'))?.api ?? 'http://127.0.0.1:7070';
+}
+
+/** Sends a request. @throws Refused with the gateway's reasons, or with what to do when nobody answers. */
+export async function ask<T>(method: 'GET' | 'POST', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const response = await reach(path, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return (await response.json()) as T;
+}
+
+async function reach(path: string, init: RequestInit): Promise<Response> {
+  const url = await base();
+  let response: Response;
+  try {
+    response = await fetch(`${url}${path}`, init);
+  } catch (error) {
+    const cause = (error as Error & { cause?: Error }).cause?.message ?? (error as Error).message;
+    throw new Refused(`no Reel answers at ${url} (${cause}).\n  Start one here with:   npx reel up\n  or name another with:  REEL_API=http://host:port`);
+  }
+  if (response.ok) return response;
+  throw new Refused(inWords((await response.json().catch(() => ({ title: response.statusText, detail: '' }))) as ProblemDetails));
+}
+
+function inWords({ title, detail, errors = [] }: ProblemDetails): string {
+  const lines = errors.map(({ path, message, line, column }) => `  ${line === undefined ? '' : `${line}:${column ?? 1}  `}${path}: ${message}`);
+  return [detail === '' ? title : `${title}: ${detail}`, ...lines].join('\n');
+}
+
+/** The facts of a run as they are said, from the first, until the run is over. */
+export async function* follow(run: string, signal?: AbortSignal): AsyncGenerator<Told> {
+  const response = await reach(`/v1/runs/${run}/events`, { headers: { accept: 'text/event-stream' }, ...(signal === undefined ? {} : { signal }) });
+  const events = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+  for await (const { data } of events ?? []) {
+    const told = JSON.parse(data) as Told;
+    yield told;
+    if ('type' in told && told.type.startsWith('run.outcome.')) return;
+  }
+}

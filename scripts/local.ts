@@ -1,0 +1,123 @@
+/** Reel on this machine: a nats-server of its own, secured as in production, and services in this process or in others. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { serve, type Serving } from '@reel/bus/serve.ts';
+import { startServer } from '@reel/nats/server.ts';
+import { load } from '@reel/services/main.ts';
+import pino from 'pino';
+import { configure, installationIn, provisionAt, rolesIn } from './installation.ts';
+import { root } from './tree.ts';
+
+export type Local = {
+  readonly dir: string;
+  readonly nats: string;
+  /** The gateway's address; undefined until a gateway is served in this process. */
+  readonly api: string | undefined;
+  /** What a process of its own needs in its environment to join. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Serves these in this process as well. @returns how to stop them alone. */
+  serve(services: readonly string[]): Promise<Serving>;
+  /** Starts a process of its own for these; resolves when it serves. */
+  spawn(services: readonly string[]): Promise<ChildProcess>;
+  /** Stops the broker, with SIGKILL if asked, and starts it again on the same port. */
+  restartBroker(signal?: NodeJS.Signals): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export type LocalOptions = {
+  readonly dir: string;
+  /** Served in this process from the start. */
+  readonly services: readonly string[];
+  /** The broker's port; any free one by default. */
+  readonly natsPort?: number;
+  /** `always`: on disk before it is acknowledged. The default is the fast one: a power failure can lose the last two minutes. */
+  readonly syncInterval?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly logLevel?: string;
+};
+
+/** Where a running installation says how to reach it. */
+export const serverFile = (dir: string): string => join(dir, 'server.json');
+
+/** Starts the broker and the services. @throws with what to do when a port is in use or nats-server cannot be had. */
+export async function startLocal(options: LocalOptions): Promise<Local> {
+  const { dir, syncInterval = '2m', logLevel = 'warn' } = options;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const installation = installationIn(dir);
+  const roles = await rolesIn(installation);
+  await configure(installation, roles, syncInterval);
+  const start = (port?: number): ReturnType<typeof startServer> =>
+    startServer({ dataDir: join(dir, 'jetstream'), configFile: installation.configFile, pidFile: installation.pidFile, ...(port === undefined ? {} : { port }) });
+  let server = await start(options.natsPort);
+  const log = pino({ level: logLevel }, pino.destination(2));
+  const env = { ...process.env, ...options.env, REEL_NATS: server.url, REEL_CREDENTIALS: installation.credentials };
+  const broker = { servers: server.url, credentials: installation.credentials };
+  const serving = new Set<Serving>();
+  const children = new Set<ChildProcess>();
+  let api: string | undefined;
+
+  async function serveHere(names: readonly string[]): Promise<Serving> {
+    const one = await serve(await Promise.all(names.map(load)), { broker, env, log });
+    serving.add(one);
+    api = one.urls.get('gateway') ?? api;
+    return { urls: one.urls, stop: (graceMs) => (serving.delete(one) ? one.stop(graceMs) : Promise.resolve()) };
+  }
+  async function stop(): Promise<void> {
+    for (const child of children) child.kill();
+    await Promise.all([...serving].map((one) => one.stop()));
+    await Promise.all([...children].map((child) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined)));
+    await server.stop();
+  }
+  try {
+    await provisionAt(server.url, installation, roles);
+    if (options.services.length > 0) await serveHere(options.services);
+    await writeFile(serverFile(dir), JSON.stringify({ nats: server.url, api }));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    dir,
+    nats: server.url,
+    get api() {
+      return api;
+    },
+    env,
+    serve: serveHere,
+    spawn: async (names) => {
+      const child = spawn(process.execPath, [join(root, 'services/main.ts'), ...names], { env: { ...env, REEL_LOG: 'info' }, stdio: ['ignore', 'pipe', 'inherit'] });
+      children.add(child);
+      child.once('exit', () => children.delete(child));
+      await serves(child, names);
+      return child;
+    },
+    restartBroker: async (signal = 'SIGTERM') => {
+      await server.stop(signal);
+      server = await start(server.port);
+    },
+    stop,
+  };
+}
+
+/** Resolves when every one of the services has said that it serves. */
+async function serves(child: ChildProcess, names: readonly string[]): Promise<void> {
+  let left = names.length;
+  let text = '';
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`${names.join(' ')} ended with code ${code} before it served`)));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const lines = text.split('\n');
+      text = lines.pop() ?? '';
+      left -= lines.filter((line) => line.includes('"msg":"serving"')).length;
+      if (left <= 0) resolve();
+    });
+  });
+}
+
+/** How to reach the installation in `dir`, if one was started there. */
+export async function reachable(dir: string): Promise<{ nats: string; api?: string } | undefined> {
+  return await readFile(serverFile(dir), 'utf8').then(JSON.parse, () => undefined);
+}
