@@ -16,8 +16,8 @@ import { up } from './up.ts';
 
 const reel = new Command('reel').description('Governed, durable, observable runs of model calls, tool calls and human decisions.');
 const inColour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
-const print = (text: string): boolean => process.stdout.write(`${text}\n`);
-const json = (value: unknown): boolean => print(JSON.stringify(value, null, 2));
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const json = (value: unknown): void => print(JSON.stringify(value, null, 2));
 const when = (time: string): string => time.slice(0, 19).replace('T', ' ');
 type Json = { json?: boolean };
 
