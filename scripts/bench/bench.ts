@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { ceiling } from './ceiling.ts';
+import { ceiling } from '@reel/bus/bare.ts';
 import { atOnce, client, inARow, manyAtOnce, oneByOne, percentile } from './load.ts';
 import { startServer } from '@reel/nats/server.ts';
 import type { Ready } from './system.ts';
