@@ -1,7 +1,7 @@
 /** What is known about a tool before it is called, from what a server or a module says of it and what the configuration knows better. */
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { digestOf } from '@reel/bus/digest.ts';
-import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { Compensation, type Effect, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
 import type { Override } from './config.ts';
@@ -14,7 +14,7 @@ const CONCURRENCY = 16;
 export const IN_PROCESS = 'module';
 
 /** Where a server's tool may say what undoes it, in its `_meta`. */
-export const COMPENSATION = 'reel/compensation';
+const COMPENSATION = 'reel/compensation';
 
 /** A tool's name is its key in the registry. */
 export const isToolName = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}$/.test(name) && !name.endsWith('.');
@@ -66,5 +66,5 @@ function compensationOf(tool: Tool): Compensation | undefined {
   const parsed = Compensation.safeParse(said);
   if (parsed.success) return parsed.data;
   const expected = 'expected { uses: the name of a tool, with: its arguments }';
-  throw new Error(`tool "${tool.name}": _meta["${COMPENSATION}"]: ${expected}, is ${JSON.stringify(said as Json)}`);
+  throw new Error(`tool "${tool.name}": _meta["${COMPENSATION}"]: ${expected}, is ${JSON.stringify(said)}`);
 }

@@ -10,7 +10,7 @@ import type { Server } from './config.ts';
 import { fetchCall, posting } from './http.ts';
 
 /** Where the idempotency key stands in a call's `_meta`. */
-export const KEY = 'reel/idempotency-key';
+const KEY = 'reel/idempotency-key';
 
 // Timers cannot wait longer (2^31 - 1 ms), and would ring at once.
 const LONGEST_MS = 2_147_483_647;
@@ -133,8 +133,7 @@ async function farewell(transport: StreamableHTTPClientTransport): Promise<void>
 function transportTo(server: Server): { transport: Transport; told: () => string } {
   if ('url' in server) {
     const options = { fetch: fetchCall, requestInit: { headers: server.headers } };
-    // The SDK's class is a Transport, but for a flag that it was not compiled with.
-    return { transport: new StreamableHTTPClientTransport(new URL(server.url), options) as Transport, told: () => '' };
+    return { transport: new StreamableHTTPClientTransport(new URL(server.url), options), told: () => '' };
   }
   const { command, args, env, cwd } = server;
   const transport = new StdioClientTransport({ command, args, env, cwd, stderr: 'pipe' });

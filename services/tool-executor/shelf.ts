@@ -65,8 +65,8 @@ export function openShelf(registry: Registry | undefined, log: Logger): Shelf {
     },
     find: (name) => shelf.get(name),
     names: () => [...shelf.keys()].sort(),
-    told: show.told,
-    close: show.close,
+    told: () => show.told(),
+    close: () => show.close(),
   };
 }
 

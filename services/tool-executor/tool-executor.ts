@@ -97,6 +97,7 @@ export async function performCall(call: ApprovedCall, context: Omit<Called, 'eff
   if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
   const leave = await offer.places.take(signal);
   try {
+    signal.throwIfAborted();
     return await offer.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs });
   } finally {
     leave();

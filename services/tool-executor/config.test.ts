@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { readConfig } from './config.ts';
+import { opened } from './fixtures/opened.ts';
+
+async function read(context: TestContext, text: string, env: NodeJS.ProcessEnv = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'reel-tools-'));
+  context.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'tools.yaml'), text);
+  return { folder, config: await readConfig(join(folder, 'tools.yaml'), env) };
+}
+
+test('credentials come from the environment, and paths start at the file', async (context) => {
+  const text = `
+servers:
+  files: { command: node, args: [server.js], env: { TOKEN: 'x-\${TOKEN}' }, cwd: tools }
+  remote: { url: 'https://example.com/\${PLACE}', headers: { Authorization: 'Bearer \${TOKEN}' } }
+modules: [ ./mine.ts ]
+`;
+  const { folder, config } = await read(context, text, { TOKEN: 'secret', PLACE: 'mcp' });
+  assert.deepEqual(config, {
+    servers: {
+      files: { command: 'node', args: ['server.js'], env: { TOKEN: 'x-secret' }, cwd: join(folder, 'tools'), tools: {} },
+      remote: { url: 'https://example.com/mcp', headers: { Authorization: 'Bearer secret' }, tools: {} },
+    },
+    modules: [join(folder, 'mine.ts')],
+  });
+});
+
+const wrong: Record<string, [text: string, message: RegExp]> = {
+  'a field that is not known': [
+    'servers:\n  a:\n    command: node\n    arg: [x]\n',
+    /tools\.yaml:4:10: servers\.a\.arg: is not a field that is known here/,
+  ],
+  'a value of the wrong type': ['servers:\n  a:\n    command: 7\n', /tools\.yaml:3:14: servers\.a\.command: .*expected string.*, is 7/],
+  'neither a command nor a url': ['servers:\n  a: {}\n', /:2:6: servers\.a: expected either a command .* or a url .*, is \{\}/],
+  'both a command and a url': ['servers: { a: { command: x, url: "http://x" } }', /servers\.a: expected either a command/],
+  'a url that is none': ['servers: { a: { url: "ftp://x" } }', /servers\.a\.url: expected an http or https URL, is "ftp:\/\/x"/],
+  'an effect that is none': [
+    'servers: { a: { command: x, tools: { t: { effect: pure } } } }',
+    /servers\.a\.tools\.t\.effect: .*read-only.*, is "pure"/,
+  ],
+  'a variable that is not set': [
+    'servers: { a: { url: "http://x", headers: { A: "'.concat('$', '{NO}" } } }'),
+    /servers\.a\.headers\.A: expected the environment variable NO to be set/,
+  ],
+  'text that is not YAML': ['servers: [', /tools\.yaml: .*line 1/],
+};
+for (const [what, [text, message]] of Object.entries(wrong)) {
+  test(`${what} is refused, with its place and what is expected`, async (context) => {
+    await assert.rejects(read(context, text), { message });
+  });
+}
+
+test('a file that is not there is named, with who named it', async () => {
+  await assert.rejects(readConfig('nowhere.yaml', {}), /nowhere\.yaml: there is no such file; REEL_TOOLS has to name/);
+});
+
+test('a module that is not there, or offers nothing, stops the start', async (context) => {
+  await assert.rejects(opened(context, { modules: ['./nowhere.ts'] }), /modules: .*nowhere\.ts cannot be loaded/);
+  await assert.rejects(
+    opened(context, { modules: [join(import.meta.dirname, 'places.ts')] }),
+    /places\.ts exports no tools; expected exports made by defineTool/,
+  );
+});
