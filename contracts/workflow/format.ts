@@ -1,7 +1,7 @@
 /** The workflow format: what to do, in YAML or JSON, for people to write and for models to propose. */
 import { z } from 'zod';
 import { Json, JsonSchema } from '../envelope.ts';
-import { Compensation } from '../tool.ts';
+import { Compensation, Effect } from '../tool.ts';
 
 const StepId = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/, 'a step id is 1 to 48 of A-Z a-z 0-9 _ -');
 const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower case: a letter, then up to 31 of a-z 0-9 -');
@@ -20,6 +20,8 @@ const Attempt = {
   with: Template.default({}),
   /** How long one attempt may take (for a person: until the question expires), in ms. */
   timeoutMs: z.int().positive().max(2_592_000_000).optional(),
+  /** What calling it twice does, for kinds whose performers keep no registry; `once` unless said otherwise. */
+  effect: Effect.optional(),
   /** What undoes it, should the run not succeed. The tool's own registration may have said so already. */
   compensate: Compensation.optional(),
   /** JSONata expressions that must all be true of the `result`. */
