@@ -1,0 +1,191 @@
+/** Judges what is about to happen: first by what the run itself has approved, then by the policies. It only computes. */
+
+import { canonical, digestOf } from '@reel/bus/digest.ts';
+import type { History } from '@reel/bus/history.ts';
+import { aboutOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { answerProposed } from '@reel/contracts/answer.ts';
+import { approvedPlan, isApproved } from '@reel/contracts/approved.ts';
+import type { Draft, JsonSchema } from '@reel/contracts/envelope.ts';
+import { runRequested, turnedCompleted } from '@reel/contracts/run.ts';
+import { type Call, stepRequested } from '@reel/contracts/step.ts';
+import type { EventOf } from '@reel/contracts/story.ts';
+import type { Compensation, ToolDefinition } from '@reel/contracts/tool.ts';
+import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import type { Judge, Question } from './cedar.ts';
+import { type Family, families } from './families.ts';
+import { referTo, type Value } from './value.ts';
+
+type Run = EventOf<'run.request.requested'>['data'];
+
+/** Why something is denied whatever the policies say. */
+type Objection = { readonly code: string; readonly message: string };
+
+const object = (code: string, message: string): Objection => ({ code, message });
+
+export function judgeRun(event: EventOf<'run.request.requested'>, judge: Judge): Draft {
+  const run = event.data;
+  return verdict('run', event.at, run, judge, () => ({ action: 'run', ...aboutWorkflow(event.at, run) }));
+}
+
+export function judgePlan(event: EventOf<'plan.proposal.proposed'>, history: History, judge: Judge): Draft {
+  const { plan } = event.data;
+  const run = history.find(runRequested, theRun)?.data;
+  if (run === undefined || !isApproved(history, theRun)) return denied('plan', event.at, event.data, judge, noApprovedRun);
+  if (turned(history)) return denied('plan', event.at, event.data, judge, runTurned);
+  const about = aboutWorkflow(event.at, run);
+  const outline = {
+    steps: plan.steps.length,
+    uses: [...new Set(plan.steps.flatMap(({ uses, fallback }) => [uses, fallback?.uses ?? uses]))],
+  };
+  return verdict('plan', event.at, event.data, judge, () => ({ action: 'plan', ...about, context: { ...about.context, plan: outline } }));
+}
+
+/** Hears that the answer was checked; what is judged is the answer. */
+export function judgeAnswer(event: EventOf<'answer.check.accepted'>, history: History, judge: Judge): Draft {
+  const proposal = history.find(answerProposed, event.at)?.data;
+  const run = history.find(runRequested, theRun)?.data;
+  if (run === undefined || proposal === undefined || approvedPlan(history) === undefined) {
+    return denied(
+      'answer',
+      event.at,
+      proposal ?? {},
+      judge,
+      object('no-approved-plan', 'no plan of this run was approved, so it has no answer'),
+    );
+  }
+  if (turned(history)) return denied('answer', event.at, proposal, judge, runTurned);
+  const about = aboutWorkflow(event.at, run);
+  const context = { ...about.context, answer: proposal.answer };
+  return verdict('answer', event.at, proposal, judge, () => ({ action: 'answer', ...about, context }));
+}
+
+export function judgeStep(event: EventOf<'step.request.requested'>, history: History, judge: Judge): Draft {
+  const { at, data } = event;
+  const run = history.find(runRequested, theRun)?.data;
+  const objection = run === undefined ? noApprovedRun : objectionToStep(at, data.call, run, history);
+  if (run === undefined || objection !== undefined) return denied('step', at, data, judge, objection as Objection);
+  return verdict('step', at, data, judge, () => aboutCall('step', at, at, data.call, run), asking(at.kind, data.call));
+}
+
+export function judgeUndo(event: EventOf<'undo.request.requested'>, history: History, judge: Judge): Draft {
+  const { at, data } = event;
+  const run = history.find(runRequested, theRun)?.data;
+  const objection = run === undefined ? noApprovedRun : objectionToUndo(at, data.call, run, history);
+  if (run === undefined || objection !== undefined) return denied('undo', at, data, judge, objection as Objection);
+  const undone = undoneBy(at);
+  return verdict('undo', at, data, judge, () => aboutCall('undo', at, undone, data.call, run), asking(undone.kind, data.call));
+}
+
+const noApprovedRun = object('no-approved-run', 'the run itself was not approved');
+const runTurned = object('run-turned', 'the run has turned: nothing new begins in it but undos');
+
+/** Whatever stands there, even if it cannot be read: the turn is taken. */
+const turned = (history: History): boolean => history.occupant(theRun, 'turn') !== undefined;
+
+function objectionToStep(at: Place, call: Call, run: Run, history: History): Objection | undefined {
+  if (turned(history)) return runTurned;
+  const plan = approvedPlan(history);
+  if (plan === undefined) return object('no-approved-plan', 'no plan of this run was approved, so none of its steps may be done');
+  const planned = plannedAs(plan, at.id);
+  if (planned === undefined) return object('not-in-plan', `the approved plan has no step "${at.id}"`);
+  const { attempt, attempts } = planned;
+  if (attempt.kind !== at.kind || attempt.uses !== call.uses) {
+    const plans = `${attempt.kind} "${attempt.uses}"`;
+    return object('not-in-plan', `the approved plan has ${plans} as step "${at.id}", and asked for is ${at.kind} "${call.uses}"`);
+  }
+  if (at.n > attempts) return object('not-in-plan', `attempt ${at.n} of step "${at.id}": the approved plan allows ${attempts}`);
+  const tool = at.kind === 'tool' ? toolOf(run, call.uses) : undefined;
+  const differs = at.kind === 'tool' ? toolDiffers(call, tool) : undefined;
+  return differs ?? compensationDiffers(call, attempt.compensate ?? tool?.compensation);
+}
+
+function objectionToUndo(at: Place, call: Call, run: Run, history: History): Objection | undefined {
+  if (!turned(history) || history.find(turnedCompleted, theRun) !== undefined) {
+    return object('not-turned', 'nothing is undone while the run goes on, nor when it has been completed');
+  }
+  const undone = undoneBy(at);
+  const named = `attempt ${undone.n} of ${undone.kind} "${undone.id}"`;
+  const declared = isApproved(history, undone) ? history.find(stepRequested, undone)?.data.call.compensation : undefined;
+  if (declared === undefined) return object('undeclared-undo', `${named} was not approved with a compensation, so nothing may undo it`);
+  if (declared.uses !== call.uses) {
+    return object('undeclared-undo', `${named} was approved to be undone by "${declared.uses}", and asked for is "${call.uses}"`);
+  }
+  return undone.kind === 'tool' ? toolDiffers(call, toolOf(run, call.uses)) : undefined;
+}
+
+const toolOf = ({ tools }: Run, name: string): ToolDefinition | undefined => (Object.hasOwn(tools, name) ? tools[name] : undefined);
+
+function toolDiffers({ uses, effect, definition }: Call, tool: ToolDefinition | undefined): Objection | undefined {
+  if (tool === undefined) return object('tool-differs', `"${uses}" is none of the tools that the run was requested with`);
+  if (definition !== tool.digest) {
+    return object('tool-differs', `"${uses}" is asked for as ${definition ?? 'any definition'}; the run was requested with ${tool.digest}`);
+  }
+  if (effect === tool.effect) return undefined;
+  return object('tool-differs', `"${uses}" is asked for as ${effect}; the run was requested with it as ${tool.effect}`);
+}
+
+function compensationDiffers({ compensation }: Call, declared: Compensation | undefined): Objection | undefined {
+  if (compensation === declared) return undefined;
+  if (compensation !== undefined && declared !== undefined && canonical(compensation) === canonical(declared)) return undefined;
+  const words = (one: Compensation | undefined): string => (one === undefined ? 'none' : canonical(one));
+  return object('compensation-differs', `the compensation is ${words(compensation)}; the plan or its tool declares ${words(declared)}`);
+}
+
+function aboutWorkflow(at: Parts, run: Run): Omit<Question, 'action'> {
+  const { name } = run.workflow;
+  return { who: run.requestedBy, resource: { type: 'Workflow', id: name }, context: { run: theRunOf(at, run), input: run.input } };
+}
+
+const theRunOf = (at: Parts, run: Run): Value => ({
+  id: at.run,
+  workflow: run.workflow.name,
+  requestedBy: referTo('User', run.requestedBy),
+});
+
+function aboutCall(action: 'step' | 'undo', at: Parts, step: Place, call: Call, run: Run): Question {
+  const { uses: id, effect } = call;
+  const server = step.kind === 'tool' ? toolOf(run, id)?.server : undefined;
+  return {
+    who: run.requestedBy,
+    action,
+    resource: { type: pascalCase(step.kind), id, attributes: { kind: step.kind, effect, server } },
+    context: {
+      run: theRunOf(at, run),
+      input: run.input,
+      step: { id: step.id, kind: step.kind, attempt: step.n, effect },
+      arguments: call.arguments,
+    },
+  };
+}
+
+const pascalCase = (kind: string): string => kind.replace(/(?:^|-)([a-z0-9]?)/g, (_, letter: string) => letter.toUpperCase());
+
+/** What a person is asked, where one is. */
+type Asking = { readonly prompts: readonly string[]; readonly always: boolean; readonly form?: JsonSchema | undefined };
+
+/** A step that a person performs is held for them whenever it is permitted. */
+function asking(kind: string, { prompt, form }: Call): Asking {
+  const always = kind === 'person';
+  return { prompts: prompt === undefined ? [] : [prompt], always, form };
+}
+
+function verdict(family: Family, at: Parts, data: unknown, judge: Judge, question: () => Question, asked?: Asking): Draft {
+  const opinion = judge.ask(question());
+  const grounds = { policies: opinion.policies, policySet: judge.digest, question: digestOf(data) };
+  const { approved, held, denied: refused } = families[family];
+  if (!opinion.allowed) return refused(at, { ...grounds, problem: { ...opinion.problem, ...inStep(at) } });
+  if (opinion.holds.length === 0 && asked?.always !== true) return approved(at, grounds);
+  const prompts = [...(asked?.prompts ?? []), ...opinion.holds];
+  const prompt = prompts.length > 0 ? prompts.join('\n') : `"${at.id}" waits for a person`;
+  return held(at, { ...grounds, prompt, ...(asked?.form === undefined ? {} : { form: asked.form }) });
+}
+
+function denied(family: Family, at: Parts, data: unknown, judge: Judge, objection: Objection): Draft {
+  const problem = { ...objection, retryable: false, ...inStep(at) };
+  return families[family].denied(at, { policies: [], policySet: judge.digest, question: digestOf(data), problem });
+}
+
+function inStep(at: Place): { step?: string } {
+  const about = aboutOf(at.kind);
+  return about === 'step' ? { step: at.id } : about === 'undo' ? { step: undoneBy(at).id } : {};
+}

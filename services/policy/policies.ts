@@ -1,0 +1,107 @@
+/** The policies as people wrote them: a folder of Cedar files, read and checked before anything is judged by them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DetailedError, type PolicyJson, policySetTextToParts, policyToJson } from '@cedar-policy/cedar-wasm/nodejs';
+
+/** The policies cannot be used as they are; the message says where, what and what to do. */
+export class PolicyError extends Error {}
+
+export type PolicyFile = { readonly path: string; readonly name: string; readonly text: string };
+
+/** One policy. `hold` is the question of its `@hold("…")`, `reason` that of its `@reason("…")`. */
+export type Policy = {
+  readonly id: string;
+  readonly where: string;
+  readonly text: string;
+  readonly json: PolicyJson;
+  readonly effect: 'permit' | 'forbid';
+  readonly hold?: string;
+  readonly reason?: string;
+};
+
+/** Every `*.cedar` file of a folder, by name. @throws PolicyError when there is none. */
+export function readFolder(folder: string): PolicyFile[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    throw new PolicyError(`${folder}: policies cannot be read from there (${(error as Error).message}): let REEL_POLICIES name a folder`);
+  }
+  const files = names.filter((name) => name.endsWith('.cedar')).sort();
+  if (files.length === 0) {
+    throw new PolicyError(
+      `${folder}: no *.cedar file in it, so nothing would ever be permitted: write one, or let REEL_POLICIES name another`,
+    );
+  }
+  return files.map((name) => ({ path: join(folder, name), name, text: readFileSync(join(folder, name), 'utf8') }));
+}
+
+/**
+ * The policies of all files, by id: that of `@id("…")`, or `<file>#<k>` for the k-th of a file.
+ * @throws PolicyError for what is not Cedar, an id that is taken, a template, a `@hold` on a forbid.
+ */
+export function parsePolicies(files: readonly PolicyFile[]): ReadonlyMap<string, Policy> {
+  const policies = new Map<string, Policy>();
+  for (const policy of files.flatMap(parseFile)) {
+    const taken = policies.get(policy.id);
+    if (taken !== undefined) {
+      throw new PolicyError(
+        `${policy.where}: the id "${policy.id}" is taken by the policy at ${taken.where}: give one of them another @id`,
+      );
+    }
+    if (policy.effect === 'forbid' && policy.hold !== undefined) {
+      throw new PolicyError(`${policy.where}: @hold on a forbid: what is forbidden is not held. Put it on the permit, or leave it out`);
+    }
+    policies.set(policy.id, policy);
+  }
+  return policies;
+}
+
+function parseFile(file: PolicyFile): Policy[] {
+  const parts = policySetTextToParts(file.text);
+  if (parts.type === 'failure') throw new PolicyError(parts.errors.map((error) => describe(file, error)).join('\n'));
+  const [template] = parts.policy_templates;
+  if (template !== undefined) {
+    const where = placeIn(file, Math.max(0, file.text.indexOf(template)));
+    throw new PolicyError(`${where}: a template (?principal, ?resource) is never linked here: write the policy out`);
+  }
+  return inOrder(file.text, parts.policies).map(({ text, start }, k) => parsePolicy(file, text, start, k + 1));
+}
+
+/** Cedar gives the policies of a text word for word, but sorted by their names policy0, policy1, policy10: so they are put back in order. */
+function inOrder(text: string, sorted: readonly string[]): { text: string; start: number }[] {
+  const names = sorted.map((_, k) => `policy${k}`);
+  const byName = new Map([...names].sort().map((name, k) => [name, sorted[k] as string]));
+  let from = 0;
+  return names.map((name) => {
+    const policy = byName.get(name) as string;
+    const start = Math.max(from, text.indexOf(policy, from));
+    from = start + policy.length;
+    return { text: policy, start };
+  });
+}
+
+function parsePolicy(file: PolicyFile, text: string, start: number, k: number): Policy {
+  const parsed = policyToJson(text);
+  const where = placeIn(file, start);
+  if (parsed.type === 'failure') throw new PolicyError(parsed.errors.map(({ message }) => `${where}: ${message}`).join('\n'));
+  const { json } = parsed;
+  const { id, hold, reason } = json.annotations ?? {};
+  const name = id ?? `${file.name}#${k}`;
+  // An annotation without a value comes as null, whatever the typings say.
+  const asked = hold === undefined ? {} : { hold: hold ?? `policy "${name}" wants a person to decide` };
+  return { id: name, where, text, json, effect: json.effect, ...asked, ...(reason ? { reason } : {}) };
+}
+
+function describe(file: PolicyFile, { message, help, sourceLocations }: DetailedError): string {
+  const [at] = sourceLocations ?? [];
+  // Cedar counts bytes.
+  const where = at === undefined ? file.path : placeIn(file, Buffer.from(file.text).subarray(0, at.start).toString().length);
+  const hints = [at?.label, help].filter((hint) => hint != null);
+  return `${where}: ${message}${hints.length > 0 ? ` (${hints.join('; ')})` : ''}: correct it and start again`;
+}
+
+function placeIn({ path, text }: PolicyFile, index: number): string {
+  const before = text.slice(0, index).split('\n');
+  return `${path}:${before.length}:${(before.at(-1) as string).length + 1}`;
+}

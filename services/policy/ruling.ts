@@ -1,0 +1,100 @@
+/** What a person's vote leads to: a ruling on what is held, or the reason why it does not count. */
+
+import { digestOf } from '@reel/bus/digest.ts';
+import type { History } from '@reel/bus/history.ts';
+import { aboutOf, type Parts, parseAddress, theRun } from '@reel/contracts/address.ts';
+import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { runRequested } from '@reel/contracts/run.ts';
+import { checkAgainst } from '@reel/contracts/schema.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
+import type { EventOf } from '@reel/contracts/story.ts';
+import { undoRequested } from '@reel/contracts/undo.ts';
+import { voteDenied } from '@reel/contracts/vote.ts';
+import type { Judge, Question } from './cedar.ts';
+import { type Family, families } from './families.ts';
+import { referTo } from './value.ts';
+
+type Vote = EventOf<'vote.request.cast'>;
+
+/** What is held, and where. */
+type Held = { readonly family: Family; readonly at: Parts; readonly form?: JsonSchema | undefined };
+
+type Objection = { readonly code: string; readonly message: string };
+
+export function judgeVote(vote: Vote, history: History, judge: Judge): Draft {
+  const against = (policies: string[], problem: Objection): Draft =>
+    voteDenied(vote.at, { policies, policySet: judge.digest, question: digestOf(vote.data), problem: { retryable: false, ...problem } });
+  const held = heldBy(vote.data.question, history);
+  if ('code' in held) return against([], held);
+  const objection = objectionTo(vote, held);
+  if (objection !== undefined) return against([], objection);
+  const opinion = judge.ask(questionOf(vote, held, history));
+  return opinion.allowed ? ruling(vote, held) : against(opinion.policies, opinion.problem);
+}
+
+/** What a vote is about, if it is held and nobody has ruled on it. */
+function heldBy(question: string, history: History): Held | Objection {
+  const at = parseAddress(question);
+  const family = at === undefined ? undefined : aboutOf(at.kind);
+  const known = at?.run === history.run && at.shard === history.shard && at.slot === 'verdict';
+  if (at === undefined || family === undefined || !known || !isFamily(family)) {
+    return { code: 'not-held', message: `"${question}" is no address of a verdict of this run` };
+  }
+  const held = history.find(families[family].held, at);
+  if (held === undefined) return { code: 'not-held', message: `nothing is held at ${question}` };
+  const ruling = history.occupant(at, 'ruling');
+  if (ruling !== undefined) {
+    const what = 'type' in ruling ? ruling.type.split('.').at(-1) : 'void';
+    return { code: 'already-ruled', message: `${question} has been decided: ${what}` };
+  }
+  if (family !== 'undo' && history.occupant(theRun, 'turn') !== undefined) {
+    return { code: 'run-turned', message: 'the run has turned: nothing that was held will be done any more' };
+  }
+  return { family, at, form: held.data.form };
+}
+
+const isFamily = (about: string): about is Family => Object.hasOwn(families, about);
+
+function objectionTo({ data }: Vote, { form }: Held): Objection | undefined {
+  if (data.decision === 'refuse' || form === undefined) return undefined;
+  if (data.form === undefined) return { code: 'form-invalid', message: 'the form has to be filled in, and there is none' };
+  const wrong = whatIsWrong(form, data.form);
+  return wrong === undefined ? undefined : { code: 'form-invalid', message: `the form is not filled in as asked: ${wrong}` };
+}
+
+function whatIsWrong(form: JsonSchema, filled: Json): string | undefined {
+  try {
+    return checkAgainst(form, filled);
+  } catch (error) {
+    // A form that cannot be checked cannot be granted; it can be refused.
+    return (error as Error).message;
+  }
+}
+
+function questionOf({ at, data }: Vote, { at: place, family }: Held, history: History): Question {
+  const run = history.find(runRequested, theRun)?.data;
+  const request = family === 'step' ? stepRequested : undoRequested;
+  const uses = family === 'step' || family === 'undo' ? history.find(request, place)?.data.call.uses : undefined;
+  const requestedBy = run === undefined ? undefined : referTo('User', run.requestedBy);
+  return {
+    who: data.who,
+    action: 'vote',
+    resource: { type: 'Question', id: `${place.kind}/${place.id}` },
+    context: {
+      decision: data.decision,
+      kind: place.kind,
+      uses,
+      requestedBy,
+      run: { id: at.run, workflow: run?.workflow.name, requestedBy },
+    },
+  };
+}
+
+function ruling({ address, data }: Vote, { at, family, form }: Held): Draft {
+  const { who, why } = data;
+  const { granted, refused } = families[family];
+  if (data.decision === 'refuse') return refused(at, { who, why, vote: address });
+  // A person who was asked for no more than a yes has answered with an empty form.
+  const filled = form !== undefined ? data.form : at.kind === 'person' ? {} : undefined;
+  return granted(at, { who, why, vote: address, ...(filled === undefined ? {} : { form: filled }) });
+}
