@@ -1,0 +1,91 @@
+/** One attempt at a step or at an undo, as the slots of its place: what can be told from them alone. */
+
+import { type Entry, isVoid } from '@reel/bus/history.ts';
+import type { Place } from '@reel/contracts/address.ts';
+import type { Json, Problem } from '@reel/contracts/envelope.ts';
+import type { Call } from '@reel/contracts/step.ts';
+
+const SLOTS = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check', 'late', 'residue', 'retry', 'wake'] as const;
+export type Slot = (typeof SLOTS)[number];
+
+export type Attempt = { readonly at: Place; readonly slots: { [S in Slot]?: Entry } };
+
+/** Attempts by place. */
+export type Attempts = Map<string, Attempt>;
+
+export const placeKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
+
+/** Enters a fact at the attempt it is about, and returns that; undefined for a slot that means nothing here. */
+export function record(attempts: Attempts, entry: Entry): Attempt | undefined {
+  const slot = entry.at.slot as Slot;
+  if (!SLOTS.includes(slot)) return undefined;
+  const key = placeKey(entry.at);
+  let attempt = attempts.get(key);
+  if (attempt === undefined) {
+    const { kind, id, n } = entry.at;
+    attempts.set(key, (attempt = { at: { kind, id, n }, slots: {} }));
+  }
+  attempt.slots[slot] = entry;
+  return attempt;
+}
+
+/** The word that stands in a slot, `void` for what cannot be read, undefined for an empty slot. */
+export function wordOf(entry: Entry | undefined): string | undefined {
+  if (entry === undefined) return undefined;
+  return isVoid(entry) ? 'void' : (entry.type.split('.')[2] ?? 'void');
+}
+
+export const word = (attempt: Attempt, slot: Slot): string | undefined => wordOf(attempt.slots[slot]);
+
+const dataIn = (attempt: Attempt, slot: Slot, answer: string): unknown => {
+  const entry = attempt.slots[slot];
+  return entry !== undefined && !isVoid(entry) && wordOf(entry) === answer ? entry.data : undefined;
+};
+
+/** The call that was requested. Without one there is nothing that anybody could perform. */
+export const callOf = (attempt: Attempt): Call | undefined => (dataIn(attempt, 'request', 'requested') as { call: Call } | undefined)?.call;
+
+/** Why the outcome, or whatever else stands in this slot, is not a success; a void is its own reason. */
+export function problemIn(attempt: Attempt, slot: Slot): Problem {
+  const entry = attempt.slots[slot];
+  if (entry === undefined || isVoid(entry)) return { code: 'void-fact', message: `${slot}: ${entry?.void ?? 'nothing stands there'}` };
+  return problemOf(entry.data) ?? { code: wordOf(entry) as string, message: `its ${slot} says "${wordOf(entry)}"` };
+}
+
+/** The problem that a fact carries; a person's refusal is one too. */
+export function problemOf(data: unknown): Problem | undefined {
+  const { problem, who, why } = data as { problem?: Problem; who?: string; why?: string };
+  if (problem !== undefined) return problem;
+  return who === undefined ? undefined : { code: 'refused', message: `${who} refused it: ${why}` };
+}
+
+/** True when nobody will act on it any more: it was decided, or will never be begun. */
+export function isSettled(attempt: Attempt): boolean {
+  if (callOf(attempt) === undefined || attempt.slots.outcome !== undefined || word(attempt, 'start') === 'withdrawn') return true;
+  const verdict = word(attempt, 'verdict');
+  const ruling = word(attempt, 'ruling');
+  if (verdict !== undefined && verdict !== 'approved' && verdict !== 'held') return true;
+  return ruling !== undefined && ruling !== 'granted';
+}
+
+/** True while a person is being asked. */
+export const isHeld = (attempt: Attempt): boolean => word(attempt, 'verdict') === 'held' && attempt.slots.ruling === undefined;
+
+/** True when it may have touched the world: somebody took the point of no return. Rubbish in that slot may be theirs. */
+export const isBegun = (attempt: Attempt): boolean => attempt.slots.start !== undefined && word(attempt, 'start') !== 'withdrawn';
+
+export const isReadOnly = (attempt: Attempt): boolean => callOf(attempt)?.effect === 'read-only';
+
+/** What it gave, in time or late; undefined when it is not known to have succeeded. */
+export function outputOf(attempt: Attempt): { readonly output: Json } | undefined {
+  return (dataIn(attempt, 'outcome', 'succeeded') ?? dataIn(attempt, 'late', 'succeeded')) as { output: Json } | undefined;
+}
+
+/** True when it was begun, and it cannot be told whether it took effect. */
+export function isDoubtful(attempt: Attempt): boolean {
+  if (isReadOnly(attempt) || !isBegun(attempt) || outputOf(attempt) !== undefined) return false;
+  return attempt.slots.outcome !== undefined && word(attempt, 'outcome') !== 'failed';
+}
+
+/** How an attempt is named to people. */
+export const nameOf = ({ kind, id, n }: Place): string => `attempt ${n} at ${kind} "${id}"`;

@@ -1,0 +1,94 @@
+/**
+ * When something is overdue, and when to look next. A run has one alarm, always set to the earliest moment at which anything could be
+ * overdue; every setting computes it from the whole history, so that no step needs an alarm of its own.
+ */
+
+import type { History } from '@reel/bus/history.ts';
+import { aboutOf } from '@reel/contracts/address.ts';
+import { approvedPlan } from '@reel/contracts/approved.ts';
+import type { Draft, Problem } from '@reel/contracts/envelope.ts';
+import { expiresAt } from '@reel/contracts/expiry.ts';
+import { stepExpired, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
+import type { EventOf } from '@reel/contracts/story.ts';
+import { undoExpired, undoTimedOut } from '@reel/contracts/undo.ts';
+import { type Attempt, callOf, isBegun, isHeld, isReadOnly, nameOf, word } from './attempt.ts';
+import type { Saga } from './saga.ts';
+
+type RunRequest = EventOf<'run.request.requested'>['data'];
+
+/** How long a performer's word may take to reach the log after the call's time is up. */
+export const GRACE_MS = 2000;
+
+/** The shortest time that a call is expected to be given when neither the plan nor a tool says how long it may take. */
+const UNSAID_TIMEOUT_MS = 10_000;
+
+/** When an open attempt becomes overdue. It only ever moves to later: from the request to the approval to the start. */
+export function dueAt(attempt: Attempt, deadlineMs: number): number {
+  const { request, verdict, ruling, start } = attempt.slots;
+  const call = callOf(attempt);
+  if (isHeld(attempt)) return expiresAt(attempt.at, verdict?.time ?? 0, call, deadlineMs);
+  return ((start ?? ruling ?? verdict ?? request)?.time ?? 0) + timeOf(attempt);
+}
+
+const timeOf = (attempt: Attempt): number => (callOf(attempt)?.timeoutMs ?? 0) + GRACE_MS;
+
+/** What to say about an open attempt that is overdue; undefined for one that is not. */
+export function overdue(attempt: Attempt, time: number, deadlineMs: number): Draft | undefined {
+  if (time < dueAt(attempt, deadlineMs)) return undefined;
+  const { at } = attempt;
+  const isUndo = aboutOf(at.kind) === 'undo';
+  if (isHeld(attempt))
+    return (isUndo ? undoExpired : stepExpired)(at, { problem: { code: 'expired', message: `nobody decided on ${nameOf(at)} in time` } });
+  if (isUndo) return undoTimedOut(at, { problem: lateness(attempt) });
+  // If somebody takes the point of no return first, its time runs from then on. Otherwise it times out once this is stored.
+  return isReadOnly(attempt) || isBegun(attempt) ? timedOut(attempt) : stepWithdrawn(at, { problem: lateness(attempt) });
+}
+
+/** Said of a step that nothing was heard of, or that was withdrawn for that. */
+export const timedOut = (attempt: Attempt): Draft => stepTimedOut(attempt.at, { problem: lateness(attempt) });
+
+function lateness(attempt: Attempt): Problem {
+  const within = `within ${callOf(attempt)?.timeoutMs} ms`;
+  const { verdict, ruling } = attempt.slots;
+  const name = nameOf(attempt.at);
+  if (isBegun(attempt))
+    return { code: 'timed-out', message: `${name} was begun and gave no result ${within}`, retryable: callOf(attempt)?.effect !== 'once' };
+  const what = (ruling ?? verdict) === undefined ? 'was not judged' : 'was approved, but nobody performed it';
+  return { code: 'timed-out', message: `${name} ${what} ${within}`, retryable: true };
+}
+
+/** When to look again at an open attempt: when it is due; if it was just found overdue, when whoever was faster must be done. */
+export function lookAt(attempt: Attempt, time: number, deadlineMs: number): number {
+  const due = dueAt(attempt, deadlineMs);
+  return due > time ? due : time + timeOf(attempt);
+}
+
+/**
+ * When to look next at a run that has not turned. It is exact without hearing a single request: what was asked for before now stands in
+ * the history and has its due time there; what is asked for later is due a whole period later at the earliest, and by then we look again.
+ * Only when nothing is under way and the log has been silent for a period is there no need to: what ends the silence (a ruling, a
+ * time that has come) is heard. If it is ended by a service that had been away that long, the sweep notices.
+ */
+export function nextLook(saga: Saga, history: History, request: RunRequest, time: number): number {
+  let next = request.deadlineMs;
+  let busy = false;
+  for (const attempt of saga.unsettled) {
+    next = Math.min(next, lookAt(attempt, time, request.deadlineMs));
+    busy ||= !isHeld(attempt);
+  }
+  const period = periodOf(history, request);
+  if (busy || (history.entries().at(-1)?.time ?? 0) > time - period) next = Math.min(next, time + period);
+  return next;
+}
+
+/** The shortest time after which anything that this plan may still ask for could be overdue. Persons are not asked by the minute. */
+function periodOf(history: History, { tools }: RunRequest): number {
+  const attempts = approvedPlan(history)?.steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback])) ?? [];
+  const times = attempts
+    .filter(({ kind }) => kind !== 'person')
+    .map(({ timeoutMs, uses }) => timeoutMs ?? tools[uses]?.timeoutMs ?? UNSAID_TIMEOUT_MS);
+  return times.reduce((shortest, timeMs) => Math.min(shortest, timeMs), Number.POSITIVE_INFINITY) + GRACE_MS;
+}
+
+/** True for a step that was withdrawn for being overdue, and did not time out yet. */
+export const isAbandoned = (attempt: Attempt): boolean => word(attempt, 'start') === 'withdrawn' && attempt.slots.outcome === undefined;

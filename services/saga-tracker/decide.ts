@@ -1,0 +1,78 @@
+/** What the saga tracker answers to the facts it hears and to the clock. It only computes. */
+
+import type { History } from '@reel/bus/history.ts';
+import { alarm, type Ring, type Said } from '@reel/bus/service.ts';
+import { theRun } from '@reel/contracts/address.ts';
+import type { Draft } from '@reel/contracts/envelope.ts';
+import { runRequested } from '@reel/contracts/run.ts';
+import { stepDue, stepPostponed } from '@reel/contracts/step.ts';
+import type { EventOf } from '@reel/contracts/story.ts';
+import type { Attempt } from './attempt.ts';
+import { isAbandoned, nextLook, overdue, timedOut } from './clock.ts';
+import { readSaga, type Saga } from './saga.ts';
+import { exhausted, rubbish } from './turn.ts';
+import { CLOCK, independently, wholeSecond, wrapUp } from './wrap-up.ts';
+
+const hasTurned = (history: History): boolean => history.occupant(theRun, 'turn') !== undefined;
+
+/** Something that decides the run: it turns, unless it has. */
+export async function conclude(turn: Draft, history: History, time: number): Promise<Said> {
+  return hasTurned(history) ? await wrapUp(history, time) : [turn];
+}
+
+/** Something that may be what the end of the run waits for. Every step of every healthy run is heard here, so nothing is read for it. */
+export async function settle(history: History, time: number): Promise<Said> {
+  return hasTurned(history) ? await wrapUp(history, time) : [];
+}
+
+/** Something after which other things are due than before. */
+export async function rearm(history: History, time: number): Promise<Said> {
+  if (hasTurned(history)) return await wrapUp(history, time);
+  const request = history.find(runRequested, theRun)?.data;
+  if (request === undefined) return [];
+  return [alarm(CLOCK, wholeSecond(nextLook(await readSaga(history), history, request, time)))];
+}
+
+/** It will not be begun. Before the turn that was for want of time; after it, it may have been what was waited for. */
+export async function withdraw(event: EventOf<'step.start.withdrawn'>, history: History): Promise<Said> {
+  if (hasTurned(history)) return await wrapUp(history, event.time);
+  const { steps } = await readSaga(history);
+  return [...steps.values()].filter((attempt) => attempt.slots.start?.seq === event.seq && isAbandoned(attempt)).map(timedOut);
+}
+
+/** A step waits for its next attempt: the position in the log names the alarm, since a place may be too long for it. */
+export function postpone(event: EventOf<'step.retry.postponed'>, history: History): Said {
+  if (hasTurned(history)) return [];
+  const { at, seq, time, data } = event;
+  return data.untilMs <= time ? [stepDue(at, {})] : [alarm(`wake-${seq}`, wholeSecond(data.untilMs))];
+}
+
+/** The clock rang, for whatever reason: look for everything that time alone brings about. */
+export async function look(ring: Ring, history: History): Promise<Said> {
+  const { name, time } = ring;
+  const request = history.find(runRequested, theRun)?.data;
+  if (request === undefined || history.occupant(theRun, 'outcome') !== undefined) return [];
+  if (hasTurned(history)) return unasked(name, await wrapUp(history, time));
+  const turn = rubbish(history) ?? (time >= request.deadlineMs ? exhausted(request.deadlineMs) : undefined);
+  if (turn !== undefined) return [turn];
+  const saga = await readSaga(history);
+  const drafts = [...saga.steps.values()].flatMap((attempt) => due(attempt, saga, time, request.deadlineMs));
+  return unasked(name, independently(drafts, nextLook(saga, history, request, time), time));
+}
+
+function due(attempt: Attempt, saga: Saga, time: number, deadlineMs: number): readonly Draft[] {
+  const { at, slots } = attempt;
+  const postponed = slots.retry as ReturnType<History['occupant']>;
+  const drafts: Draft[] = [];
+  const untilMs =
+    postponed !== undefined && 'type' in postponed && postponed.type === stepPostponed.type
+      ? (postponed.data as { untilMs: number }).untilMs
+      : undefined;
+  if (untilMs !== undefined && untilMs <= time && slots.wake === undefined) drafts.push(stepDue(at, {}));
+  const late = saga.unsettled.has(attempt) ? overdue(attempt, time, deadlineMs) : isAbandoned(attempt) ? timedOut(attempt) : undefined;
+  if (late !== undefined) drafts.push(late);
+  return drafts;
+}
+
+/** The sweep comes of itself; it winds the clock only where the clock has failed, that is, where there was something to say. */
+const unasked = (name: string, said: Said): Said => (name === 'sweep' && said.every((one) => 'ring' in one) ? [] : said);

@@ -1,0 +1,133 @@
+/** After the turn: stop what can be stopped, wait for the rest, undo what took effect, and say how it ended. */
+
+import type { History } from '@reel/bus/history.ts';
+import { alarm, type Said } from '@reel/bus/service.ts';
+import { answerRevision, type Place, planRevision, theRun, undoOf } from '@reel/contracts/address.ts';
+import { answerExpired, answerProposed } from '@reel/contracts/answer.ts';
+import { isApproved } from '@reel/contracts/approved.ts';
+import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import { planExpired } from '@reel/contracts/plan.ts';
+import { runCancelled, runCompleted, runExhausted, runExpired, runFailed, runRequested, runStranded } from '@reel/contracts/run.ts';
+import { stepExpired, stepResidue, stepWithdrawn } from '@reel/contracts/step.ts';
+import { undoRequested } from '@reel/contracts/undo.ts';
+import { type Attempt, isBegun, isHeld, isReadOnly, nameOf, outputOf, placeKey, wordOf } from './attempt.ts';
+import { GRACE_MS, lookAt, overdue } from './clock.ts';
+import { doubtAbout, readSaga, type Saga, type Turn, type Undoing } from './saga.ts';
+
+/** The name of a run's one alarm. */
+export const CLOCK = 'clock';
+
+/** A ring that finds nothing to do costs little; one that never comes costs the run. */
+const SPARE_LOOK_MS = 60_000;
+
+/** Everything that should be said next about a run that has turned, whatever it is that was just heard. */
+export async function wrapUp(history: History, time: number): Promise<Said> {
+  const saga = await readSaga(history);
+  const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
+  const drafts = [...questions(history), ...stops(saga, time, deadlineMs), ...undoing(saga, time, deadlineMs), ...ending(history, saga)];
+  const open = drafts.filter(({ at, slot }) => history.occupant(at, slot) === undefined);
+  return independently(open, nextLook(saga, time, deadlineMs), time);
+}
+
+/**
+ * Whoever loses the first fact of an answer says none of the others. These do not depend on each other, so an alarm, which cannot
+ * lose, goes first.
+ */
+export function independently(drafts: readonly Draft[], lookMs: number, time: number): Said {
+  if (lookMs < Number.POSITIVE_INFINITY) return [alarm(CLOCK, wholeSecond(lookMs)), ...drafts];
+  return drafts.length > 1 ? [alarm(CLOCK, wholeSecond(time + SPARE_LOOK_MS)), ...drafts] : drafts;
+}
+
+/** The broker's clock knows whole seconds; a ring that comes too early would only have to be asked for again. */
+export const wholeSecond = (ms: number): number => Math.ceil(ms / 1000) * 1000;
+
+const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was decided', retryable: false };
+
+/** What a person is still being asked about the run, its plan and its answer. */
+function questions(history: History): Draft[] {
+  const asked = (at: Place): boolean => wordOf(history.occupant(at, 'verdict')) === 'held' && history.occupant(at, 'ruling') === undefined;
+  const drafts: Draft[] = asked(theRun) ? [runExpired(theRun, { problem: turned })] : [];
+  for (const [revision, expired] of [
+    [planRevision, planExpired],
+    [answerRevision, answerExpired],
+  ] as const) {
+    for (let n = 1; history.occupant(revision(n), 'proposal') !== undefined; n += 1) {
+      if (asked(revision(n))) drafts.push(expired(revision(n), { problem: turned }));
+    }
+  }
+  return drafts;
+}
+
+/** Each step on which somebody may still act is stopped, if it can be. Whoever is faster is heard, and waited for. */
+function stops(saga: Saga, time: number, deadlineMs: number): Draft[] {
+  const drafts: Draft[] = [];
+  for (const attempt of saga.steps.values()) {
+    const draft = isHeld(attempt)
+      ? stepExpired(attempt.at, { problem: turned })
+      : saga.stage === 'stopping' && saga.unsettled.has(attempt)
+        ? stop(attempt, time, deadlineMs)
+        : undefined;
+    if (draft !== undefined) drafts.push(draft);
+  }
+  return drafts;
+}
+
+function stop(attempt: Attempt, time: number, deadlineMs: number): Draft | undefined {
+  // What was begun may take effect, and what only reads is given up by whoever performs it.
+  if (isBegun(attempt) || isReadOnly(attempt)) return overdue(attempt, time, deadlineMs);
+  return stepWithdrawn(attempt.at, { problem: { ...turned, message: 'the run had turned before it was begun' } });
+}
+
+/** The undo of the moment: asked for when its time has come, or overdue. */
+function undoing(saga: Saga, time: number, deadlineMs: number): Draft[] {
+  if (saga.undoing === undefined) return [];
+  const { attempt, n, notBeforeMs, call } = saga.undoing;
+  const undo = undoUnderWay(saga, saga.undoing);
+  const draft =
+    undo === undefined ? time >= notBeforeMs && undoRequested(undoOf(attempt.at, n), { call }) : overdue(undo, time, deadlineMs);
+  return draft ? [draft] : [];
+}
+
+const undoUnderWay = (saga: Saga, { attempt, n }: Undoing): Attempt | undefined => saga.undos.get(placeKey(undoOf(attempt.at, n)));
+
+/** When it is over: how it ended, and which effects nothing tells of. */
+function ending(history: History, saga: Saga): Draft[] {
+  const drafts: Draft[] = saga.residues.map((attempt) => stepResidue(attempt.at, { problem: residueOf(attempt) }));
+  if (saga.stage === 'over' && saga.turn !== undefined) drafts.unshift(outcome(history, saga, saga.turn));
+  return drafts;
+}
+
+function residueOf(attempt: Attempt): Problem {
+  if (outputOf(attempt) === undefined) return doubtAbout(attempt);
+  return {
+    code: 'unaccounted-effect',
+    message: `${nameOf(attempt.at)} took effect, and neither the answer nor an undo accounts for it`,
+    step: attempt.at.id,
+  };
+}
+
+const endings = { failing: runFailed, cancelling: runCancelled, exhausted: runExhausted };
+
+function outcome(history: History, { undone, stranded }: Saga, { to, problem }: Turn): Draft {
+  if (to === 'completed') return runCompleted(theRun, { answer: answerOf(history) });
+  if (stranded.length > 0) return runStranded(theRun, { problem, undone, stranded });
+  return endings[to](theRun, { problem, undone });
+}
+
+function answerOf(history: History): Json {
+  for (let n = 1; ; n += 1) {
+    const proposal = history.find(answerProposed, answerRevision(n));
+    if (proposal === undefined || isApproved(history, answerRevision(n))) return proposal?.data.answer ?? null;
+  }
+}
+
+function nextLook(saga: Saga, time: number, deadlineMs: number): number {
+  const looks = saga.stage === 'stopping' ? [...saga.unsettled].map((attempt) => lookAt(attempt, time, deadlineMs)) : [];
+  if (saga.undoing !== undefined) {
+    const { notBeforeMs, call } = saga.undoing;
+    const undo = undoUnderWay(saga, saga.undoing);
+    if (undo !== undefined) looks.push(lookAt(undo, time, deadlineMs));
+    else looks.push(notBeforeMs > time ? notBeforeMs : time + call.timeoutMs + GRACE_MS);
+  }
+  return Math.min(Number.POSITIVE_INFINITY, ...looks);
+}
