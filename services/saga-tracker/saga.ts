@@ -51,7 +51,7 @@ export type Saga = {
   readonly undone: Place[];
   readonly stranded: Remainder[];
   /** Attempts whose effect nobody will undo and no outcome of the run tells of. */
-  readonly residues: Attempt[];
+  readonly residues: Set<Attempt>;
 };
 
 type Told = Saga & { readonly effects: Effect[]; readonly byKey: Map<string, Effect> };
@@ -69,7 +69,7 @@ export async function readSaga(history: History): Promise<Saga> {
     undoing: undefined,
     undone: [],
     stranded: [],
-    residues: [],
+    residues: new Set(),
     effects: [],
     byKey: new Map(),
   };
@@ -117,7 +117,7 @@ function happened(saga: Told, attempt: Attempt): void {
   const known = saga.byKey.get(key);
   // An effect whose undo has begun, or whose run is over, is not the one that this tells of; to be safe, a person looks at it.
   if (known?.taken === true || (saga.stage === 'over' && (known === undefined || saga.turn?.to !== 'completed')))
-    saga.residues.push(attempt);
+    saga.residues.add(attempt);
   else if (known !== undefined) known.attempts.push(attempt);
   else {
     const effect = { attempts: [attempt], taken: false };
@@ -168,8 +168,8 @@ function isConcluded(saga: Told, undoing: Undoing): boolean {
 /** A run that completed undoes nothing; what took effect without its answer resting on it is for a person to look at. */
 function complete(saga: Told): void {
   saga.stage = 'over';
-  for (const { attempts } of saga.effects) if (!attempts.some(isAccepted)) saga.residues.push(attempts[0] as Attempt);
-  saga.residues.push(...doubts(saga));
+  for (const { attempts } of saga.effects) if (!attempts.some(isAccepted)) saga.residues.add(attempts[0] as Attempt);
+  for (const attempt of doubts(saga)) saga.residues.add(attempt);
 }
 
 const isAccepted = (attempt: Attempt): boolean => word(attempt, 'check') === 'accepted';

@@ -92,7 +92,7 @@ const undoUnderWay = (saga: Saga, { attempt, n }: Undoing): Attempt | undefined 
 
 /** When it is over: how it ended, and which effects nothing tells of. */
 function ending(history: History, saga: Saga): Draft[] {
-  const drafts: Draft[] = saga.residues.map((attempt) => stepResidue(attempt.at, { problem: residueOf(attempt) }));
+  const drafts: Draft[] = [...saga.residues].map((attempt) => stepResidue(attempt.at, { problem: residueOf(attempt) }));
   if (saga.stage === 'over' && saga.turn !== undefined) drafts.unshift(outcome(history, saga, saga.turn));
   return drafts;
 }

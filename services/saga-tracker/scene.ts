@@ -1,0 +1,128 @@
+/** For the tests: a run with a few tools, and the facts that everybody else would say about it, as short words. */
+import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
+import { answerAccepted, answerApproved, answerProposed } from '@reel/contracts/answer.ts';
+import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import { planApproved, planProposed } from '@reel/contracts/plan.ts';
+import { runApproved, runRequested, turnedCompleted, turnedFailing } from '@reel/contracts/run.ts';
+import * as s from '@reel/contracts/step.ts';
+import type { Compensation, Effect, ToolDefinition } from '@reel/contracts/tool.ts';
+import * as u from '@reel/contracts/undo.ts';
+import { Workflow } from '@reel/contracts/workflow/format.ts';
+
+/** When `given` begins to count: its n-th fact is stored n seconds later. */
+export const START_MS = Date.UTC(2026, 0, 1);
+export const DEADLINE_MS = START_MS + 600_000;
+
+export const grounds = { policies: ['everything'], policySet: 'sha256:p', question: 'sha256:q' };
+export const problem: Problem = { code: 'no', message: 'it did not go well' };
+
+const tool = (name: string, effect: Effect, timeoutMs = 10_000): ToolDefinition => ({
+  name,
+  description: '',
+  server: 'module',
+  input: {},
+  effect,
+  timeoutMs,
+  concurrency: 4,
+  digest: `sha256:${name}`,
+});
+
+const tools = {
+  search: tool('search', 'read-only', 5_000),
+  book: tool('book', 'idempotent'),
+  pay: tool('pay', 'once'),
+  cancel: tool('cancel', 'idempotent'),
+  repay: tool('repay', 'once'),
+};
+
+const workflow = Workflow.parse({
+  name: 'journey',
+  steps: [
+    { id: 'search', uses: 'search' },
+    { id: 'book', uses: 'book' },
+    { id: 'pay', uses: 'pay' },
+  ],
+});
+
+export const requested = (deadlineMs = DEADLINE_MS): Draft =>
+  runRequested(theRun, { requestedBy: 'me', workflow, input: { who: 'Ada' }, tools, deadlineMs });
+
+/** A run whose plan is being carried out. */
+export const begun: readonly Draft[] = [
+  requested(),
+  runApproved(theRun, grounds),
+  planProposed(planRevision(1), { plan: workflow }),
+  planApproved(planRevision(1), grounds),
+];
+
+export const failing: Draft = turnedFailing(theRun, { problem });
+export const completed: Draft = turnedCompleted(theRun, {});
+
+export const answered = (answer: Json, n = 1): Draft[] => [
+  answerProposed(answerRevision(n), { answer }),
+  answerAccepted(answerRevision(n), {}),
+  answerApproved(answerRevision(n), grounds),
+];
+
+export type CallOptions = {
+  effect?: Effect;
+  timeoutMs?: number;
+  compensation?: Compensation | undefined;
+  arguments?: { [name: string]: Json };
+};
+
+const undoneBy: Compensation = { uses: 'cancel', with: { booking: '=result.id', for: '=input.who' } };
+
+/** What is said about one attempt at a step. Unless told otherwise it books something that can be cancelled. */
+export function step(id: string, options: CallOptions = {}, n = 1, kind = 'tool') {
+  const at: Place = { kind, id, n };
+  const { effect = 'idempotent', timeoutMs = 10_000, arguments: given = {} } = options;
+  const compensation = 'compensation' in options ? options.compensation : undoneBy;
+  const call = {
+    uses: 'book',
+    arguments: given,
+    effect,
+    timeoutMs,
+    ...(compensation === undefined || effect === 'read-only' ? {} : { compensation }),
+  };
+  const said = {
+    at,
+    requested: s.stepRequested(at, { call }),
+    approved: s.stepApproved(at, grounds),
+    denied: s.stepDenied(at, { ...grounds, problem }),
+    held: s.stepHeld(at, { ...grounds, prompt: 'May it?' }),
+    granted: s.stepGranted(at, { who: 'Eve', why: 'yes', vote: 'v' }),
+    refused: s.stepRefused(at, { who: 'Eve', why: 'no', vote: 'v' }),
+    started: s.stepStarted(at, { nonce: 'x' }),
+    succeeded: (output: Json = { id }) => s.stepSucceeded(at, { output }),
+    late: (output: Json = { id }) => s.stepLate(at, { output }),
+    failed: s.stepFailed(at, { problem }),
+    unknown: s.stepUnknown(at, { problem }),
+    timedOut: s.stepTimedOut(at, { problem }),
+    withdrawn: s.stepWithdrawn(at, { problem }),
+    accepted: s.stepAccepted(at, {}),
+    rejected: s.stepRejected(at, { problem }),
+    postponed: (untilMs: number) => s.stepPostponed(at, { untilMs }),
+  };
+  const asked = [said.requested, said.approved];
+  const running = effect === 'read-only' ? asked : [...asked, said.started];
+  return { ...said, asked, running, done: [...running, said.succeeded(), said.accepted] };
+}
+
+/** What is said about one try at an undo. */
+export function undo(id: string, n = 1, { effect = 'idempotent' as Effect, attempt = 1 } = {}) {
+  const at: Place = { kind: 'undo-tool', id: `${id}-${attempt}`, n };
+  const call = { uses: 'cancel', arguments: {}, effect, timeoutMs: 10_000 };
+  const running = [u.undoRequested(at, { call }), u.undoApproved(at, grounds), u.undoStarted(at, { nonce: 'x' })];
+  return {
+    at,
+    requested: u.undoRequested(at, { call }),
+    denied: u.undoDenied(at, { ...grounds, problem }),
+    held: u.undoHeld(at, { ...grounds, prompt: 'May it?' }),
+    running,
+    failed: (retryable = true) => u.undoFailed(at, { problem: { ...problem, retryable } }),
+    unknown: u.undoUnknown(at, { problem }),
+    late: u.undoLate(at, { output: null }),
+    done: [...running, u.undoSucceeded(at, { output: null })],
+  };
+}
