@@ -1,26 +1,17 @@
 /** The port `Log` on JetStream, for one service: its own connection speaks, the reader of the process reads. */
 import { PubHeaders } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from 'nats';
+import { openAcks } from './acks.ts';
 import { pack } from './blob.ts';
 import { type Log, LogUnavailable } from './log.ts';
 import type { Reader } from './reader.ts';
 
-type PubAck = { seq?: number; error?: { err_code?: number; description?: string } };
-
 /** The write-once slot says that it is taken, or that the stream is full: the code is one and the same. */
 const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
 
-const ACK_TIMEOUT_MS = 5000;
-
-/** Opens the log for the service whose connection this is. */
-export function openLog(connection: NatsConnection, reader: Reader): Log {
-  async function request(subject: string, body: string, options: { headers?: ReturnType<typeof headers> } = {}): Promise<PubAck> {
-    try {
-      return (await connection.request(subject, body, { timeout: ACK_TIMEOUT_MS, ...options })).json<PubAck>();
-    } catch (error) {
-      throw new LogUnavailable(`${subject} was not acknowledged: ${(error as Error).message}`);
-    }
-  }
+/** Opens the log for the service `name`, whose connection this is. */
+export function openLog(name: string, connection: NatsConnection, reader: Reader): Log {
+  const request = openAcks(connection, `_INBOX_${name}`);
 
   /** Stores write-once. @returns the position, or `taken`. */
   async function store(subject: string, body: string): Promise<{ seq: number } | 'taken'> {
@@ -40,12 +31,12 @@ export function openLog(connection: NatsConnection, reader: Reader): Log {
     },
     occupant: (address) => reader.occupant(address),
     read: (shard, run, atLeast) => reader.read(shard, run, atLeast),
-    setAlarm: async (shard, run, name, atMs) => {
+    setAlarm: async (shard, run, alarm, atMs) => {
       const schedule = headers();
       schedule.set(PubHeaders.Schedule, `@at ${new Date(Math.max(atMs, Date.now())).toISOString()}`);
-      schedule.set(PubHeaders.ScheduleTarget, `clock.${shard}.rang.${run}.${name}`);
-      const ack = await request(`clock.${shard}.ask.${run}.${name}`, '', { headers: schedule });
-      if (ack.error !== undefined) throw new LogUnavailable(`the clock refused ${run}.${name}: ${ack.error.description}`);
+      schedule.set(PubHeaders.ScheduleTarget, `clock.${shard}.rang.${run}.${alarm}`);
+      const ack = await request(`clock.${shard}.ask.${run}.${alarm}`, '', schedule);
+      if (ack.error !== undefined) throw new LogUnavailable(`the clock refused ${run}.${alarm}: ${ack.error.description}`);
     },
     now: Date.now,
     pause,

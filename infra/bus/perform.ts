@@ -117,7 +117,8 @@ async function act(performer: Performer<never>, deps: object, log: Log, entry: E
       return work.stopping.aborted && result.said !== 'succeeded' ? { said: 'nothing' } : result;
     }
   } finally {
-    done.abort();
+    // With a reason of its own: the default one is a DOMException, whose stack costs more than the whole rest.
+    done.abort('done');
     await Promise.all([beating, timing]);
   }
 }

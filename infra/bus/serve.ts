@@ -53,7 +53,7 @@ type Context = { readonly broker: Broker; readonly shards: number; readonly env:
 
 async function serveOne(service: AnyService, context: Context): Promise<Running> {
   const connection = await connect(context.broker, service.name);
-  const log = openLog(connection, context.reader);
+  const log = openLog(service.name, connection, context.reader);
   watch(connection, context.log);
   const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
   const surroundings: Surroundings = { env: context.env, log: context.log, ...registry };
