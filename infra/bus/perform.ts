@@ -14,7 +14,7 @@ import { type History, historyOf, isVoid } from './history.ts';
 import type { Log } from './log.ts';
 import { fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
-import { type Acting, type ApprovedCall, Failure, type Logger, type Performer } from './service.ts';
+import { type Acting, type ApprovedCall, Failure, type Logger, type Performer, Unsent } from './service.ts';
 import { envelop } from './wire.ts';
 
 /** What the delivery of an approved call can be told: that it is still being worked on, and that the process is stopping. */
@@ -31,7 +31,7 @@ export const spoken = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknow
 /** The facts that a performer hears. */
 export const heard = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
 
-type Result = { said: 'succeeded'; output: Json } | { said: 'failed' | 'unknown'; problem: Problem } | { said: 'nothing' };
+type Result = { said: 'succeeded'; output: Json } | { said: 'failed' | 'unknown'; problem: Problem; unsent?: boolean } | { said: 'nothing' };
 
 /** Handles the verdict or ruling at `address`. Rejects only when the log cannot be reached. */
 export async function perform(performer: Performer<never>, deps: object, log: Log, address: string, seq: number, work: Work): Promise<Verdict> {
@@ -54,6 +54,7 @@ export async function perform(performer: Performer<never>, deps: object, log: Lo
     return await conclude({ said: 'failed', problem: { code: 'question-differs', message: `what was approved (${question}) is not what was requested`, retryable: false } });
   }
   const { call } = request.data;
+  let doubt = false;
   if (call.effect === 'read-only') {
     if (words === STEP && newest.occupant(theRun, 'turn') !== undefined) return await conclude({ said: 'failed', problem: turned });
   } else {
@@ -65,10 +66,11 @@ export async function perform(performer: Performer<never>, deps: object, log: Lo
       if (leftMs > 0) return { againInMs: Math.min(leftMs, 900) };
       return await conclude({ said: 'unknown', problem: { code: 'unknown-effect', message: `it was started, and whoever started it did not come back within ${call.timeoutMs} ms`, retryable: false } });
     }
+    doubt = started !== 'mine';
   }
   const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
   const wanted = (): boolean => wantedStill(historyOf(runLog), entry.at, call);
-  return await conclude(await act(performer, deps, log, entry, call, form, work, wanted));
+  return await conclude(await act(performer, deps, log, entry, { call, form, doubt }, work, wanted));
 }
 
 const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
@@ -96,8 +98,13 @@ function wantedStill(newest: History, at: Place, call: Call): boolean {
   return newest.occupant(theRun, 'turn') === undefined && newest.occupant(theRun, 'control') === undefined && newest.occupant(at, 'outcome') === undefined;
 }
 
+/** What is to be done; `doubt`: somebody may have done it under the same key already. */
+type Task = { readonly call: Call; readonly form: Json | undefined; readonly doubt: boolean };
+
 /** Calls the performer, again under the same key when an idempotent call ended in doubt, until it is known or the time is up. */
-async function act(performer: Performer<never>, deps: object, log: Log, entry: Event, call: Call, form: Json | undefined, work: Work, wanted: () => boolean): Promise<Result> {
+async function act(performer: Performer<never>, deps: object, log: Log, entry: Event, task: Task, work: Work, wanted: () => boolean): Promise<Result> {
+  const { call, form } = task;
+  let { doubt } = task;
   const timeout = new AbortController();
   const unwanted = new AbortController();
   const done = new AbortController();
@@ -110,8 +117,11 @@ async function act(performer: Performer<never>, deps: object, log: Log, entry: E
   const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, log: work.log };
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
-      const result = await attempt(performer, approved, { ...deps, ...acting });
+      const given = await attempt(performer, approved, { ...deps, ...acting });
+      // That this attempt reached nobody says nothing about an earlier one under the same key.
+      const result: Result = doubt && given.said === 'failed' && given.unsent ? { said: 'unknown', problem: given.problem } : given;
       const again = result.said === 'unknown' && call.effect === 'idempotent' && !signal.aborted;
+      doubt ||= result.said === 'unknown';
       if (again) await log.pause(waitMs, signal);
       if (again && !signal.aborted) continue;
       return work.stopping.aborted && result.said !== 'succeeded' ? { said: 'nothing' } : result;
@@ -153,7 +163,7 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
     const problem = { code: 'result-too-large', message: `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`, retryable: false };
     return { said: call.effect === 'read-only' ? 'failed' : 'unknown', problem };
   } catch (error) {
-    return error instanceof Failure ? { said: 'failed', problem: error.problem } : doubt(error);
+    return error instanceof Failure ? { said: 'failed', problem: error.problem, unsent: error instanceof Unsent } : doubt(error);
   } finally {
     context.signal.removeEventListener('abort', abandon);
   }

@@ -105,7 +105,7 @@ async function stories(local: Local, world: World): Promise<void> {
 /** The booking is in the file before the tool answers: that is the moment at which a crash hurts most. */
 async function effectIsInTheWorld(world: World, address: string): Promise<void> {
   const run = address.split('.')[2] as string;
-  while (!Object.keys((await worldState(world)).ledger).some((key) => key.startsWith(run))) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!Object.keys((await worldState(world)).ledger).includes(`${run}.tool.book-hotel`)) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 async function toolsAreOffered(): Promise<void> {
