@@ -1,4 +1,5 @@
 /** What a step's id stands for in a plan: the step itself, or what is done instead when it has failed, as `<id>-fallback`. */
+import type { Effect } from '../tool.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 
 /** How something is done: what a step and its fallback have in common. */
@@ -6,6 +7,12 @@ export type Attempt = NonNullable<WorkflowStep['fallback']>;
 
 /** An attempt, the step of the plan that it belongs to, and how often it may be made in all. */
 export type Planned = { readonly attempt: Attempt; readonly step: WorkflowStep; readonly attempts: number };
+
+/** What performs it, within its kind. A kind that has only one performer need not name it: then it is called as the kind is. */
+export const usesOf = ({ kind, uses }: Attempt): string => (uses === '' && kind !== 'tool' ? kind : uses);
+
+/** What calling it twice does, for a kind without a registry. Asking a person changes nothing. */
+export const effectOf = ({ kind, effect }: Attempt): Effect => (kind === 'person' ? 'read-only' : (effect ?? 'once'));
 
 /** The id under which a step's fallback is requested. */
 export const fallbackId = (id: string): string => `${id}-fallback`;

@@ -2,11 +2,9 @@
 import { preparsePolicySet, type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
-import { looksOf } from './look.ts';
-import { type Policy, PolicyError, type PolicyFile, parsePolicies } from './policies.ts';
+import { type Looks, looksAtAll, looksOf } from './look.ts';
+import { type Action, actions, type Policy, PolicyError, type PolicyFile, parsePolicies } from './policies.ts';
 import { cedarValue, type Value } from './value.ts';
-
-export type Action = 'run' | 'plan' | 'step' | 'undo' | 'answer' | 'vote';
 
 /** May this user do that to this, in this context? */
 export type Question = {
@@ -31,21 +29,19 @@ const KEPT = 2_000;
 export function judgeBy(files: readonly PolicyFile[]): Judge {
   const policies = parsePolicies(files);
   const digest = digestOf(Object.fromEntries(files.map(({ name, text }) => [name, text])));
-  const staticPolicies = Object.fromEntries([...policies.values()].map(({ id, text }) => [id, text]));
-  const prepared = preparsePolicySet(digest, { staticPolicies });
-  if (prepared.type === 'failure') throw new PolicyError(prepared.errors.map(({ message }) => message).join('\n'));
-  const looks = looksOf([...policies.values()].map(({ json }) => json));
+  const slices = Object.fromEntries(actions.map((action) => [action, sliceOf(action, policies, digest)])) as { [action in Action]: Slice };
   const answered = new Map<string, Opinion>();
 
   const ask = ({ who, action, resource, context }: Question): Opinion => {
     const type = { type: resource.type, id: resource.id };
-    const attributes = cedarValue(resource.attributes, looks.resource) as Record<string, never> | undefined;
+    const { looks, name } = slices[action];
+    const attributes = looksAtAll(looks.resource) ? (cedarValue(resource.attributes, looks.resource) as Record<string, never>) : undefined;
     const call: StatefulAuthorizationCall = {
       principal: { type: 'User', id: who },
       action: { type: 'Action', id: action },
       resource: type,
       context: cedarValue(context, looks.context) as Record<string, never>,
-      preparsedPolicySetId: digest,
+      preparsedPolicySetId: name,
       validateRequest: false,
       entities: attributes === undefined ? [] : [{ uid: type, attrs: attributes, parents: [] }],
     };
@@ -60,10 +56,20 @@ export function judgeBy(files: readonly PolicyFile[]): Judge {
   return { digest, ask };
 }
 
+/** The policies that an action can meet, and what they look at. Cedar copies the set for every question: so it had better be small. */
+type Slice = { readonly name: string; readonly looks: Looks };
+
+function sliceOf(action: Action, policies: ReadonlyMap<string, Policy>, digest: string): Slice {
+  const meeting = [...policies.values()].filter((policy) => policy.actions === undefined || policy.actions.includes(action));
+  const name = `${digest} ${action}`;
+  const prepared = preparsePolicySet(name, { staticPolicies: Object.fromEntries(meeting.map(({ id, text }) => [id, text])) });
+  if (prepared.type === 'failure') throw new PolicyError(prepared.errors.map(({ message }) => message).join('\n'));
+  return { name, looks: looksOf(meeting.map(({ json }) => json)) };
+}
+
 function opinionOn(call: StatefulAuthorizationCall, policies: ReadonlyMap<string, Policy>): Opinion {
   const answer = authorized(call);
-  const asked = sentence(call);
-  if (typeof answer === 'string') return against([], 'policy-error', `Cedar could not be asked ${asked}: ${answer}`);
+  if (typeof answer === 'string') return against([], 'policy-error', `Cedar could not be asked ${sentence(call)}: ${answer}`);
   const determining = answer.reason.map((id) => policies.get(id) as Policy).sort((a, b) => (a.id < b.id ? -1 : 1));
   const ids = determining.map(({ id }) => id);
   const failed = answer.errors.map(({ policyId, error }) => ({ policy: policies.get(policyId) as Policy, message: error.message }));
@@ -75,9 +81,9 @@ function opinionOn(call: StatefulAuthorizationCall, policies: ReadonlyMap<string
     return { allowed: true, policies: ids, holds: [...new Set(determining.flatMap(({ hold }) => hold ?? []))] };
   }
   if (determining.length === 0) {
-    return against([], 'not-permitted', [`no policy permits ${asked}`, ...failures].join('; '));
+    return against([], 'not-permitted', [`no policy permits ${sentence(call)}`, ...failures].join('; '));
   }
-  const words = determining.map(({ id, reason }) => `policy "${id}" forbids ${asked}${reason === undefined ? '' : `: ${reason}`}`);
+  const words = determining.map(({ id, reason }) => `policy "${id}" forbids ${sentence(call)}${reason === undefined ? '' : `: ${reason}`}`);
   return against(ids, 'forbidden', words.join('; '));
 }
 

@@ -9,8 +9,8 @@ import type { Draft, JsonSchema } from '@reel/contracts/envelope.ts';
 import { runRequested, turnedCompleted } from '@reel/contracts/run.ts';
 import { type Call, stepRequested } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import type { Compensation, ToolDefinition } from '@reel/contracts/tool.ts';
-import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import type { Compensation, Effect, ToolDefinition } from '@reel/contracts/tool.ts';
+import { effectOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Judge, Question } from './cedar.ts';
 import { type Family, families } from './families.ts';
 import { referTo, type Value } from './value.ts';
@@ -33,10 +33,8 @@ export function judgePlan(event: EventOf<'plan.proposal.proposed'>, history: His
   if (run === undefined || !isApproved(history, theRun)) return denied('plan', event.at, event.data, judge, noApprovedRun);
   if (turned(history)) return denied('plan', event.at, event.data, judge, runTurned);
   const about = aboutWorkflow(event.at, run);
-  const outline = {
-    steps: plan.steps.length,
-    uses: [...new Set(plan.steps.flatMap(({ uses, fallback }) => [uses, fallback?.uses ?? uses]))],
-  };
+  const attempts = plan.steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]));
+  const outline = { steps: plan.steps.length, uses: [...new Set(attempts.map(usesOf))] };
   return verdict('plan', event.at, event.data, judge, () => ({ action: 'plan', ...about, context: { ...about.context, plan: outline } }));
 }
 
@@ -89,13 +87,13 @@ function objectionToStep(at: Place, call: Call, run: Run, history: History): Obj
   const planned = plannedAs(plan, at.id);
   if (planned === undefined) return object('not-in-plan', `the approved plan has no step "${at.id}"`);
   const { attempt, attempts } = planned;
-  if (attempt.kind !== at.kind || attempt.uses !== call.uses) {
-    const plans = `${attempt.kind} "${attempt.uses}"`;
+  if (attempt.kind !== at.kind || usesOf(attempt) !== call.uses) {
+    const plans = `${attempt.kind} "${usesOf(attempt)}"`;
     return object('not-in-plan', `the approved plan has ${plans} as step "${at.id}", and asked for is ${at.kind} "${call.uses}"`);
   }
   if (at.n > attempts) return object('not-in-plan', `attempt ${at.n} of step "${at.id}": the approved plan allows ${attempts}`);
   const tool = at.kind === 'tool' ? toolOf(run, call.uses) : undefined;
-  const differs = at.kind === 'tool' ? toolDiffers(call, tool) : undefined;
+  const differs = at.kind === 'tool' ? toolDiffers(call, tool) : effectDiffers(call, effectOf(attempt));
   return differs ?? compensationDiffers(call, attempt.compensate ?? tool?.compensation);
 }
 
@@ -120,8 +118,11 @@ function toolDiffers({ uses, effect, definition }: Call, tool: ToolDefinition | 
   if (definition !== tool.digest) {
     return object('tool-differs', `"${uses}" is asked for as ${definition ?? 'any definition'}; the run was requested with ${tool.digest}`);
   }
-  if (effect === tool.effect) return undefined;
-  return object('tool-differs', `"${uses}" is asked for as ${effect}; the run was requested with it as ${tool.effect}`);
+  return effectDiffers({ effect }, tool.effect);
+}
+
+function effectDiffers({ effect }: Pick<Call, 'effect'>, declared: Effect): Objection | undefined {
+  return effect === declared ? undefined : object('tool-differs', `it is asked for as ${effect}, and declared as ${declared}`);
 }
 
 function compensationDiffers({ compensation }: Call, declared: Compensation | undefined): Objection | undefined {

@@ -16,6 +16,9 @@ export function looksOf(policies: Iterable<PolicyJson>): Looks {
   return looks;
 }
 
+/** False when nothing of it is looked at, not even whether it is there. */
+export const looksAtAll = ({ whole, members }: Look): boolean => whole || members.size > 0;
+
 function walk(expression: unknown, looks: Looks): void {
   if (expression === null || typeof expression !== 'object') return;
   const path = pathOf(expression);

@@ -1,10 +1,13 @@
 /** The policies as people wrote them: a folder of Cedar files, read and checked before anything is judged by them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DetailedError, type PolicyJson, policySetTextToParts, policyToJson } from '@cedar-policy/cedar-wasm/nodejs';
+import { type DetailedError, type PolicyJson, policySetTextToParts, policyToJson, type TypeAndId } from '@cedar-policy/cedar-wasm/nodejs';
 
 /** The policies cannot be used as they are; the message says where, what and what to do. */
 export class PolicyError extends Error {}
+
+export const actions = ['run', 'plan', 'step', 'undo', 'answer', 'vote'] as const;
+export type Action = (typeof actions)[number];
 
 export type PolicyFile = { readonly path: string; readonly name: string; readonly text: string };
 
@@ -15,6 +18,8 @@ export type Policy = {
   readonly text: string;
   readonly json: PolicyJson;
   readonly effect: 'permit' | 'forbid';
+  /** The actions that it names; undefined for all. */
+  readonly actions: readonly string[] | undefined;
   readonly hold?: string;
   readonly reason?: string;
 };
@@ -90,7 +95,19 @@ function parsePolicy(file: PolicyFile, text: string, start: number, k: number): 
   const name = id ?? `${file.name}#${k}`;
   // An annotation without a value comes as null, whatever the typings say.
   const asked = hold === undefined ? {} : { hold: hold ?? `policy "${name}" wants a person to decide` };
-  return { id: name, where, text, json, effect: json.effect, ...asked, ...(reason ? { reason } : {}) };
+  const named = actionsOf(json);
+  for (const { type, id: action } of named ?? []) {
+    if (type === 'Action' && actions.some((known) => known === action)) continue;
+    throw new PolicyError(`${where}: ${type}::"${action}" is no action: ${actions.join(', ')} are, e.g. Action::"step"`);
+  }
+  const common = { id: name, where, text, json, effect: json.effect, actions: named?.map((action) => action.id) };
+  return { ...common, ...asked, ...(reason ? { reason } : {}) };
+}
+
+function actionsOf({ action }: PolicyJson): TypeAndId[] | undefined {
+  if (action.op === 'All') return undefined;
+  const uids = 'entities' in action ? action.entities : 'entity' in action ? [action.entity] : [];
+  return uids.map((uid) => ('__entity' in uid ? uid.__entity : uid));
 }
 
 function describe(file: PolicyFile, { message, help, sourceLocations }: DetailedError): string {

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Judge, judgeBy, type Opinion, type Question } from './cedar.ts';
+import { parsePolicies } from './policies.ts';
+import type { Value } from './value.ts';
+
+const by = (text: string): Judge => judgeBy([{ path: 'p/a.cedar', name: 'a.cedar', text }]);
+
+const question = (context: { [name: string]: Value }): Question => ({
+  who: 'ann',
+  action: 'step',
+  resource: { type: 'Tool', id: 'pay' },
+  context,
+});
+
+/** The answer to a condition, given a context. */
+const when = (condition: string, context: { [name: string]: Value }): Opinion =>
+  by(`permit (principal, action, resource) when { ${condition} };`).ask(question(context));
+
+const holds = (condition: string, context: { [name: string]: Value }): void => {
+  const opinion = when(condition, context);
+  assert.ok(opinion.allowed, `${condition}: ${opinion.allowed ? '' : opinion.problem.message}`);
+};
+
+test('whole numbers are Longs, others decimals, and what neither can hold is a string', () => {
+  holds('context.arguments.n == 500', { arguments: { n: 500 } });
+  holds('context.arguments.n == -3', { arguments: { n: -3.0 } });
+  holds('context.arguments.n.greaterThan(decimal("499.9999"))', { arguments: { n: 500.5 } });
+  holds('context.arguments.n == decimal("-0.0125")', { arguments: { n: -0.0125 } });
+  holds('context.arguments.n == "0.12345"', { arguments: { n: 0.12345 } });
+  holds('context.arguments.n == "1e-7"', { arguments: { n: 1e-7 } });
+  holds('context.arguments.n == 9007199254740991', { arguments: { n: 9_007_199_254_740_991 } });
+  holds('context.arguments.n == "9007199254740992"', { arguments: { n: 9_007_199_254_740_992 } });
+  holds('context.arguments.n == "1e+21"', { arguments: { n: 1e21 } });
+});
+
+test('members that are null are left out, lists are sets, records nest', () => {
+  holds('!(context.arguments has gone) && context.arguments.a.b == true', { arguments: { gone: null, a: { b: true, c: null } } });
+  holds('context.input.tags.contains("x") && context.input.tags == ["y", "x"]', { input: { tags: ['x', 'y', null, 'x'] } });
+  holds('context.input == {tags: ["x"], deep: {n: 1}}', { input: { tags: ['x'], deep: { n: 1 } } });
+});
+
+test('names that mean something to Cedar mean nothing in arguments', () => {
+  const forged = { __entity: { type: 'User', id: 'root' } };
+  assert.equal(when('context.arguments.who == User::"root"', { arguments: { who: forged } }).allowed, false);
+  holds('context.arguments.who like "*__entity*"', { arguments: { who: forged } });
+  holds('context.arguments.x like "*"', { arguments: { x: { __extn: { fn: 'nonsense', arg: '' } } } });
+  holds('!(context.arguments has toString)', { arguments: {} });
+});
+
+test('a value too deep for Cedar becomes text, and text that is none is refused, not thrown', () => {
+  let deep: Value = 'x';
+  for (let i = 0; i < 1000; i += 1) deep = { a: deep };
+  holds('context.arguments has d', { arguments: { d: deep } });
+  holds('context.arguments == context.arguments', { arguments: { d: deep } });
+  const opinion = when('context.arguments.t == "x"', { arguments: { t: '\ud800' } });
+  assert.equal(opinion.allowed, false);
+});
+
+test('what no condition looks at does not reach Cedar, so it cannot fail there', () => {
+  holds('context.arguments.n == 1', { arguments: { n: 1, t: '\ud800' }, input: { t: '\ud800' } });
+});
+
+test('a look at the whole of something, or through an if, sees all of it', () => {
+  holds('context == {arguments: {n: 1}, input: "a"}', { arguments: { n: 1 }, input: 'a' });
+  holds('(if context.input == "a" then context else context).arguments.n == 1', { arguments: { n: 1 }, input: 'a' });
+  holds('context.arguments has a.b && context.arguments.a.b.c == 1', { arguments: { a: { b: { c: 1 } } } });
+  holds('{Var: context.arguments.n, left: 2}.Var == 1', { arguments: { n: 1 } });
+});
+
+test('equal questions are answered once, different ones are not', () => {
+  const judge = by('permit (principal, action, resource) when { context.arguments.n < 5 };');
+  assert.equal(judge.ask(question({ arguments: { n: 1, seen: false } })), judge.ask(question({ arguments: { n: 1, seen: true } })));
+  assert.equal(judge.ask(question({ arguments: { n: 5 } })).allowed, false);
+  assert.equal(judge.ask(question({ arguments: { n: 4 } })).allowed, true);
+});
+
+test('a forbid that cannot be evaluated denies, and so does a hold', () => {
+  const permit = 'permit (principal, action, resource);';
+  for (const lost of ['@id("lost") forbid', '@id("lost") @hold("?") permit']) {
+    const opinion = by(`${permit} ${lost} (principal, action, resource) when { context.arguments.amount > 500 };`).ask(
+      question({ arguments: { amount: 500.5 } }),
+    );
+    assert.ok(!opinion.allowed);
+    assert.deepEqual(opinion.policies, ['lost']);
+    assert.equal(opinion.problem.code, 'policy-error');
+    assert.match(opinion.problem.message, /policy "lost" could not be evaluated: type error: expected long/);
+  }
+});
+
+test('a permit that cannot be evaluated permits nothing, and the denial says so', () => {
+  const opinion = when('context.arguments.amount > 500', { arguments: {} });
+  assert.ok(!opinion.allowed);
+  assert.equal(opinion.problem.code, 'not-permitted');
+  assert.match(
+    opinion.problem.message,
+    /^no policy permits Action::"step" on Tool::"pay" for User::"ann"; policy "a.cedar#1" could not be/,
+  );
+});
+
+test('policies are named by @id, or by their file and place in it, and unknown annotations pass', () => {
+  const twelve = Array.from({ length: 12 }, (_, k) => `@note("x") permit (principal, action, resource) when { context.n == ${k} };`);
+  const text = [...twelve, '@id("mine") @flag forbid (principal, action, resource);'].join('\n');
+  const policies = parsePolicies([{ path: 'p/a.cedar', name: 'a.cedar', text }]);
+  assert.deepEqual([...policies.keys()], [...twelve.map((_, k) => `a.cedar#${k + 1}`), 'mine']);
+  assert.match(policies.get('a.cedar#11')?.text as string, /context.n == 10 /);
+  assert.equal(policies.get('mine')?.where, 'p/a.cedar:13:1');
+});
+
+test('a bad file is named with line and column', () => {
+  const wrong: [string, RegExp][] = [
+    [
+      '// é\npermit (principal, action, resource) when { dezimal("1") };',
+      /^p\/a\.cedar:2:45: `dezimal` is not a valid function \(did you mean/,
+    ],
+    ['permit (principal, action, resource)', /^p\/a\.cedar:1:37: unexpected end of input/],
+    [
+      '@id("x") permit (principal, action, resource);\n @id("x") forbid (principal, action, resource);',
+      /^p\/a\.cedar:2:2: the id "x" is taken by the policy at p\/a\.cedar:1:1/,
+    ],
+    ['\n@hold("?") forbid (principal, action, resource);', /^p\/a\.cedar:2:1: @hold on a forbid/],
+    [
+      'forbid (principal, action in [Action::"run", Action::"stpe"], resource);',
+      /^p\/a\.cedar:1:1: Action::"stpe" is no action: run, plan/,
+    ],
+    ['\n  permit (principal == ?principal, action, resource);', /^p\/a\.cedar:2:3: a template/],
+  ];
+  for (const [text, message] of wrong) assert.throws(() => by(text), { message });
+});
+
+test('the digest of the set covers the names and the contents of the files', () => {
+  const file = { path: 'p/a.cedar', name: 'a.cedar', text: 'permit (principal, action, resource);' };
+  const digest = judgeBy([file]).digest;
+  assert.equal(judgeBy([{ ...file, path: 'q/a.cedar' }]).digest, digest);
+  assert.notEqual(judgeBy([{ ...file, name: 'b.cedar' }]).digest, digest);
+  assert.notEqual(judgeBy([{ ...file, text: `${file.text} ` }]).digest, digest);
+});
