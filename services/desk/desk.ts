@@ -1,11 +1,12 @@
-/** People as performers: a step for a person is done when they have answered, and what they filled in is its result. */
+/** The performer of steps that people do: what they filled in when they granted it is what comes of it. */
 import { definePerformer, Failure } from '@reel/bus/service.ts';
 
 export default definePerformer({
   name: 'desk',
   kind: 'person',
-  perform: async ({ form, uses }) => {
+  perform: async ({ at, form }) => {
     if (form !== undefined) return form;
-    throw new Failure({ code: 'nobody-asked', message: `"${uses}" was let through without an answer: a policy has to hold it, or the vote lacks its form`, retryable: false });
+    const message = `step "${at.id}" was let pass without a person having been asked: policy must hold steps of kind person`;
+    throw new Failure({ code: 'nobody-asked', message, step: at.id, retryable: false });
   },
 });

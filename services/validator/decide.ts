@@ -1,73 +1,89 @@
-/** Whether a result is what was promised: by the tool's schema, by the plan's, and by what the plan asserts of it. */
-import type { Parts } from '@reel/contracts/address.ts';
+/** What is wrong with a result or an answer, by everything that was promised about it. It only computes. */
+
+import type { History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
-import { stepAccepted, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
-import { fallbackId, plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
+import type { EventOf } from '@reel/contracts/story.ts';
+import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import type { History } from '@reel/bus/history.ts';
+import { resultsIn } from './results.ts';
 
-/** What is wrong with the result of a step, or undefined when nothing is. */
-export async function stepProblem(history: History, at: Parts, output: Json): Promise<Problem | undefined> {
-  const request = history.find(runRequested, theRun)?.data;
-  const call = history.find(stepRequested, at)?.data.call;
-  const plan = approvedPlan(history as never);
-  const planned = plan === undefined ? undefined : plannedAs(plan, at.id);
-  const promised = at.kind === 'tool' ? request?.tools[call?.uses ?? '']?.output : undefined;
-  const found = bySchema(`what ${call?.uses} declares`, promised, output) ?? bySchema('what the plan asks for', planned?.attempt.output, output);
-  if (found !== undefined || plan === undefined || planned === undefined) return found && { ...found, step: at.id };
-  const asserted = await byAssertions(planned.attempt.assert, () => scopeOf(history, plan, request?.input ?? null, output));
-  return asserted && { ...asserted, step: at.id };
+type Run = EventOf<'run.request.requested'>['data'];
+
+/** What is wrong with the result of a step, if anything is. */
+export async function problemOfResult(event: EventOf<'step.outcome.succeeded'>, history: History): Promise<Problem | undefined> {
+  const { at } = event;
+  const { output } = event.data;
+  const run = history.find(runRequested, theRun)?.data;
+  const uses = history.find(stepRequested, at)?.data.call.uses;
+  const plan = approvedPlan(history);
+  const attempt = plan === undefined ? undefined : plannedAs(plan, at.id)?.attempt;
+  if (run === undefined || uses === undefined || plan === undefined || attempt === undefined) {
+    return {
+      code: 'not-in-plan',
+      message: `no approved plan has step "${at.id}", so nothing is promised about its result`,
+      retryable: false,
+    };
+  }
+  const declared = at.kind === 'tool' && Object.hasOwn(run.tools, uses) ? run.tools[uses]?.output : undefined;
+  return (
+    misfit(declared, output, `the result of step "${at.id}" is not what the tool "${uses}" declares`) ??
+    misfit(attempt.output, output, `the result of step "${at.id}" is not what the plan asks for`) ??
+    (await untrue(attempt.assert, output, { run, plan, history }, `step "${at.id}"`))
+  );
 }
 
-/** What is wrong with an answer, or undefined when nothing is. */
-export async function answerProblem(history: History, answer: Json): Promise<Problem | undefined> {
-  const request = history.find(runRequested, theRun)?.data;
-  const plan = approvedPlan(history as never);
-  if (request === undefined || plan?.answer === undefined) return undefined;
-  const found = bySchema('what the request asks for', plan.answer.schema, answer);
-  return found ?? (await byAssertions(plan.answer.assert, () => scopeOf(history, plan, request.input, answer)));
+/** What is wrong with the answer, if anything is: by the workflow that was requested, whatever plan led to it. */
+export async function problemOfAnswer(event: EventOf<'answer.proposal.proposed'>, history: History): Promise<Problem | undefined> {
+  const run = history.find(runRequested, theRun)?.data;
+  if (run === undefined) return { code: 'no-request', message: 'there is no request that this could be the answer to', retryable: false };
+  const { answer } = event.data;
+  const { schema, assert = [] } = run.workflow.answer ?? {};
+  return (
+    misfit(schema, answer, 'the answer is not what the workflow asks for') ??
+    (await untrue(assert, answer, { run, plan: approvedPlan(history) ?? run.workflow, history }, 'the answer'))
+  );
 }
 
-function bySchema(whose: string, schema: JsonSchema | undefined, value: Json): Problem | undefined {
+function misfit(schema: JsonSchema | undefined, value: Json, sentence: string): Problem | undefined {
   if (schema === undefined) return undefined;
   try {
     const wrong = checkAgainst(schema, value);
-    return wrong === undefined ? undefined : { code: 'schema-broken', message: `it is not ${whose}: ${wrong}` };
+    return wrong === undefined ? undefined : { code: 'schema-broken', message: `${sentence}: ${wrong}` };
   } catch (error) {
-    return { code: 'schema-invalid', message: `${whose} cannot be checked: ${(error as Error).message}`, retryable: false };
+    return { code: 'schema-invalid', message: `${sentence}, or cannot be told to be: ${(error as Error).message}`, retryable: false };
   }
 }
 
-async function byAssertions(assertions: readonly string[], scope: () => Scope): Promise<Problem | undefined> {
-  if (assertions.length === 0) return undefined;
-  const within = scope();
-  for (const source of assertions) {
+type Circumstances = { readonly run: Run; readonly plan: Workflow; readonly history: History };
+
+/** The first assertion that is not true. One that is merely not false, or cannot be evaluated, is not true. */
+async function untrue(
+  sources: readonly string[],
+  result: Json,
+  { run, plan, history }: Circumstances,
+  about: string,
+): Promise<Problem | undefined> {
+  for (const source of sources) {
+    const sentence = `the assertion \`${source}\` about ${about} is not true`;
     try {
-      const value = await compile(source).evaluate(within);
-      if (value !== true) return { code: 'assertion-failed', message: `\`${source}\` is ${value === undefined ? 'nothing' : JSON.stringify(value)?.slice(0, 80)} and has to be true` };
+      const assertion = compile(source);
+      const scope: Scope = { input: run.input, steps: resultsIn(history, plan, assertion.references), result };
+      const value = await assertion.evaluate(scope);
+      if (value !== true) return { code: 'assertion-failed', message: `${sentence}: it is ${shown(value)}` };
     } catch (error) {
-      return { code: 'assertion-failed', message: (error as Error).message };
+      return { code: 'assertion-failed', message: `${sentence}: it cannot be evaluated: ${(error as Error).message}` };
     }
   }
   return undefined;
 }
 
-/** What assertions may name: the results that were accepted so far, and the one in question. */
-function scopeOf(history: History, plan: Workflow, input: Json, result: Json): Scope {
-  const steps: { [id: string]: Json } = {};
-  for (const { id, kind, fallback } of plan.steps) {
-    const places = [{ kind, id, n: 1 }, ...(fallback === undefined ? [] : [{ kind: fallback.kind, id: fallbackId(id), n: 1 }])];
-    for (const first of places) {
-      for (let at = first; history.occupant(at, 'request') !== undefined; at = { ...at, n: at.n + 1 }) {
-        const output = history.find(stepAccepted, at) === undefined ? undefined : history.find(stepSucceeded, at)?.data.output;
-        if (output !== undefined) steps[id] = output;
-      }
-    }
-  }
-  return { input, steps, result };
+function shown(value: Json | undefined): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

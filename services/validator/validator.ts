@@ -1,20 +1,22 @@
-/** Holds every result up to what was promised, and the answer up to what was asked for. */
+/** Holds every result and the answer up to what was promised: the tool's declared output, the plan's schemas, its assertions. */
+
+import { defineService } from '@reel/bus/service.ts';
 import { answerAccepted, answerRejected } from '@reel/contracts/answer.ts';
 import { stepAccepted, stepRejected } from '@reel/contracts/step.ts';
-import { defineService } from '@reel/bus/service.ts';
-import { answerProblem, stepProblem } from './decide.ts';
+import { problemOfAnswer, problemOfResult } from './decide.ts';
 
 export default defineService({
   name: 'validator',
   says: [stepAccepted, stepRejected, answerAccepted, answerRejected],
   on: {
-    'step.outcome.succeeded': async ({ at, data }, { history }) => {
-      const problem = await stepProblem(history, at, data.output);
-      return [problem === undefined ? stepAccepted(at, {}) : stepRejected(at, { problem })];
+    // After the turn too: what a late step came to decides whether it is undone.
+    'step.outcome.succeeded': async (event, { history }) => {
+      const problem = await problemOfResult(event, history);
+      return [problem === undefined ? stepAccepted(event.at, {}) : stepRejected(event.at, { problem: { ...problem, step: event.at.id } })];
     },
-    'answer.proposal.proposed': async ({ at, data }, { history }) => {
-      const problem = await answerProblem(history, data.answer);
-      return [problem === undefined ? answerAccepted(at, {}) : answerRejected(at, { problem })];
+    'answer.proposal.proposed': async (event, { history }) => {
+      const problem = await problemOfAnswer(event, history);
+      return [problem === undefined ? answerAccepted(event.at, {}) : answerRejected(event.at, { problem })];
     },
   },
 });
