@@ -1,6 +1,6 @@
 /** What the saga tracker answers to the facts it hears and to the clock. It only computes. */
 
-import type { History } from '@reel/bus/history.ts';
+import { type History, isVoid } from '@reel/bus/history.ts';
 import { alarm, type Ring, type Said } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
@@ -11,7 +11,9 @@ import type { Attempt } from './attempt.ts';
 import { isAbandoned, nextLook, overdue, timedOut } from './clock.ts';
 import { readSaga, type Saga } from './saga.ts';
 import { exhausted, rubbish } from './turn.ts';
-import { CLOCK, independently, wholeSecond, wrapUp } from './wrap-up.ts';
+import { independently, wholeSecond, wrapUp } from './wrap-up.ts';
+
+type RunRequest = EventOf<'run.request.requested'>['data'];
 
 const hasTurned = (history: History): boolean => history.occupant(theRun, 'turn') !== undefined;
 
@@ -29,8 +31,14 @@ export async function settle(history: History, time: number): Promise<Said> {
 export async function rearm(history: History, time: number): Promise<Said> {
   if (hasTurned(history)) return await wrapUp(history, time);
   const request = history.find(runRequested, theRun)?.data;
-  if (request === undefined) return [];
-  return [alarm(CLOCK, wholeSecond(nextLook(await readSaga(history), history, request, time)))];
+  return request === undefined ? [] : await goOver(history, request, time);
+}
+
+/** Everything that is overdue, with the clock set for what will be next: setting it replaces the ring that was to bring this about. */
+async function goOver(history: History, request: RunRequest, time: number): Promise<Said> {
+  const saga = await readSaga(history);
+  const drafts = [...saga.steps.values()].flatMap((attempt) => due(attempt, saga, time, request.deadlineMs));
+  return independently(drafts, nextLook(saga, history, request, time), time);
 }
 
 /** It will not be begun. Before the turn that was for want of time; after it, it may have been what was waited for. */
@@ -55,23 +63,23 @@ export async function look(ring: Ring, history: History): Promise<Said> {
   if (hasTurned(history)) return unasked(name, await wrapUp(history, time));
   const turn = rubbish(history) ?? (time >= request.deadlineMs ? exhausted(request.deadlineMs) : undefined);
   if (turn !== undefined) return [turn];
-  const saga = await readSaga(history);
-  const drafts = [...saga.steps.values()].flatMap((attempt) => due(attempt, saga, time, request.deadlineMs));
-  return unasked(name, independently(drafts, nextLook(saga, history, request, time), time));
+  return unasked(name, await goOver(history, request, time));
 }
 
 function due(attempt: Attempt, saga: Saga, time: number, deadlineMs: number): readonly Draft[] {
   const { at, slots } = attempt;
-  const postponed = slots.retry as ReturnType<History['occupant']>;
   const drafts: Draft[] = [];
-  const untilMs =
-    postponed !== undefined && 'type' in postponed && postponed.type === stepPostponed.type
-      ? (postponed.data as { untilMs: number }).untilMs
-      : undefined;
+  const untilMs = untilOf(attempt);
   if (untilMs !== undefined && untilMs <= time && slots.wake === undefined) drafts.push(stepDue(at, {}));
   const late = saga.unsettled.has(attempt) ? overdue(attempt, time, deadlineMs) : isAbandoned(attempt) ? timedOut(attempt) : undefined;
   if (late !== undefined) drafts.push(late);
   return drafts;
+}
+
+function untilOf({ slots: { retry } }: Attempt): number | undefined {
+  return retry !== undefined && !isVoid(retry) && retry.type === stepPostponed.type
+    ? (retry.data as { untilMs: number }).untilMs
+    : undefined;
 }
 
 /** The sweep comes of itself; it winds the clock only where the clock has failed, that is, where there was something to say. */
