@@ -28,7 +28,7 @@ export function isApproved(history: Facts, at: Place): boolean {
 export function approvedPlan(history: Facts): Workflow | undefined {
   let plan: Workflow | undefined;
   for (let n = 1; ; n += 1) {
-    const proposal = history.find(planProposed as unknown as FactDefinition, planRevision(n));
+    const proposal = history.find(planProposed, planRevision(n));
     if (proposal === undefined) return plan;
     if (isApproved(history, planRevision(n))) plan = (proposal.data as { plan: Workflow }).plan;
   }

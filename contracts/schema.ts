@@ -65,7 +65,7 @@ const drafts: readonly { pattern: RegExp; make: () => Ajv }[] = [
 const compilers = new Map<RegExp, { ajv: Ajv; left: number }>();
 
 function compilerFor(declared: Json | undefined, schema: JsonSchema): Ajv {
-  const draft = declared === undefined ? drafts[0] : drafts.find(({ pattern }) => pattern.test(String(declared)));
+  const draft = declared === undefined ? drafts[0] : drafts.find(({ pattern }) => typeof declared === 'string' && pattern.test(declared));
   if (draft === undefined) {
     throw new SchemaError(`$schema: ${JSON.stringify(declared)} is not a draft that is understood: write it for 2020-12, 2019-09, 7 or 6`);
   }

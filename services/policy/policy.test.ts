@@ -140,7 +140,7 @@ test('a tool must be the one that the run was requested with', async () => {
     assert.equal((await verdictOn([...planned, bookRequested(more as Partial<Call>)])).problem?.code, 'tool-differs');
   }
   const robbing = { ...workflow, steps: [{ id: 'rob', kind: 'tool', uses: 'rob' }] };
-  const facts = [...planned.slice(0, 2), planProposed(planRevision(1), { plan: robbing as never }), planned[3] as Draft];
+  const facts = [...planned.slice(0, 2), planProposed(planRevision(1), { plan: robbing }), planned[3] as Draft];
   const { problem } = await verdictOn([...facts, step({ kind: 'tool', id: 'rob', n: 1 }, call('rob'))]);
   assert.equal(problem?.code, 'tool-differs');
   assert.match(problem.message, /"rob" is none of the tools/);

@@ -28,10 +28,10 @@ export function cedarValue(value: Value, look: Look, depth = 0): CedarValueJson 
   if (value === null || value === undefined) return undefined;
   if (typeof value === 'number') return cedarNumber(value);
   if (typeof value !== 'object') return value;
-  if (reference in value) return { __entity: { type: value.type as string, id: value.id as string } };
+  if (reference in value) return { __entity: { type: value.type, id: value.id } };
   if (depth === DEEPEST || ESCAPES.some((name) => Object.hasOwn(value, name))) return JSON.stringify(value);
   if (Array.isArray(value)) return value.map((one) => cedarValue(one, look, depth + 1)).filter((one) => one !== undefined);
-  return cedarRecord(value as { readonly [name: string]: Value }, look, depth);
+  return cedarRecord(value, look, depth);
 }
 
 function cedarRecord(record: { readonly [name: string]: Value }, look: Look, depth: number): CedarValueJson {

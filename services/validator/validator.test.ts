@@ -139,7 +139,7 @@ test("a fallback is held up to its own promises, and its result counts as its st
 
 test('every attempt is checked, and the accepted one is what later assertions see', async () => {
   const workflow = booking({ assert: ['$count($keys(steps)) = 1 and steps.find = 2'] });
-  const retried = workflow.map((draft) => structuredClone(draft)) as Draft[];
+  const retried = structuredClone(workflow.map((draft) => ({ ...draft })));
   for (const draft of retried) {
     const data = draft.data as { plan?: Workflow };
     if (data.plan?.steps[0] !== undefined) data.plan.steps[0].retry = { attempts: 2, delayMs: 0 };
