@@ -1,0 +1,96 @@
+/** What waits for a person, and what they decide: a vote, of which policy says whether it counts. */
+import { parseAddress, type Place } from '@reel/contracts/address.ts';
+import type { JsonSchema } from '@reel/contracts/envelope.ts';
+import { expiresAt } from '@reel/contracts/expiry.ts';
+import { runRequested } from '@reel/contracts/run.ts';
+import { checkAgainst } from '@reel/contracts/schema.ts';
+import { theRun } from '@reel/contracts/address.ts';
+import type { Call } from '@reel/contracts/step.ts';
+import { voteCast } from '@reel/contracts/vote.ts';
+import type { Door } from '@reel/bus/door.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { hash } from 'node:crypto';
+import { HttpProblem } from './problems.ts';
+import { approvalId, type Listed, type Runs } from './runs.ts';
+import type { Approval, Ruling } from './shapes.ts';
+
+/** Everything held, the oldest first. */
+export async function approvalsOf(door: Door, runs: Runs, run: string | undefined): Promise<Approval[]> {
+  const listed = run === undefined ? runs.open() : [runs.get(run)].filter((one) => one !== undefined);
+  const each = await Promise.all(listed.flatMap((one) => [...one.held.values()].map((held) => approvalOf(door, one, held))));
+  return each.sort((a, b) => (a.heldAt < b.heldAt ? -1 : 1));
+}
+
+async function approvalOf(door: Door, run: Listed, held: Entry): Promise<Approval> {
+  const { kind, id, n } = held.at;
+  const history = await door.look(run.shard, run.id);
+  const request = history.occupant({ kind, id, n }, 'request');
+  const call = request === undefined || isVoid(request) ? undefined : (request.data as { call?: Call }).call;
+  const { prompt, form, policies } = (held as Entry & { data: { prompt: string; form?: JsonSchema; policies: string[] } }).data;
+  const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
+  return {
+    id: approvalId(held), run: run.id, workflow: run.workflow, kind, step: id, question: held.address, prompt, ...(form === undefined ? {} : { form }),
+    ...(call === undefined ? {} : { uses: call.uses, arguments: call.arguments }), heldAt: new Date(held.time).toISOString(),
+    expiresAt: new Date(expiresAt({ kind, id, n }, held.time, call, deadlineMs)).toISOString(), policies, requestedBy: run.requestedBy,
+  };
+}
+
+/** Any name as a token of an address: readable where it can be, unique always. */
+const voterToken = (who: string): string => (/^[A-Za-z0-9_-]{1,64}$/.test(who) ? who : `${who.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)}-${hash('sha256', who).slice(0, 12)}`);
+
+type Decision = { decision: 'grant' | 'refuse'; who: string; why: string; form?: unknown };
+
+/** How long policy has for looking at a vote before the caller is told that it is pending. */
+const PATIENCE_MS = 10_000;
+
+/** Casts a vote and waits for what policy makes of it. @throws HttpProblem */
+export async function decide(door: Door, id: string, decision: Decision, traceparent: string): Promise<Ruling> {
+  const at = parseAddress(`reel.${id}.verdict`);
+  const history = at === undefined ? undefined : await door.look(at.shard, at.run);
+  const held = at === undefined ? undefined : history?.occupant(at, 'verdict');
+  if (at === undefined || history === undefined || held === undefined || isVoid(held) || !held.type.endsWith('.held')) {
+    throw new HttpProblem(404, 'no-such-approval', 'Nothing is held under this id', `"${id}" is not among GET /v1/approvals`);
+  }
+  const ruled = history.occupant(at, 'ruling');
+  if (ruled !== undefined) throw alreadyRuled(ruled);
+  const { form } = held.data as { form?: JsonSchema };
+  if (decision.decision === 'grant' && form !== undefined) {
+    const wrong = checkAgainst(form, decision.form);
+    if (wrong !== undefined) throw new HttpProblem(422, 'form-invalid', 'The form is not filled in as asked', wrong, [{ path: 'body.form', message: wrong, value: (decision.form ?? null) as never }]);
+  }
+  const settled = Promise.withResolvers<Entry>();
+  let vote: Place = { kind: 'vote', id: voterToken(decision.who), n: 1 };
+  const listen = door.follow((entry) => {
+    if (entry.at.run !== at.run) return;
+    const ruling = entry.at.slot === 'ruling' && entry.at.kind === at.kind && entry.at.id === at.id && entry.at.n === at.n;
+    const denied = entry.at.kind === 'vote' && entry.at.slot === 'verdict' && entry.at.id === vote.id && entry.at.n === vote.n;
+    if (ruling || denied) settled.resolve(entry);
+  });
+  const timer = setTimeout(() => settled.reject(new Error('pending')), PATIENCE_MS);
+  try {
+    const data = { question: held.address, decision: decision.decision, who: decision.who, why: decision.why, ...(decision.form === undefined ? {} : { form: decision.form as never }) };
+    while (!(await door.say(at.shard, at.run, voteCast(vote, data), { cause: held.address, traceparent })).said) vote = { ...vote, n: vote.n + 1 };
+    return answerTo(id, at.run, decision, `reel.${at.shard}.${at.run}.vote.${vote.id}.${vote.n}.request`, await settled.promise.catch(() => undefined));
+  } finally {
+    clearTimeout(timer);
+    listen();
+  }
+}
+
+function answerTo(id: string, run: string, { who, why, form }: Decision, vote: string, entry: Entry | undefined): Ruling {
+  const own = { id, run, who, why, vote, ...(form === undefined ? {} : { form: form as never }) };
+  if (entry === undefined) return { ...own, ruling: 'pending' };
+  if (isVoid(entry)) throw new HttpProblem(409, 'unreadable-ruling', 'What stands as the ruling cannot be read', entry.void);
+  if (entry.at.kind === 'vote') {
+    const { problem } = entry.data as { problem: { code: string; message: string } };
+    throw new HttpProblem(403, problem.code, 'The vote does not count', problem.message);
+  }
+  if ((entry.data as { vote?: string }).vote !== vote) throw alreadyRuled(entry);
+  return { ...own, ruling: entry.type.endsWith('.granted') ? 'granted' : 'refused', at: new Date(entry.time).toISOString() };
+}
+
+function alreadyRuled(entry: Entry): HttpProblem {
+  const { who } = (isVoid(entry) ? {} : entry.data) as { who?: string };
+  const answer = isVoid(entry) ? 'decided' : entry.type.split('.')[2];
+  return new HttpProblem(409, 'already-ruled', 'This has been decided', `${answer}${who === undefined ? '' : ` by ${who}`} at ${new Date(entry.time).toISOString()}`);
+}

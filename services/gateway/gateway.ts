@@ -1,0 +1,55 @@
+/** The door to Reel: runs are requested, followed, decided on and stopped over HTTP. On loopback, until it can tell who is asking. */
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
+import { voteCast } from '@reel/contracts/vote.ts';
+import type { Door } from '@reel/bus/door.ts';
+import { defineDoor } from '@reel/bus/service.ts';
+import type { Server } from 'node:http';
+import { appOf } from './app.ts';
+import { openRuns, type Runs } from './runs.ts';
+
+const HOST = '127.0.0.1';
+
+export default defineDoor({
+  name: 'gateway',
+  says: [keyClaimed, runRequested, cancelRequested, voteCast],
+  open: async (door, { env, log }) => {
+    const port = Number(env['REEL_PORT'] ?? 7070);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`REEL_PORT is "${env['REEL_PORT']}" and has to be a port: 0 (any free one) to 65535`);
+    const closing = new AbortController();
+    const runs = openRuns();
+    const unfollow = door.follow(runs.enter);
+    await recall(door, runs);
+    const app = appOf({ door, runs, log, closing: closing.signal });
+    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    await listen(server, port);
+    return {
+      url: `http://${HOST}:${(server.address() as AddressInfo).port}`,
+      close: async () => {
+        unfollow();
+        closing.abort('the gateway is closing');
+        await new Promise((resolve) => {
+          server.close(resolve);
+          server.closeIdleConnections();
+        });
+      },
+    };
+  },
+});
+
+/** The runs that began before: what is about runs as a whole, and what is held in those that are open. */
+async function recall(door: Door, runs: Runs): Promise<void> {
+  for (let shard = 0; shard < door.shards; shard += 1) for await (const entry of door.runs(shard, 1)) runs.enter(entry);
+  for (const { id, shard } of runs.open()) for (const entry of (await door.look(shard, id)).entries()) runs.enter(entry);
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? `port ${port} is in use` : error.message;
+      reject(new Error(`the gateway cannot listen at ${HOST}:${port}: ${why}. REEL_PORT names another (0: any free one)`));
+    });
+    server.listen(port, HOST, resolve);
+  });
+}

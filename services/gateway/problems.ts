@@ -1,0 +1,42 @@
+/** Errors as RFC 9457 problem details, made in one place. */
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { ProblemDetails } from './shapes.ts';
+
+type Errors = ProblemDetails['errors'];
+
+/** Thrown by a handler; becomes the response. `code` is the last part of the problem's type. */
+export class HttpProblem extends Error {
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  readonly title: string;
+  readonly errors: Errors;
+  constructor(status: ContentfulStatusCode, code: string, title: string, detail: string, errors?: Errors) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.title = title;
+    this.errors = errors;
+  }
+}
+
+/** The response that a problem is. */
+export function problemResponse({ status, code, title, message, errors }: HttpProblem, instance: string, errorId?: string): Response {
+  const body = {
+    type: `/problems/${code}`, title, status, detail: message, instance,
+    ...(errors === undefined ? {} : { errors }),
+    ...(errorId === undefined ? {} : { errorId }),
+  };
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } });
+}
+
+type Issue = { code: string; path: PropertyKey[]; message: string; keys?: string[]; input?: unknown };
+
+/** What a shape found wrong, field by field, each with the value that was given. */
+export function fieldErrors(where: string, issues: readonly Issue[], given: unknown): NonNullable<Errors> {
+  return issues.flatMap((issue) => {
+    const path = [where, ...issue.path.map(String)];
+    if (issue.code === 'unrecognized_keys') return (issue.keys ?? []).map((key) => ({ path: [...path, key].join('.'), message: `there is no field "${key}" here` }));
+    const value = issue.path.reduce<unknown>((inside, key) => (inside === null || typeof inside !== 'object' ? undefined : (inside as { [key: PropertyKey]: unknown })[key]), given);
+    return [{ path: path.join('.'), message: issue.message, ...(value === undefined ? {} : { value: value as never }) }];
+  });
+}
