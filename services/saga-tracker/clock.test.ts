@@ -114,6 +114,14 @@ test('an undo that waits for a person waits until the deadline', async () => {
   assert.deepEqual((await ring(facts, 600_000)).said, ['undo.ruling.expired undo-tool.flight-1.1']);
 });
 
+test('a person who is asked about an undo, and their answer, set the clock again', async () => {
+  const facts = [...begun, ...flight.done, failing, undo('flight').requested, undo('flight').held];
+  const alarms = async (...more: Draft[]) => await given([...facts, ...more]).then(sagaTracker, {});
+  assert.deepEqual(await alarms(), [{ ring: 'clock', atMs: DEADLINE_MS }]);
+  // The ruling is the thirteenth fact.
+  assert.deepEqual(await alarms(undo('flight').granted), [{ ring: 'clock', atMs: START_MS + 13_000 + 12_000 }]);
+});
+
 test('a run that is over hears nothing any more when the clock rings', async () => {
   const facts = [
     ...begun,

@@ -16,7 +16,7 @@ const answer = (...facts: Draft[]): Promise<Said> => given(facts).then(sagaTrack
 const draftsOf = (said: Said): Draft[] => said.filter((one): one is Draft => !('ring' in one));
 const dataOf = async (said: Promise<Said>, type: string): Promise<Record<string, unknown>> => {
   const found = draftsOf(await said).find((one) => one.type === type);
-  assert.ok(found, `it says no ${type}: ${told(await said)}`);
+  assert.ok(found, `it says no ${type}: ${told(await said).join(', ')}`);
   return found.data as Record<string, unknown>;
 };
 
@@ -142,6 +142,13 @@ test('the run does not end before the last step in flight has ended', async () =
   assert.deepEqual(await says(...facts), ['alarm clock']);
   assert.deepEqual(await says(...facts, flight.failed), ['alarm clock']);
   assert.deepEqual(await says(...facts, flight.failed, hotel.failed), ['run.outcome.failed run']);
+});
+
+test('a call that only reads and was not judged as the run turned ends when it is denied, or asks a person in vain', async () => {
+  const reading = step('reading', { effect: 'read-only' });
+  assert.deepEqual(await says(...begun, reading.requested, failing), ['alarm clock']);
+  assert.deepEqual(await says(...begun, reading.requested, failing, reading.denied), ['run.outcome.failed run']);
+  assert.deepEqual(await says(...begun, reading.requested, failing, reading.held), ['alarm clock', 'step.ruling.expired tool.reading.1']);
 });
 
 test('effects are undone the last first, one at a time, with what they were given and what they gave', async () => {
@@ -277,6 +284,12 @@ test('an effect that comes after the end is a residue', async () => {
     await says(...begun, ...reading.asked, reading.timedOut, failing, r.runFailed(theRun, { problem, undone: [] }), reading.late()),
     [],
   );
+});
+
+test('a late result under a key whose undo has begun is for a person to look at', async () => {
+  const again = step('flight', {}, 2);
+  const facts = [...begun, ...flight.running, flight.timedOut, ...again.done, failing, ...undo('flight', 1, { attempt: 2 }).running];
+  assert.deepEqual(await says(...facts, flight.late()), ['alarm clock', 'step.residue.left tool.flight.1']);
 });
 
 test('an effect that a completed run does not rest on is a residue, and is not undone', async () => {

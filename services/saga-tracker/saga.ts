@@ -35,7 +35,7 @@ const TURNS = ['completed', 'failing', 'cancelling', 'exhausted'] as const;
 export type Turn = { readonly to: (typeof TURNS)[number]; readonly problem: Problem };
 
 /** One effect in the world. Attempts at an idempotent call share theirs; every other attempt has its own. */
-type Effect = { readonly attempts: Attempt[]; taken: boolean };
+type Effect = { readonly attempts: [Attempt, ...Attempt[]]; taken: boolean };
 
 /** The undo that is being tried, for the `n`th time, not asked for before `notBeforeMs` (ms since the epoch). */
 export type Undoing = { readonly attempt: Attempt; readonly n: number; readonly notBeforeMs: number; readonly call: Call };
@@ -120,7 +120,7 @@ function happened(saga: Told, attempt: Attempt): void {
     saga.residues.add(attempt);
   else if (known !== undefined) known.attempts.push(attempt);
   else {
-    const effect = { attempts: [attempt], taken: false };
+    const effect: Effect = { attempts: [attempt], taken: false };
     saga.byKey.set(key, effect);
     saga.effects.push(effect);
   }
@@ -137,7 +137,7 @@ async function advance(saga: Told, history: History, request: RunRequest): Promi
   saga.undoing = undefined;
   for (let effect = saga.effects.pop(); effect !== undefined; effect = saga.effects.pop()) {
     effect.taken = true;
-    const attempt = effect.attempts.find(isAccepted) ?? (effect.attempts[0] as Attempt);
+    const attempt = effect.attempts.find(isAccepted) ?? effect.attempts[0];
     // What has nothing to undo it was meant to stay, whatever becomes of the run.
     if (callOf(attempt)?.compensation === undefined) continue;
     const asked = history.find(undoRequested, undoOf(attempt.at, 1))?.data;
@@ -168,7 +168,7 @@ function isConcluded(saga: Told, undoing: Undoing): boolean {
 /** A run that completed undoes nothing; what took effect without its answer resting on it is for a person to look at. */
 function complete(saga: Told): void {
   saga.stage = 'over';
-  for (const { attempts } of saga.effects) if (!attempts.some(isAccepted)) saga.residues.add(attempts[0] as Attempt);
+  for (const { attempts } of saga.effects) if (!attempts.some(isAccepted)) saga.residues.add(attempts[0]);
   for (const attempt of doubts(saga)) saga.residues.add(attempt);
 }
 

@@ -110,7 +110,7 @@ export function step(id: string, options: CallOptions = {}, n = 1, kind = 'tool'
 }
 
 /** What is said about one try at an undo. */
-export function undo(id: string, n = 1, { effect = 'idempotent' as Effect, attempt = 1 } = {}) {
+export function undo(id: string, n = 1, { effect = 'idempotent', attempt = 1 }: { effect?: Effect; attempt?: number } = {}) {
   const at: Place = { kind: 'undo-tool', id: `${id}-${attempt}`, n };
   const call = { uses: 'cancel', arguments: {}, effect, timeoutMs: 10_000 };
   const running = [u.undoRequested(at, { call }), u.undoApproved(at, grounds), u.undoStarted(at, { nonce: 'x' })];
@@ -119,6 +119,7 @@ export function undo(id: string, n = 1, { effect = 'idempotent' as Effect, attem
     requested: u.undoRequested(at, { call }),
     denied: u.undoDenied(at, { ...grounds, problem }),
     held: u.undoHeld(at, { ...grounds, prompt: 'May it?' }),
+    granted: u.undoGranted(at, { who: 'Eve', why: 'yes', vote: 'v' }),
     running,
     failed: (retryable = true) => u.undoFailed(at, { problem: { ...problem, retryable } }),
     unknown: u.undoUnknown(at, { problem }),

@@ -5,7 +5,7 @@
 
 import { append, emptyRunLog, type History, historyOf, isVoid } from '@reel/bus/history.ts';
 import type { Said } from '@reel/bus/service.ts';
-import { type Address, aboutOf, addressOf, answerRevision, type Place, planRevision, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { type Address, aboutOf, addressOf, type Place, planRevision, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
 import { planAbandoned } from '@reel/contracts/plan.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
@@ -245,5 +245,5 @@ export async function live({ seed, steps, cancel, calm }: Options) {
     tasks = tasks.filter((task) => task !== next);
     await next.run();
   }
-  return { log, effects, undone, worldKey, answer: answerRevision(1) };
+  return { log, effects, undone, worldKey };
 }
