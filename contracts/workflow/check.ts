@@ -4,9 +4,10 @@ import type { Json, JsonSchema } from '../envelope.ts';
 import { compileSchema } from '../schema.ts';
 import type { Compensation, ToolDefinition } from '../tool.ts';
 import { type Attempt, fallbackId } from './attempt.ts';
-import { compile, ExpressionError, templateExpressions } from './expression.ts';
+import { compile, templateExpressions } from './expression.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 import { ancestorsOf, type Graph, graphOf } from './graph.ts';
+import { ExpressionError } from './program.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -55,7 +56,10 @@ function dependencies({ steps }: Workflow, graph: Graph): Finding[] {
   const cycle = cycleIn(steps, graph);
   if (cycle === undefined) return findings;
   const at = steps.findIndex(({ id }) => id === cycle[0]);
-  return [...findings, { path: ['steps', at, 'dependsOn'], message: `these steps wait for each other: ${[...cycle, cycle[0]].join(' -> ')}` }];
+  return [
+    ...findings,
+    { path: ['steps', at, 'dependsOn'], message: `these steps wait for each other: ${[...cycle, cycle[0]].join(' -> ')}` },
+  ];
 }
 
 /** Some cycle, in the order in which its steps wait. Iterative: a workflow may be thousands of steps deep. */
@@ -75,7 +79,8 @@ function cycleIn(steps: readonly WorkflowStep[], graph: Graph): string[] | undef
         trail.push(top.id);
         on.add(top.id);
         stack.push({ id: top.id, leave: true });
-        for (const other of graph.byId.get(top.id)?.dependsOn ?? []) if (other !== top.id && graph.byId.has(other)) stack.push({ id: other, leave: false });
+        for (const other of graph.byId.get(top.id)?.dependsOn ?? [])
+          if (other !== top.id && graph.byId.has(other)) stack.push({ id: other, leave: false });
       }
     }
   }
@@ -128,16 +133,25 @@ function tool(what: Attempt, path: Path, tools: Tools | undefined): Finding[] {
 }
 
 const unknown = (name: string, tools: Tools): string =>
-  tools.size === 0 ? `there is no tool "${name}", nor any other: see REEL_TOOLS` : `there is no tool "${name}"${nearest(name, tools.keys())}`;
+  tools.size === 0
+    ? `there is no tool "${name}", nor any other: see REEL_TOOLS`
+    : `there is no tool "${name}"${nearest(name, tools.keys())}`;
 
 /** What a template lacks or has too much, by the tool's schema: its values are known only later. */
 function argumentsOf(input: JsonSchema, given: { readonly [name: string]: Json }, path: Path): Finding[] {
-  const { required = [], properties = {}, additionalProperties } = input as { required?: string[]; properties?: object; additionalProperties?: Json };
+  const {
+    required = [],
+    properties = {},
+    additionalProperties,
+  } = input as { required?: string[]; properties?: object; additionalProperties?: Json };
   const missing = required.filter((name) => !(name in given)).map((name) => ({ path, message: `the tool needs the argument "${name}"` }));
   if (additionalProperties !== false) return missing;
   const names = Object.keys(properties);
   const extra = Object.keys(given).filter((name) => !names.includes(name));
-  return [...missing, ...extra.map((name) => ({ path: [...path, name], message: `the tool takes no argument "${name}"${nearest(name, names)}` }))];
+  return [
+    ...missing,
+    ...extra.map((name) => ({ path: [...path, name], message: `the tool takes no argument "${name}"${nearest(name, names)}` })),
+  ];
 }
 
 function template(value: Json, path: Path, known: ReadonlySet<string>, graph: Graph): Finding[] {
@@ -148,7 +162,8 @@ function expression(source: string, path: Path, known: ReadonlySet<string>, grap
   try {
     return compile(source).references.steps.flatMap((id) => {
       if (known.has(id)) return [];
-      if (graph.byId.has(id)) return [{ path, message: `it names the result of "${id}", which may not be there yet: add "${id}" to dependsOn` }];
+      if (graph.byId.has(id))
+        return [{ path, message: `it names the result of "${id}", which may not be there yet: add "${id}" to dependsOn` }];
       const dashed = [...graph.byId.keys()].find((other) => other.startsWith(`${id}-`));
       const hint = dashed === undefined ? nearest(id, graph.byId.keys()) : `; a name with a dash stands in backticks: steps.\`${dashed}\``;
       return [{ path, message: `there is no step "${id}"${hint}` }];

@@ -1,15 +1,13 @@
 /** What a JSONata expression may look at, read off its syntax tree: which names of its scope, which steps, which functions. */
 
 /**
- * `names`: the names at the top of the scope that it mentions. `steps`: the ids in `steps.<id>`. `all`: it goes through `steps` in a way
- * that cannot be told in advance (`steps.*`, `$lookup(steps, …)`, `$$`), so any step may be meant. `whole`: likewise the scope as a whole.
+ * The steps whose results are meant: the ids in `steps.<id>`. `all`: it goes through `steps` in a way that cannot be told in advance
+ * (`steps.*`, `$lookup(steps, …)`, `$$`), so it may be any step's.
  */
-export type References = {
-  readonly names: readonly string[];
-  readonly steps: readonly string[];
-  readonly all: boolean;
-  readonly whole: boolean;
-};
+export type References = { readonly steps: readonly string[]; readonly all: boolean };
+
+/** The names at the top of the scope that are looked up; `whole` when that cannot be told in advance. */
+export type Sight = References & { readonly names: readonly string[]; readonly whole: boolean };
 
 /** As much of JSONata's syntax tree as is looked at here; it is the tree after JSONata's own post-processing. */
 export type Node = {
@@ -35,7 +33,7 @@ export type Node = {
 export type Mention = { readonly name: string; readonly position: number | undefined };
 
 /** Everything that an expression refers to, and every variable and function it names. */
-export function referencesOf(ast: Node): { references: References; variables: readonly Mention[] } {
+export function mentionsIn(ast: Node): { sight: Sight; variables: readonly Mention[] } {
   const names = new Set<string>();
   const steps = new Set<string>();
   const variables: Mention[] = [];
@@ -44,7 +42,10 @@ export function referencesOf(ast: Node): { references: References; variables: re
 
   /** `atTop`: the context in which the node is evaluated is the scope itself, so that a bare name is one of the scope's. */
   function visit(node: Node, atTop: boolean): void {
-    if (node.type === 'path') return visitPath(node, atTop);
+    if (node.type === 'path') {
+      visitPath(node, atTop);
+      return;
+    }
     if (node.type === 'variable') {
       if (typeof node.value === 'string') variables.push({ name: node.value, position: node.position });
       if (isTop(node, atTop)) whole = true;
@@ -93,7 +94,7 @@ export function referencesOf(ast: Node): { references: References; variables: re
   }
 
   visit(ast, true);
-  return { references: { names: [...names], steps: [...steps], all: all || whole, whole }, variables };
+  return { sight: { steps: [...steps], all: all || whole, names: [...names], whole }, variables };
 }
 
 /** The names of a path that is nothing but names, such as `steps.search.id`; undefined for everything else. */
@@ -111,8 +112,8 @@ const isBare = (node: Node): boolean =>
   ['predicate', 'stages', 'group', 'focus', 'index', 'keepArray', 'tuple', 'ancestor'].every((key) => node[key] === undefined);
 
 function sameContext(node: Node): Node[] {
-  const inside: unknown[] = [node.rhs, node['expression'], node['procedure'], node['condition'], node['then'], node['else'], node['body']];
-  inside.push(...(Array.isArray(node.lhs) ? node.lhs.flat() : [node.lhs]));
+  const inside: unknown[] = Array.isArray(node.lhs) ? node.lhs.flat() : [node.lhs];
+  inside.push(node.rhs, node['expression'], node['procedure'], node['condition'], node['then'], node['else'], node['body']);
   for (const list of [node['expressions'], node['arguments']]) if (Array.isArray(list)) inside.push(...list);
   return inside.filter(isNode);
 }

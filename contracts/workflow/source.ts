@@ -6,7 +6,9 @@ import { StrictWorkflow, type Workflow } from './format.ts';
 /** A finding with its place in the text; lines and columns count from 1. */
 export type Placed = Finding & { readonly line?: number; readonly column?: number };
 
-export type Read = { readonly workflow: Workflow; readonly findings: readonly [] } | { readonly workflow?: undefined; readonly findings: readonly Placed[] };
+export type Read =
+  | { readonly workflow: Workflow; readonly findings: readonly [] }
+  | { readonly workflow?: undefined; readonly findings: readonly Placed[] };
 
 /** Reads a workflow from YAML or JSON text (JSON is YAML) or from a parsed object, and checks it, against the tools if they are given. */
 export function readWorkflow(source: string | object, tools?: Tools): Read {
@@ -18,7 +20,13 @@ export function readWorkflow(source: string | object, tools?: Tools): Read {
     return { line, column: col };
   };
   if (document.errors.length > 0) {
-    return { findings: document.errors.map(({ message, pos }) => ({ path: [], message: message.split('\n')[0]?.replace(/ at line .*$/, '') ?? message, ...at(pos[0]) })) };
+    return {
+      findings: document.errors.map(({ message, pos }) => ({
+        path: [],
+        message: message.split('\n')[0]?.replace(/ at line .*$/, '') ?? message,
+        ...at(pos[0]),
+      })),
+    };
   }
   return judge(document.toJS(), tools, (finding) => {
     const offset = offsetOf(document, finding.path);
@@ -31,7 +39,8 @@ function judge(value: unknown, tools: Tools | undefined, place: (finding: Findin
   if (!parsed.success) {
     const findings = parsed.error.issues.flatMap((issue): Finding[] => {
       const path = issue.path as (string | number)[];
-      if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key], message: `there is no field "${key}" here` }));
+      if (issue.code === 'unrecognized_keys')
+        return issue.keys.map((key) => ({ path: [...path, key], message: `there is no field "${key}" here` }));
       const given = valueAt(value, path);
       return [{ path, message: `${issue.message}${given === undefined ? '' : `, is ${JSON.stringify(given)?.slice(0, 80)}`}` }];
     });
@@ -42,7 +51,10 @@ function judge(value: unknown, tools: Tools | undefined, place: (finding: Findin
 }
 
 function valueAt(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>((inside, key) => (inside === null || typeof inside !== 'object' ? undefined : (inside as { [key: string | number]: unknown })[key]), value);
+  return path.reduce<unknown>(
+    (inside, key) => (inside === null || typeof inside !== 'object' ? undefined : (inside as { [key: string | number]: unknown })[key]),
+    value,
+  );
 }
 
 /** Where the key or the element stands; for something that is missing, where it should have been. */
@@ -50,7 +62,9 @@ function offsetOf(document: Document, path: Path): number | undefined {
   let node = document.contents as Node | null;
   let offset = node?.range?.[0];
   for (const key of path) {
-    const pair = isMap(node) ? node.items.find((item) => String((item.key as { value?: unknown } | null)?.value ?? item.key) === String(key)) : undefined;
+    const pair = isMap(node)
+      ? node.items.find((item) => String((item.key as { value?: unknown } | null)?.value ?? item.key) === String(key))
+      : undefined;
     const child = isSeq(node) ? (node.items[Number(key)] as Node | undefined) : (pair?.value as Node | null | undefined);
     const begin = (pair?.key as Node | undefined)?.range?.[0] ?? child?.range?.[0];
     if (begin === undefined) return offset;

@@ -1,4 +1,6 @@
 /** What comes next: which steps are asked for when something is over, what is tried again, when it is given up, what the answer is. */
+
+import type { History } from '@reel/bus/history.ts';
 import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
 import { approvedPlan } from '@reel/contracts/approved.ts';
@@ -8,10 +10,10 @@ import { runRequested } from '@reel/contracts/run.ts';
 import { stepPostponed, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { fallbackId, plannedAs } from '@reel/contracts/workflow/attempt.ts';
-import { ExpressionError, renderTemplate } from '@reel/contracts/workflow/expression.ts';
+import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
-import type { History } from '@reel/bus/history.ts';
+import { ExpressionError } from '@reel/contracts/workflow/program.ts';
 import { callOf } from './call.ts';
 import { newestRevision, type Progress, progressOf } from './progress.ts';
 
@@ -47,7 +49,8 @@ async function inSituation(history: History, next: (situation: Situation) => Pro
 const abandon = (history: History, problem: Problem): Draft[] => [planAbandoned(planRevision(newestRevision(history) + 1), { problem })];
 
 /** The plan may be carried out: everything that waits for nothing is asked for. */
-export const begin = (history: History): Promise<Draft[]> => inSituation(history, (situation) => goOn(situation, situation.progress.graph.roots));
+export const begin = (history: History): Promise<Draft[]> =>
+  inSituation(history, (situation) => goOn(situation, situation.progress.graph.roots));
 
 /** A step is over: everything that waited for it last is asked for. */
 export const settled = (history: History, at: Place): Promise<Draft[]> =>
@@ -91,7 +94,9 @@ async function answer({ progress }: Situation): Promise<Draft[]> {
 
 async function answerOf(progress: Progress, template: Json | undefined): Promise<Json> {
   if (template === undefined) {
-    const { steps } = (await progress.scopeFor({ steps: progress.graph.sinks.map(({ id }) => id), all: false })) as { steps: { [id: string]: Json } };
+    const { steps } = (await progress.scopeFor({ steps: progress.graph.sinks.map(({ id }) => id), all: false })) as {
+      steps: { [id: string]: Json };
+    };
     return steps;
   }
   return await renderTemplate(template, await progress.scopeFor(referencesOf([template])));
@@ -108,10 +113,13 @@ export const setBack = (history: History, at: Place, timeMs: number, { problem, 
     const { step, attempts } = planned;
     const delayMs = step.retry?.delayMs ?? 0;
     if (again && at.n < attempts) {
-      return delayMs > 0 ? [stepPostponed(at, { untilMs: timeMs + delayMs }) as Draft] : [await ask(situation, step, { ...at, n: at.n + 1 })];
+      return delayMs > 0
+        ? [stepPostponed(at, { untilMs: timeMs + delayMs }) as Draft]
+        : [await ask(situation, step, { ...at, n: at.n + 1 })];
     }
     // What may have been done must not be done another way as well.
-    if (step.fallback !== undefined && at.id === step.id && !doubtful) return [await ask(situation, step, { kind: step.fallback.kind, id: fallbackId(step.id), n: 1 })];
+    if (step.fallback !== undefined && at.id === step.id && !doubtful)
+      return [await ask(situation, step, { kind: step.fallback.kind, id: fallbackId(step.id), n: 1 })];
     return abandon(history, { ...problem, step: step.id });
   });
 

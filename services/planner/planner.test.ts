@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { planRevision, type Place, theRun } from '@reel/contracts/address.ts';
+import { given, told } from '@reel/bus/given.ts';
+import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
 import { runApproved, runRequested, turnedFailing } from '@reel/contracts/run.ts';
-import { stepAccepted, stepApproved, stepDenied, stepDue, stepFailed, stepPostponed, stepRejected, stepRequested, stepStarted, stepSucceeded, stepUnknown } from '@reel/contracts/step.ts';
+import {
+  stepAccepted,
+  stepApproved,
+  stepDenied,
+  stepDue,
+  stepFailed,
+  stepPostponed,
+  stepRejected,
+  stepRequested,
+  stepStarted,
+  stepSucceeded,
+  stepUnknown,
+} from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
-import { given, told } from '@reel/bus/given.ts';
 import planner from './planner.ts';
 
 const grounds = { policies: ['p'], policySet: 's', question: 'q' };
@@ -24,11 +36,22 @@ function planned(workflow: object, input: Json = {}): Draft[] {
   ] as Draft[];
 }
 const asked = (id: string, n = 1, effect = 'read-only'): Draft[] =>
-  [stepRequested(at(id, n), { call: { uses: 'x', arguments: {}, effect: effect as 'once', timeoutMs: 1 } }), stepApproved(at(id, n), grounds)] as Draft[];
-const done = (id: string, output: Json = {}, n = 1): Draft[] => [...asked(id, n), stepSucceeded(at(id, n), { output }), stepAccepted(at(id, n), {})] as Draft[];
+  [
+    stepRequested(at(id, n), { call: { uses: 'x', arguments: {}, effect: effect as 'once', timeoutMs: 1 } }),
+    stepApproved(at(id, n), grounds),
+  ] as Draft[];
+const done = (id: string, output: Json = {}, n = 1): Draft[] =>
+  [...asked(id, n), stepSucceeded(at(id, n), { output }), stepAccepted(at(id, n), {})] as Draft[];
 const answerTo = async (drafts: Draft[]): Promise<readonly Draft[]> => (await given(drafts).then(planner, {})) as readonly Draft[];
 
-const diamond = { steps: [{ id: 'a', uses: 'x' }, { id: 'b', uses: 'x', dependsOn: ['a'] }, { id: 'c', uses: 'x', dependsOn: ['a'] }, { id: 'd', uses: 'x', dependsOn: ['b', 'c'] }] };
+const diamond = {
+  steps: [
+    { id: 'a', uses: 'x' },
+    { id: 'b', uses: 'x', dependsOn: ['a'] },
+    { id: 'c', uses: 'x', dependsOn: ['a'] },
+    { id: 'd', uses: 'x', dependsOn: ['b', 'c'] },
+  ],
+};
 
 describe('the planner', () => {
   it('proposes the workflow as the plan when the run may begin', async () => {
@@ -38,7 +61,10 @@ describe('the planner', () => {
     assert.deepEqual(told(await answerTo(planned(diamond))), ['step.request.requested tool.a.1']);
   });
   it('asks for everything that waited for a step as soon as it is over', async () => {
-    assert.deepEqual(told(await answerTo([...planned(diamond), ...done('a')])), ['step.request.requested tool.b.1', 'step.request.requested tool.c.1']);
+    assert.deepEqual(told(await answerTo([...planned(diamond), ...done('a')])), [
+      'step.request.requested tool.b.1',
+      'step.request.requested tool.c.1',
+    ]);
   });
   it('asks for a join on its last conjunct and not before', async () => {
     const until = [...planned(diamond), ...done('a'), ...done('b')];
@@ -55,13 +81,29 @@ describe('the planner', () => {
     assert.deepEqual(answer?.data, { answer: { a: 7 } });
   });
   it('passes over a step whose condition does not hold, and goes on with what waited for it', async () => {
-    const workflow = { steps: [{ id: 'a', uses: 'x' }, { id: 'b', uses: 'x', dependsOn: ['a'], when: 'steps.a.gone' }, { id: 'c', uses: 'x', dependsOn: ['b'], with: { from: '= steps.b.id', by: '= steps.a.id' } }] };
-    const said = await answerTo([...planned({ steps: workflow.steps.map((s) => (s.id === 'c' ? { ...s, dependsOn: ['a', 'b'] } : s)) }), ...done('a', { gone: false, id: 5 })]);
+    const workflow = {
+      steps: [
+        { id: 'a', uses: 'x' },
+        { id: 'b', uses: 'x', dependsOn: ['a'], when: 'steps.a.gone' },
+        { id: 'c', uses: 'x', dependsOn: ['b'], with: { from: '= steps.b.id', by: '= steps.a.id' } },
+      ],
+    };
+    const said = await answerTo([
+      ...planned({ steps: workflow.steps.map((s) => (s.id === 'c' ? { ...s, dependsOn: ['a', 'b'] } : s)) }),
+      ...done('a', { gone: false, id: 5 }),
+    ]);
     assert.deepEqual(told(said), ['step.request.skipped tool.b.1', 'step.request.requested tool.c.1']);
     assert.deepEqual((said[1]?.data as { call: { arguments: Json } }).call.arguments, { by: 5 });
   });
   it('finds a join complete though the skipped half is not in the log yet', async () => {
-    const workflow = { steps: [{ id: 'a', uses: 'x' }, { id: 'z', uses: 'x' }, { id: 'b', uses: 'x', dependsOn: ['a'], when: 'false' }, { id: 'c', uses: 'x', dependsOn: ['b', 'z'] }] };
+    const workflow = {
+      steps: [
+        { id: 'a', uses: 'x' },
+        { id: 'z', uses: 'x' },
+        { id: 'b', uses: 'x', dependsOn: ['a'], when: 'false' },
+        { id: 'c', uses: 'x', dependsOn: ['b', 'z'] },
+      ],
+    };
     assert.deepEqual(told(await answerTo([...planned(workflow), ...done('a'), ...done('z')])), ['step.request.requested tool.c.1']);
   });
   it('tries again what may be tried again, at once or after a while', async () => {
@@ -78,12 +120,23 @@ describe('the planner', () => {
     const once = planned({ steps: [{ id: 'a', uses: 'x' }] });
     const [abandoned] = await answerTo([...once, ...asked('a'), stepFailed(at('a'), { problem })] as Draft[]);
     assert.deepEqual(abandoned?.data, { problem: { ...problem, step: 'a' } });
-    const hopeless = [...planned({ steps: [{ id: 'a', uses: 'x', retry: { attempts: 5 } }] }), ...asked('a'), stepFailed(at('a'), { problem: { ...problem, retryable: false } })];
+    const hopeless = [
+      ...planned({ steps: [{ id: 'a', uses: 'x', retry: { attempts: 5 } }] }),
+      ...asked('a'),
+      stepFailed(at('a'), { problem: { ...problem, retryable: false } }),
+    ];
     assert.deepEqual(told(await answerTo(hopeless as Draft[])), ['plan.proposal.abandoned plan.plan.2']);
   });
   it('goes to the fallback when a step failed for good or was not allowed, and takes its result for the step', async () => {
-    const workflow = { steps: [{ id: 'a', uses: 'x', fallback: { uses: 'y' } }, { id: 'b', uses: 'x', dependsOn: ['a'], with: { v: '= steps.a.v' } }] };
-    assert.deepEqual(told(await answerTo([...planned(workflow), ...asked('a'), stepFailed(at('a'), { problem })] as Draft[])), ['step.request.requested tool.a-fallback.1']);
+    const workflow = {
+      steps: [
+        { id: 'a', uses: 'x', fallback: { uses: 'y' } },
+        { id: 'b', uses: 'x', dependsOn: ['a'], with: { v: '= steps.a.v' } },
+      ],
+    };
+    assert.deepEqual(told(await answerTo([...planned(workflow), ...asked('a'), stepFailed(at('a'), { problem })] as Draft[])), [
+      'step.request.requested tool.a-fallback.1',
+    ]);
     const denied = [...planned(workflow), asked('a')[0], stepDenied(at('a'), { ...grounds, problem })] as Draft[];
     assert.deepEqual(told(await answerTo(denied)), ['step.request.requested tool.a-fallback.1']);
     const [next] = await answerTo([...denied, ...done('a-fallback', { v: 9 })]);
@@ -91,11 +144,26 @@ describe('the planner', () => {
   });
   it('does not do another way what may have been done', async () => {
     const workflow = { steps: [{ id: 'a', uses: 'x', retry: { attempts: 3 }, fallback: { uses: 'y' } }] };
-    const unknown = [...planned(workflow), ...asked('a', 1, 'once'), stepStarted(at('a'), { nonce: 'n' }), stepUnknown(at('a'), { problem })] as Draft[];
+    const unknown = [
+      ...planned(workflow),
+      ...asked('a', 1, 'once'),
+      stepStarted(at('a'), { nonce: 'n' }),
+      stepUnknown(at('a'), { problem }),
+    ] as Draft[];
     assert.deepEqual(told(await answerTo(unknown)), ['plan.proposal.abandoned plan.plan.2']);
-    const idempotent = [...planned(workflow), ...asked('a', 1, 'idempotent'), stepStarted(at('a'), { nonce: 'n' }), stepUnknown(at('a'), { problem })] as Draft[];
+    const idempotent = [
+      ...planned(workflow),
+      ...asked('a', 1, 'idempotent'),
+      stepStarted(at('a'), { nonce: 'n' }),
+      stepUnknown(at('a'), { problem }),
+    ] as Draft[];
     assert.deepEqual(told(await answerTo(idempotent)), ['step.request.requested tool.a.2']);
-    const wrong = [...planned(workflow), ...asked('a', 1, 'once'), stepSucceeded(at('a'), { output: 1 }), stepRejected(at('a'), { problem })] as Draft[];
+    const wrong = [
+      ...planned(workflow),
+      ...asked('a', 1, 'once'),
+      stepSucceeded(at('a'), { output: 1 }),
+      stepRejected(at('a'), { problem }),
+    ] as Draft[];
     assert.deepEqual(told(await answerTo(wrong)), ['plan.proposal.abandoned plan.plan.2']);
   });
   it('ends the plan where an expression cannot be computed, naming it', async () => {

@@ -1,12 +1,13 @@
 /** Carries out plans: asks for every step when its time has come, and for the answer at the end. It never does anything itself. */
+
+import type { History } from '@reel/bus/history.ts';
+import { defineService } from '@reel/bus/service.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { planAbandoned, planProposed } from '@reel/contracts/plan.ts';
 import { stepPostponed, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
-import type { History } from '@reel/bus/history.ts';
-import { defineService } from '@reel/bus/service.ts';
 import { begin, propose, setBack, settled, tryAgain } from './decide.ts';
 
 type Heard = { readonly at: Place; readonly time: number; readonly data: unknown };
@@ -51,7 +52,8 @@ export default defineService({
     'step.outcome.timed-out': inDoubt,
     'step.wake.due': ({ at }, { history }) => tryAgain(history, at),
     'step.verdict.denied': (event, context) => notAllowed(event, context, event.data.problem),
-    'step.ruling.refused': (event, context) => notAllowed(event, context, { code: 'refused', message: `${event.data.who} refused it: ${event.data.why}` }),
+    'step.ruling.refused': (event, context) =>
+      notAllowed(event, context, { code: 'refused', message: `${event.data.who} refused it: ${event.data.why}` }),
     'step.ruling.expired': (event, context) => notAllowed(event, context, event.data.problem),
   },
 });

@@ -1,12 +1,13 @@
 /** How far a run has come, told from its facts alone: which steps are over, with which results, and which were passed over. */
-import { planRevision, type Place } from '@reel/contracts/address.ts';
+
+import type { History } from '@reel/bus/history.ts';
+import { type Place, planRevision } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepSucceeded } from '@reel/contracts/step.ts';
 import { fallbackId } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
-import type { History } from '@reel/bus/history.ts';
 
 /** How a step ended: with a result, or passed over because its condition did not hold. */
 export type End = { readonly result: Json } | 'skipped';
