@@ -17,6 +17,7 @@ let local: Local;
 let dir: string;
 let admin: NatsConnection;
 let reader: Reader;
+let reading: NatsConnection;
 const run = 'victim';
 
 /** What each may say, by hand and not from the code under test: `<kind>.<slot>`. */
@@ -35,11 +36,12 @@ before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'reel-hostile-'));
   local = await startLocal({ dir, services: [], env: {} });
   admin = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'provisioner');
-  const gateway = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'gateway');
-  reader = await openReader(gateway, 1);
+  reading = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'gateway');
+  reader = await openReader(reading, 1);
 });
 after(async () => {
   reader.close();
+  await reading.close();
   await admin.close();
   await local.stop();
   await rm(dir, { recursive: true, force: true });

@@ -38,28 +38,28 @@ export async function readTools(connection: NatsConnection): Promise<{ tools(): 
 
   async function load(): Promise<ReadonlyMap<string, ToolDefinition>> {
     const tools = new Map<string, ToolDefinition>();
-    for (let seq = 1, more = true; more; ) {
-      more = false;
-      const batch = await manager.direct.getBatch(REGISTRY_STREAM, { seq, batch: 256, next_by_subj: subjectOf('>') }).catch(nothing);
-      for await (const message of batch ?? []) {
-        more = true;
-        seq = message.seq + 1;
-        const definition = message.data.length > 0 ? ToolDefinition.safeParse(JSON.parse(message.string())) : undefined;
-        if (definition?.success) tools.set(definition.data.name, definition.data);
+    let seq = 1;
+    try {
+      for (let more = true; more; ) {
+        more = false;
+        for await (const message of await manager.direct.getBatch(REGISTRY_STREAM, { seq, batch: 256, next_by_subj: subjectOf('>') })) {
+          more = true;
+          seq = message.seq + 1;
+          const definition = message.data.length > 0 ? ToolDefinition.safeParse(JSON.parse(message.string())) : undefined;
+          if (definition?.success) tools.set(definition.data.name, definition.data);
+        }
       }
+    } catch (error) {
+      // The broker says that there is nothing (more) in the words of an error.
+      if ((error as { code?: number }).code !== 404 && !/not found/i.test((error as Error).message)) throw error;
     }
     return tools;
   }
-  const nothing = (error: { code?: number; message: string }): undefined => {
-    if (error.code === 404 || /not found/i.test(error.message)) return undefined;
-    throw error;
-  };
 
   return {
     tools: () => {
       known ??= load().catch((error: Error) => {
         forget();
-        if (/not found/i.test(error.message)) return new Map();
         throw error;
       });
       return known;
