@@ -1,209 +1,136 @@
-/** What can be wrong with a workflow before it runs: its graph, its expressions, and the tools it names. Each with its place. */
+/** What can be wrong with a workflow before it runs: its graph, its expressions, its schemas, the tools it names. Each with its place. */
 import { isStepKind } from '../address.ts';
 import type { Json, JsonSchema } from '../envelope.ts';
 import { compileSchema } from '../schema.ts';
-import type { Compensation, ToolDefinition } from '../tool.ts';
-import { type Attempt, fallbackId } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { compile, templateExpressions } from './expression.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
-import { ancestorsOf, type Graph, graphOf } from './graph.ts';
+import { type Graph, graphOf, waitsFor } from './graph.ts';
+import { checkDependencies, checkIds } from './graph-check.ts';
+import { didYouMean } from './nearest.ts';
+import type { Finding, Path } from './place.ts';
 import { ExpressionError } from './program.ts';
+import type { Sight } from './references.ts';
+import { checkTool, type Tools } from './tool-check.ts';
 
-export type Path = readonly (string | number)[];
+/** What there is to carry out a workflow with. What is left out is not checked. */
+export type Means = { readonly tools?: Tools | undefined; readonly kinds?: ReadonlySet<string> | undefined };
 
-/** What is wrong, and where in the workflow. */
-export type Finding = { readonly path: Path; readonly message: string };
-
-export type Tools = ReadonlyMap<string, ToolDefinition>;
-
-/** Everything that is wrong with a workflow. Without `tools` their names are not checked. */
-export function checkWorkflow(workflow: Workflow, tools?: Tools): Finding[] {
+/** Everything that is wrong with a workflow; `[]` when it can be carried out. */
+export function checkWorkflow(workflow: Workflow, means: Means = {}): Finding[] {
   const graph = graphOf(workflow);
-  const findings = [...ids(workflow), ...dependencies(workflow, graph)];
-  // Cycles would make everything that follows say the same again in other words.
-  if (findings.length > 0) return findings;
-  findings.push(...workflow.steps.flatMap((step, index) => checkStep(step, ['steps', index], graph, tools)));
-  if (workflow.input !== undefined) findings.push(...schema(workflow.input, ['input']));
+  const findings = [...checkIds(workflow), ...checkDependencies(workflow, graph)];
+  if (workflow.input !== undefined) findings.push(...checkSchema(workflow.input, ['input']));
+  for (const [index, step] of workflow.steps.entries()) findings.push(...checkStep(step, ['steps', index], graph, means));
   const { answer } = workflow;
-  if (answer !== undefined) {
-    const known = new Set(graph.byId.keys());
-    findings.push(...template(answer.value, ['answer', 'value'], known, graph));
-    for (const [index, source] of answer.assert.entries()) findings.push(...expression(source, ['answer', 'assert', index], known, graph));
-    if (answer.schema !== undefined) findings.push(...schema(answer.schema, ['answer', 'schema']));
-  }
+  if (answer === undefined) return findings;
+  const place: Standpoint = { graph, names: IN_TEMPLATES };
+  findings.push(...checkTemplate(answer.value, ['answer', 'value'], place));
+  findings.push(...checkAsserts(answer.assert, ['answer', 'assert'], place));
+  if (answer.schema !== undefined) findings.push(...checkSchema(answer.schema, ['answer', 'schema']));
   return findings;
 }
 
-function ids({ steps }: Workflow): Finding[] {
-  const seen = new Set<string>();
-  const taken = new Set(steps.flatMap(({ id, fallback }) => (fallback === undefined ? [] : [fallbackId(id)])));
-  return steps.flatMap(({ id }, index) => {
-    const path = ['steps', index, 'id'];
-    if (seen.has(id)) return [{ path, message: `there is already a step "${id}"` }];
-    seen.add(id);
-    return taken.has(id) ? [{ path, message: `"${id}" is what the fallback of another step is called: rename it` }] : [];
-  });
-}
+const IN_TEMPLATES = ['input', 'steps'];
+const IN_ASSERTIONS = [...IN_TEMPLATES, 'result'];
+const IN_COMPENSATIONS = [...IN_ASSERTIONS, 'arguments'];
 
-function dependencies({ steps }: Workflow, graph: Graph): Finding[] {
-  const findings = steps.flatMap(({ id, dependsOn }, index) =>
-    dependsOn.flatMap((other, k) => {
-      const path = ['steps', index, 'dependsOn', k];
-      if (other === id) return [{ path, message: `"${id}" depends on itself` }];
-      return graph.byId.has(other) ? [] : [{ path, message: `there is no step "${other}"${nearest(other, graph.byId.keys())}` }];
-    }),
-  );
-  const cycle = cycleIn(steps, graph);
-  if (cycle === undefined) return findings;
-  const at = steps.findIndex(({ id }) => id === cycle[0]);
-  return [
-    ...findings,
-    { path: ['steps', at, 'dependsOn'], message: `these steps wait for each other: ${[...cycle, cycle[0]].join(' -> ')}` },
-  ];
-}
+/** From where an expression looks: the step it belongs to (none for the answer, which sees every step), and the names it may use. */
+type Standpoint = { readonly graph: Graph; readonly step?: WorkflowStep; readonly names: readonly string[] };
 
-/** Some cycle, in the order in which its steps wait. Iterative: a workflow may be thousands of steps deep. */
-function cycleIn(steps: readonly WorkflowStep[], graph: Graph): string[] | undefined {
-  const done = new Set<string>();
-  for (const { id } of steps) {
-    const trail: string[] = [];
-    const on = new Set<string>();
-    const stack: { id: string; leave: boolean }[] = [{ id, leave: false }];
-    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-      if (top.leave) {
-        on.delete(trail.pop() as string);
-        done.add(top.id);
-      } else if (on.has(top.id)) {
-        return trail.slice(trail.indexOf(top.id));
-      } else if (!done.has(top.id)) {
-        trail.push(top.id);
-        on.add(top.id);
-        stack.push({ id: top.id, leave: true });
-        for (const other of graph.byId.get(top.id)?.dependsOn ?? [])
-          if (other !== top.id && graph.byId.has(other)) stack.push({ id: other, leave: false });
-      }
-    }
-  }
-  return undefined;
-}
-
-function checkStep(step: WorkflowStep, path: Path, graph: Graph, tools: Tools | undefined): Finding[] {
-  const known = ancestorsOf(graph, step.id);
-  const findings = attempt(step, path, known, graph, tools);
-  if (step.when !== undefined) findings.push(...expression(step.when, [...path, 'when'], known, graph));
-  if (step.fallback !== undefined) findings.push(...attempt(step.fallback, [...path, 'fallback'], known, graph, tools));
+function checkStep(step: WorkflowStep, path: Path, graph: Graph, means: Means): Finding[] {
+  const place = { graph, step, names: IN_TEMPLATES };
+  const findings = checkAttempt(step, path, place, means);
+  if (step.when !== undefined) findings.push(...checkExpression(step.when, [...path, 'when'], place));
+  if (step.fallback !== undefined) findings.push(...checkAttempt(step.fallback, [...path, 'fallback'], place, means));
   return findings;
 }
 
-function attempt(what: Attempt, path: Path, known: ReadonlySet<string>, graph: Graph, tools: Tools | undefined): Finding[] {
+function checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds }: Means): Finding[] {
+  const { kind, form, prompt, compensate, output } = attempt;
+  const findings = checkKind(attempt, path, kinds);
+  if (kind === 'tool') findings.push(...checkTool(attempt, path, tools));
+  findings.push(...checkTemplate(attempt.with, [...path, 'with'], place));
+  if (prompt !== undefined) findings.push(...checkTemplate(prompt, [...path, 'prompt'], place));
+  if (form !== undefined) {
+    const inside = checkTemplate(form, [...path, 'form'], place);
+    findings.push(...inside);
+    // What has yet to be filled in is a schema only then.
+    if (templateExpressions(form).length === 0) findings.push(...checkSchema(form, [...path, 'form']));
+  }
+  findings.push(...checkAsserts(attempt.assert, [...path, 'assert'], place));
+  if (compensate !== undefined) {
+    findings.push(...checkTemplate(compensate.with, [...path, 'compensate', 'with'], { ...place, names: IN_COMPENSATIONS }));
+  }
+  if (output !== undefined) findings.push(...checkSchema(output, [...path, 'output']));
+  return findings;
+}
+
+function checkKind({ kind, form, prompt, effect, compensate }: Attempt, path: Path, kinds: ReadonlySet<string> | undefined): Finding[] {
   const findings: Finding[] = [];
   const say = (field: string, message: string): number => findings.push({ path: field === '' ? path : [...path, field], message });
-  if (!isStepKind(what.kind)) say('kind', `"${what.kind}" is reserved: kinds are tool, person, or what a performer of your own has taken`);
-  if (what.kind === 'person') {
-    if (what.prompt === undefined) say('', 'a step for a person needs a "prompt": the question it is asked');
-    if (what.form === undefined) say('', 'a step for a person needs a "form": the JSON Schema of the answer');
-    if (what.form !== undefined && templateExpressions(what.form).length === 0) findings.push(...schema(what.form, [...path, 'form']));
-  }
-  if (what.output !== undefined) findings.push(...schema(what.output, [...path, 'output']));
-  findings.push(...template(what.with, [...path, 'with'], known, graph));
-  if (what.form !== undefined) findings.push(...template(what.form, [...path, 'form'], known, graph));
-  if (what.prompt !== undefined) findings.push(...template(what.prompt, [...path, 'prompt'], known, graph));
-  for (const [index, source] of what.assert.entries()) findings.push(...expression(source, [...path, 'assert', index], known, graph));
-  if (what.compensate !== undefined) findings.push(...template(what.compensate.with, [...path, 'compensate', 'with'], known, graph));
-  if (what.kind === 'tool') findings.push(...tool(what, path, tools));
-  return findings;
-}
-
-function tool(what: Attempt, path: Path, tools: Tools | undefined): Finding[] {
-  if (what.uses === '') return [{ path, message: 'a step for a tool needs "uses": the name of the tool' }];
-  if (tools === undefined) return [];
-  const definition = tools.get(what.uses);
-  if (definition === undefined) return [{ path: [...path, 'uses'], message: unknown(what.uses, tools) }];
-  const findings = argumentsOf(definition.input, what.with, [...path, 'with']);
-  const { compensate } = what;
-  if (compensate !== undefined && definition.effect === 'read-only') {
-    findings.push({ path: [...path, 'compensate'], message: `"${what.uses}" is read-only: there is nothing to undo` });
-  }
-  const undoing: Compensation | undefined = compensate ?? definition.compensation;
-  if (undoing !== undefined && !tools.has(undoing.uses)) {
-    const where = compensate === undefined ? [...path, 'uses'] : [...path, 'compensate', 'uses'];
-    findings.push({ path: where, message: `it is undone by "${undoing.uses}": ${unknown(undoing.uses, tools)}` });
+  if (!isStepKind(kind)) say('kind', `"${kind}" is reserved: kinds are tool, person, or what a performer of your own has taken`);
+  else if (kinds !== undefined && !kinds.has(kind)) say('kind', `nobody performs steps of kind "${kind}"${didYouMean(kind, kinds)}`);
+  if (kind === 'person') {
+    if (prompt === undefined) say('', 'a step for a person needs a "prompt": the question it is asked');
+    if (form === undefined) say('', 'a step for a person needs a "form": the JSON Schema of the answer');
+    if (effect !== undefined) say('effect', 'asking a person has no effect');
+    if (compensate !== undefined) say('compensate', 'asking a person has no effect: there is nothing to undo');
+  } else {
+    if (kind === 'tool' && prompt !== undefined) say('prompt', 'only a step of kind "person" asks something');
+    if (kind === 'tool' && form !== undefined) say('form', 'only a step of kind "person" has something to fill in');
+    if (effect === 'read-only' && compensate !== undefined) say('compensate', 'it is read-only: there is nothing to undo');
   }
   return findings;
 }
 
-const unknown = (name: string, tools: Tools): string =>
-  tools.size === 0
-    ? `there is no tool "${name}", nor any other: see REEL_TOOLS`
-    : `there is no tool "${name}"${nearest(name, tools.keys())}`;
-
-/** What a template lacks or has too much, by the tool's schema: its values are known only later. */
-function argumentsOf(input: JsonSchema, given: { readonly [name: string]: Json }, path: Path): Finding[] {
-  const {
-    required = [],
-    properties = {},
-    additionalProperties,
-  } = input as { required?: string[]; properties?: object; additionalProperties?: Json };
-  const missing = required.filter((name) => !(name in given)).map((name) => ({ path, message: `the tool needs the argument "${name}"` }));
-  if (additionalProperties !== false) return missing;
-  const names = Object.keys(properties);
-  const extra = Object.keys(given).filter((name) => !names.includes(name));
-  return [
-    ...missing,
-    ...extra.map((name) => ({ path: [...path, name], message: `the tool takes no argument "${name}"${nearest(name, names)}` })),
-  ];
+function checkTemplate(template: Json, path: Path, place: Standpoint): Finding[] {
+  return templateExpressions(template).flatMap(({ path: inside, source }) => checkExpression(source, [...path, ...inside], place));
 }
 
-function template(value: Json, path: Path, known: ReadonlySet<string>, graph: Graph): Finding[] {
-  return templateExpressions(value).flatMap(({ path: inside, source }) => expression(source, [...path, ...inside], known, graph));
+function checkAsserts(sources: readonly string[], path: Path, place: Standpoint): Finding[] {
+  return sources.flatMap((source, index) => checkExpression(source, [...path, index], { ...place, names: IN_ASSERTIONS }));
 }
 
-function expression(source: string, path: Path, known: ReadonlySet<string>, graph: Graph): Finding[] {
+function checkExpression(source: string, path: Path, place: Standpoint): Finding[] {
+  let sight: Sight;
   try {
-    return compile(source).references.steps.flatMap((id) => {
-      if (known.has(id)) return [];
-      if (graph.byId.has(id))
-        return [{ path, message: `it names the result of "${id}", which may not be there yet: add "${id}" to dependsOn` }];
-      const dashed = [...graph.byId.keys()].find((other) => other.startsWith(`${id}-`));
-      const hint = dashed === undefined ? nearest(id, graph.byId.keys()) : `; a name with a dash stands in backticks: steps.\`${dashed}\``;
-      return [{ path, message: `there is no step "${id}"${hint}` }];
-    });
+    sight = compile(source).references;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    const at = error.position === undefined ? '' : `, at character ${error.position}`;
-    return [{ path, message: `${error.message}${at}` }];
+    const { reason, position } = error;
+    const message = `${reason}, at character ${(position ?? 0) + 1} of \`${source}\``;
+    return [{ path, message, ...(position === undefined ? {} : { offset: position }) }];
   }
+  const messages = sight.steps.flatMap((id) => outOfSight(id, place));
+  // A name with a dash and no backticks is a subtraction, whose other half is no name either.
+  const strange = messages.length > 0 ? [] : sight.names.filter((name) => !place.names.includes(name));
+  messages.push(...strange.map((name) => `there is no "${name}" here, only ${list(place.names)}${didYouMean(name, place.names)}`));
+  return messages.map((message) => ({ path, message: `${message} (in \`${source}\`)` }));
 }
 
-function schema(value: JsonSchema, path: Path): Finding[] {
+/** Why the result of a step cannot be named from here, if it cannot. */
+function outOfSight(id: string, { graph, step, names }: Standpoint): string[] {
+  if (!graph.byId.has(id)) {
+    const dashed = [...graph.byId.keys()].find((other) => other.startsWith(`${id}-`));
+    const hint = dashed === undefined ? didYouMean(id, graph.byId.keys()) : `; a name with a dash stands in backticks: steps.\`${dashed}\``;
+    return [`there is no step "${id}"${hint}`];
+  }
+  if (step === undefined) return [];
+  if (id === step.id)
+    return [names.includes('result') ? 'the step\'s own result is called "result" here' : 'it names the result of its own step'];
+  // Where a dependency is misspelt, this is probably the one that was meant.
+  if (waitsFor(graph, step.id, id) || step.dependsOn.some((other) => !graph.byId.has(other))) return [];
+  return [`it names the result of "${id}", which may not be there yet: add "${id}" to dependsOn`];
+}
+
+const list = (names: readonly string[]): string => `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+
+function checkSchema(schema: JsonSchema, path: Path): Finding[] {
   try {
-    compileSchema(value);
+    compileSchema(schema);
     return [];
   } catch (error) {
     return [{ path, message: (error as Error).message }];
   }
-}
-
-/** `; did you mean "x"?` for the name that differs by the fewest letters, if any is near enough. */
-function nearest(name: string, names: Iterable<string>): string {
-  let best: string | undefined;
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const other of names) {
-    const distance = editDistance(name, other);
-    if (distance < least) [best, least] = [other, distance];
-  }
-  return best === undefined ? '' : `; did you mean "${best}"?`;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }

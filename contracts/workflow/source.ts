@@ -1,7 +1,12 @@
 /** Workflows as people write them: YAML or JSON text, read with the place of everything, so that what is wrong can be pointed at. */
-import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import { checkWorkflow, type Finding, type Path, type Tools } from './check.ts';
+import { type Document, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { checkWorkflow } from './check.ts';
 import { StrictWorkflow, type Workflow } from './format.ts';
+import { didYouMean } from './nearest.ts';
+import { type Finding, type Path, pathText } from './place.ts';
+import { placeIn } from './text-place.ts';
+import type { Tools } from './tool-check.ts';
 
 /** A finding with its place in the text; lines and columns count from 1. */
 export type Placed = Finding & { readonly line?: number; readonly column?: number };
@@ -10,74 +15,83 @@ export type Read =
   | { readonly workflow: Workflow; readonly findings: readonly [] }
   | { readonly workflow?: undefined; readonly findings: readonly Placed[] };
 
-/** Reads a workflow from YAML or JSON text (JSON is YAML) or from a parsed object, and checks it, against the tools if they are given. */
-export function readWorkflow(source: string | object, tools?: Tools): Read {
-  if (typeof source !== 'string') return judge(source, tools, (finding) => finding);
+/**
+ * Reads a workflow from YAML or JSON text (JSON is YAML) or from a parsed object, and checks it.
+ * @param tools the tools there are; without them their names and arguments are not checked.
+ * @param kinds the kinds of steps that somebody performs; without them any kind will do.
+ */
+export function readWorkflow(source: string | object, tools?: Tools, kinds?: ReadonlySet<string>): Read {
+  if (typeof source !== 'string') return judge(source, { tools, kinds }, (finding) => finding);
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines });
   const at = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  if (document.errors.length > 0) {
-    return {
-      findings: document.errors.map(({ message, pos }) => ({
-        path: [],
-        message: message.split('\n')[0]?.replace(/ at line .*$/, '') ?? message,
-        ...at(pos[0]),
-      })),
-    };
-  }
-  return judge(document.toJS(), tools, (finding) => {
-    const offset = offsetOf(document, finding.path);
-    return offset === undefined ? finding : { ...finding, ...at(offset) };
-  });
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) return { findings: document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) })) };
+  const value = unfold(document);
+  if (value instanceof Error) return { findings: [{ path: [], message: value.message, line: 1, column: 1 }] };
+  return judge(value, { tools, kinds }, (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }));
 }
 
-function judge(value: unknown, tools: Tools | undefined, place: (finding: Finding) => Placed): Read {
-  const parsed = StrictWorkflow.safeParse(value);
-  if (!parsed.success) {
-    const findings = parsed.error.issues.flatMap((issue): Finding[] => {
-      const path = issue.path as (string | number)[];
-      if (issue.code === 'unrecognized_keys')
-        return issue.keys.map((key) => ({ path: [...path, key], message: `there is no field "${key}" here` }));
-      const given = valueAt(value, path);
-      return [{ path, message: `${issue.message}${given === undefined ? '' : `, is ${JSON.stringify(given)?.slice(0, 80)}`}` }];
-    });
-    return { findings: findings.map(place) };
+/** An alias that leads nowhere, or a few that would unfold to millions, come to light only here. */
+function unfold(document: Document): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    return error;
   }
-  const findings = checkWorkflow(parsed.data, tools);
-  return findings.length === 0 ? { workflow: parsed.data, findings: [] } : { findings: findings.map(place) };
+}
+
+function judge(value: unknown, means: Parameters<typeof checkWorkflow>[1], place: (finding: Finding) => Placed): Read {
+  const parsed = StrictWorkflow.safeParse(value);
+  const findings = parsed.success ? checkWorkflow(parsed.data, means) : parsed.error.issues.flatMap((issue) => misshapen(issue, value));
+  return parsed.success && findings.length === 0 ? { workflow: parsed.data, findings: [] } : { findings: findings.map(place) };
+}
+
+const STEP = StrictWorkflow.shape.steps.element.shape;
+const FIELDS = [...Object.keys(StrictWorkflow.shape), ...Object.keys(STEP), 'attempts', 'delayMs', 'value', 'schema'];
+
+function misshapen(issue: z.core.$ZodIssue, value: unknown): Finding[] {
+  const path = issue.path as Path;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], message: `there is no field "${key}" here${didYouMean(key, FIELDS)}` }));
+  }
+  const given = valueAt(value, path);
+  if (given === undefined) return [{ path, message: 'it is missing' }];
+  const text = JSON.stringify(given);
+  return [{ path, message: `${expected(issue)}, and is ${text.length > 80 ? `${text.slice(0, 79)}…` : text}` }];
+}
+
+const NOUNS: { readonly [type: string]: string } = {
+  string: 'a text',
+  int: 'a whole number',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
+function expected(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return `it has to be ${NOUNS[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value') return `it has to be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code !== 'too_small' && issue.code !== 'too_big') return issue.message;
+  const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
+  const unit = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' elements' : '';
+  const sense = issue.code === 'too_small' ? 'at least' : 'at most';
+  return issue.inclusive === false ? `it has to be more than ${limit}${unit}` : `it has to be ${sense} ${limit}${unit}`;
 }
 
 function valueAt(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (inside, key) => (inside === null || typeof inside !== 'object' ? undefined : (inside as { [key: string | number]: unknown })[key]),
-    value,
-  );
-}
-
-/** Where the key or the element stands; for something that is missing, where it should have been. */
-function offsetOf(document: Document, path: Path): number | undefined {
-  let node = document.contents as Node | null;
-  let offset = node?.range?.[0];
+  let inside: unknown = value;
   for (const key of path) {
-    const pair = isMap(node)
-      ? node.items.find((item) => String((item.key as { value?: unknown } | null)?.value ?? item.key) === String(key))
-      : undefined;
-    const child = isSeq(node) ? (node.items[Number(key)] as Node | undefined) : (pair?.value as Node | null | undefined);
-    const begin = (pair?.key as Node | undefined)?.range?.[0] ?? child?.range?.[0];
-    if (begin === undefined) return offset;
-    offset = begin;
-    node = child ?? null;
+    if (typeof inside !== 'object' || inside === null) return undefined;
+    inside = (inside as { [key: string | number]: unknown })[key];
   }
-  return offset;
+  return inside;
 }
-
-/** `steps[2].dependsOn[0]` */
-export const pathText = (path: Path): string =>
-  path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}${text === '' ? '' : '.'}${part}`), '');
 
 /** One finding as a line: `travel.yaml:12:7 steps[2].dependsOn[0]: there is no step "serch"; did you mean "search"?` */
-export const findingText = (file: string, { path, message, line, column }: Placed): string =>
-  `${file}${line === undefined ? '' : `:${line}:${column}`} ${pathText(path)}${path.length > 0 ? ': ' : ''}${message}`;
+export function findingText(file: string, { path, message, line, column }: Placed): string {
+  const where = line === undefined ? file : `${file}:${line}:${column}`;
+  return path.length === 0 ? `${where} ${message}` : `${where} ${pathText(path)}: ${message}`;
+}

@@ -1,5 +1,10 @@
 /** Submitting a run: checked at the edge, with everything that it depends on from outside taken along. */
-import { theRun, type Place } from '@reel/contracts/address.ts';
+
+import { hash } from 'node:crypto';
+import { digestOf } from '@reel/bus/digest.ts';
+import type { Door } from '@reel/bus/door.ts';
+import { isVoid } from '@reel/bus/history.ts';
+import { type Place, theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
@@ -7,10 +12,6 @@ import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { pathText } from '@reel/contracts/workflow/place.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
-import { digestOf } from '@reel/bus/digest.ts';
-import type { Door } from '@reel/bus/door.ts';
-import { isVoid } from '@reel/bus/history.ts';
-import { hash } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 import { HttpProblem } from './problems.ts';
 
@@ -23,14 +24,28 @@ const claim: Place = { kind: 'claim', id: 'key', n: 1 };
 export type Submission = { workflow: string | object; input?: Json | undefined; requestedBy: string; deadlineMs?: number | undefined };
 
 /** Requests a run. @returns its id, and whether it is new. @throws HttpProblem */
-export async function submit(door: Door, body: Submission, key: string | undefined, traceparent: string): Promise<{ run: string; shard: number; created: boolean }> {
+export async function submit(
+  door: Door,
+  body: Submission,
+  key: string | undefined,
+  traceparent: string,
+): Promise<{ run: string; shard: number; created: boolean }> {
   const tools = await door.tools();
   const workflow = checked(body.workflow, tools);
   const input = body.input ?? {};
   const wrong = workflow.input === undefined ? undefined : checkAgainst(workflow.input, input);
-  if (wrong !== undefined) throw new HttpProblem(422, 'invalid-input', 'The input is not what the workflow takes', wrong, [{ path: 'body.input', message: wrong }]);
+  if (wrong !== undefined)
+    throw new HttpProblem(422, 'invalid-input', 'The input is not what the workflow takes', wrong, [
+      { path: 'body.input', message: wrong },
+    ]);
   const lifeMs = body.deadlineMs ?? workflow.deadlineMs ?? HOUR_MS;
-  if (lifeMs > LONGEST_MS) throw new HttpProblem(422, 'deadline-too-far', 'The deadline is too far away', `deadlineMs is ${lifeMs} and may be at most ${LONGEST_MS} (15 days): facts are kept for 30`);
+  if (lifeMs > LONGEST_MS)
+    throw new HttpProblem(
+      422,
+      'deadline-too-far',
+      'The deadline is too far away',
+      `deadlineMs is ${lifeMs} and may be at most ${LONGEST_MS} (15 days): facts are kept for 30`,
+    );
   const request = { requestedBy: body.requestedBy, workflow, input, tools: toolsOf(workflow, tools), deadlineMs: Date.now() + lifeMs };
   let run = ulid();
   let created = true;
@@ -41,7 +56,9 @@ export async function submit(door: Door, body: Submission, key: string | undefin
   }
   const shard = shardOf(run, door.shards);
   if (!created && (await door.occupant(shard, run, theRun, 'request')) !== undefined) return { run, shard, created };
-  const said = await door.say(shard, run, runRequested(theRun, { ...request, ...(key === undefined ? {} : { idempotencyKey: key }) }), { traceparent });
+  const said = await door.say(shard, run, runRequested(theRun, { ...request, ...(key === undefined ? {} : { idempotencyKey: key }) }), {
+    traceparent,
+  });
   if (!said.said && key === undefined) throw new Error(`run ${run} exists already`);
   return { run, shard, created };
 }
@@ -55,7 +72,12 @@ async function claimKey(door: Door, key: string, run: string, request: string): 
   if (said.said) return run;
   const first = isVoid(said.occupant) ? undefined : (said.occupant.data as { run: string; request: string });
   if (first?.request === request) return first.run;
-  throw new HttpProblem(422, 'idempotency-key-reused', 'The Idempotency-Key has been used for another request', `"${key}" belongs to run ${first?.run ?? '(unreadable)'}, which was asked for in other words: use a new key`);
+  throw new HttpProblem(
+    422,
+    'idempotency-key-reused',
+    'The Idempotency-Key has been used for another request',
+    `"${key}" belongs to run ${first?.run ?? '(unreadable)'}, which was asked for in other words: use a new key`,
+  );
 }
 
 const known = new Map<string, { tools: ReadonlyMap<string, ToolDefinition>; workflow: Workflow }>();
@@ -68,8 +90,18 @@ function checked(source: string | object, tools: ReadonlyMap<string, ToolDefinit
   if (before?.tools === tools) return before.workflow;
   const { workflow, findings } = readWorkflow(source, tools);
   if (workflow === undefined) {
-    const errors = findings.map(({ path, message, line, column }) => ({ path: ['body.workflow', pathText(path)].filter((part) => part !== '').join('.'), message, ...(line === undefined ? {} : { line, column: column ?? 1 }) }));
-    throw new HttpProblem(422, 'invalid-workflow', 'The workflow cannot be carried out', `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`, errors);
+    const errors = findings.map(({ path, message, line, column }) => ({
+      path: ['body.workflow', pathText(path)].filter((part) => part !== '').join('.'),
+      message,
+      ...(line === undefined ? {} : { line, column: column ?? 1 }),
+    }));
+    throw new HttpProblem(
+      422,
+      'invalid-workflow',
+      'The workflow cannot be carried out',
+      `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`,
+      errors,
+    );
   }
   known.set(text, { tools, workflow });
   if (known.size > KNOWN) known.delete(known.keys().next().value as string);
@@ -79,7 +111,10 @@ function checked(source: string | object, tools: ReadonlyMap<string, ToolDefinit
 /** The tools that a workflow can come to call: those it names, and those that undo them. */
 function toolsOf({ steps }: Workflow, tools: ReadonlyMap<string, ToolDefinition>): { [name: string]: ToolDefinition } {
   const attempts = steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]));
-  const waiting = attempts.flatMap(({ kind, uses, compensate }) => [...(kind === 'tool' ? [uses] : []), ...(compensate === undefined ? [] : [compensate.uses])]);
+  const waiting = attempts.flatMap(({ kind, uses, compensate }) => [
+    ...(kind === 'tool' ? [uses] : []),
+    ...(compensate === undefined ? [] : [compensate.uses]),
+  ]);
   const found: { [name: string]: ToolDefinition } = {};
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     const tool = tools.get(name);

@@ -1,0 +1,63 @@
+/** What can be wrong with a workflow as a graph: names taken twice, steps that wait for nobody they could, steps that wait for each other. */
+import { fallbackId } from './attempt.ts';
+import type { Workflow, WorkflowStep } from './format.ts';
+import type { Graph } from './graph.ts';
+import { didYouMean } from './nearest.ts';
+import type { Finding } from './place.ts';
+
+/** Ids that are not unique, also counting what fallbacks are called. */
+export function checkIds({ steps }: Workflow): Finding[] {
+  const first = new Map<string, number>();
+  const fallbacks = new Map(steps.flatMap(({ id, fallback }) => (fallback === undefined ? [] : [[fallbackId(id), id]])));
+  return steps.flatMap(({ id }, index) => {
+    const path = ['steps', index, 'id'];
+    const before = first.get(id);
+    if (before !== undefined) return [{ path, message: `there is already a step "${id}": steps[${before}]` }];
+    first.set(id, index);
+    const owner = fallbacks.get(id);
+    return owner === undefined ? [] : [{ path, message: `"${id}" is what the fallback of "${owner}" is called: rename one of the two` }];
+  });
+}
+
+/** Dependencies that do not exist, and the first cycle. */
+export function checkDependencies({ steps }: Workflow, graph: Graph): Finding[] {
+  const findings = steps.flatMap(({ id, dependsOn }, index) =>
+    dependsOn.flatMap((other, k) => {
+      const path = ['steps', index, 'dependsOn', k];
+      if (other === id) return [{ path, message: `"${id}" depends on itself` }];
+      if (dependsOn.indexOf(other) < k) return [{ path, message: `"${other}" is named twice` }];
+      return graph.byId.has(other) ? [] : [{ path, message: `there is no step "${other}"${didYouMean(other, graph.byId.keys())}` }];
+    }),
+  );
+  const cycle = cycleIn(steps, graph);
+  if (cycle === undefined) return findings;
+  const [from, to = from] = cycle as [string, ...string[]];
+  const index = steps.findIndex(({ id }) => id === from);
+  const path = ['steps', index, 'dependsOn', (steps[index] as WorkflowStep).dependsOn.indexOf(to)];
+  return [...findings, { path, message: `these steps wait for each other: ${[...cycle, from].join(' -> ')}` }];
+}
+
+/** Some cycle, each step waiting for the next. Without recursion, because a workflow may be thousands of steps deep. */
+function cycleIn(steps: readonly WorkflowStep[], graph: Graph): string[] | undefined {
+  const done = new Set<string>();
+  for (const { id } of steps) {
+    const trail: string[] = [];
+    const onTrail = new Set<string>();
+    const stack: { id: string; leave: boolean }[] = [{ id, leave: false }];
+    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+      if (top.leave) {
+        onTrail.delete(trail.pop() as string);
+        done.add(top.id);
+      } else if (onTrail.has(top.id)) {
+        return trail.slice(trail.indexOf(top.id));
+      } else if (!done.has(top.id)) {
+        trail.push(top.id);
+        onTrail.add(top.id);
+        stack.push({ id: top.id, leave: true });
+        const next = graph.byId.get(top.id)?.dependsOn.filter((other) => other !== top.id && graph.byId.has(other)) ?? [];
+        stack.push(...next.map((other) => ({ id: other, leave: false })));
+      }
+    }
+  }
+  return undefined;
+}
