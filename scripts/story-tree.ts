@@ -23,10 +23,11 @@ export function storyTree(inColour: boolean): (told: Told) => string {
     const when = `+${((timeMs - startMs) / 1000).toFixed(3)}`.padStart(9);
     if ('void' in told) return `${when}  ${paint(`void ${told.address}: ${told.void}`, 'bad', inColour)}`;
     const depth = depthOf(told, depths);
-    const [about, , answer = ''] = told.type.split('.');
+    const [about, slot, last = ''] = told.type.split('.');
+    const answer = slot === 'turn' ? `turned: ${last}` : last;
     const subject = about === 'run' || about === 'plan' || about === 'answer' ? (about as string) : placeOf(told);
     const branch = depth === 0 ? '' : `${'│ '.repeat(depth - 1)}├ `;
-    const fact = `${branch}${subject} ${paint(answer, MOOD[answer] ?? 'plain', inColour)}`;
+    const fact = `${branch}${subject} ${paint(answer, MOOD[last] ?? 'plain', inColour)}`;
     const width = 44 + fact.length - `${branch}${subject} ${answer}`.length;
     return `${when}  ${paint(told.source.padEnd(13), 'dim', inColour)}  ${fact.padEnd(width)} ${paint(gist(told), 'dim', inColour)}`.trimEnd();
   };
@@ -36,7 +37,8 @@ export function storyTree(inColour: boolean): (told: Told) => string {
 function depthOf(told: CloudEvent, depths: Map<string, { depth: number; children: number }>): number {
   const cause = told.causationid === told.id ? undefined : depths.get(told.causationid);
   const depth = cause === undefined ? 0 : cause.depth + (cause.children > 0 ? 1 : 0);
-  if (cause !== undefined) cause.children += 1;
+  // A start is a word in between: the outcome answers the same verdict, and goes on in its line.
+  if (cause !== undefined && !told.type.includes('.start.')) cause.children += 1;
   depths.set(told.id, { depth: Math.min(depth, 8), children: 0 });
   return Math.min(depth, 8);
 }
