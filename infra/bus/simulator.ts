@@ -49,6 +49,8 @@ export type Simulation = {
   readonly entries: readonly Entry[];
   /** Lets everything happen that can, until nothing is left to happen. @throws when it does not come to rest. */
   run(): Promise<void>;
+  /** Stores any text in a slot, as a broken or hostile writer would. */
+  scribble(address: string, text: string): void;
   history(run: string): History;
   now(): number;
   /** What happened, as lines, newest last: to be shown for a seed that failed. */
@@ -251,7 +253,11 @@ export function simulate(options: SimulationOptions): Simulation {
   }
 
   const door = doorOf(log, stored, () => nowMs);
-  return { door, entries: log.entries, run, history: (name) => historyOf(log.run(name)), now: () => nowMs, trace };
+  const scribble = (address: string, text: string): void => {
+    const put = log.putText(address, text, nowMs);
+    if (put !== 'taken') stored(put);
+  };
+  return { door, entries: log.entries, run, scribble, history: (name) => historyOf(log.run(name)), now: () => nowMs, trace };
 }
 
 /** True when a role's durable would deliver this. */

@@ -1,0 +1,101 @@
+/** Both buses keep the promises: the simulator under malice, JetStream on a real nats-server with real permissions. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { serverConfig } from '@reel/bus/accounts.ts';
+import { connect } from '@reel/bus/connect.ts';
+import { ensureCredentials } from '@reel/bus/credentials.ts';
+import type { Door } from '@reel/bus/door.ts';
+import { provision } from '@reel/bus/provision.ts';
+import { roleOf } from '@reel/bus/role.ts';
+import { serve } from '@reel/bus/serve.ts';
+import { defineDoor } from '@reel/bus/service.ts';
+import { MALICE, simulate } from '@reel/bus/simulator.ts';
+import { story } from '@reel/contracts/story.ts';
+import { startServer } from '@reel/nats/server.ts';
+import pino from 'pino';
+import { promises, type StartBus } from './promises.ts';
+
+describe('the simulator', () => {
+  for (const { name, prove } of promises) {
+    it(name, async () => {
+      // Crashes and duplicates make effects be tried more often, which some of the promises count: chance is left to order and staleness.
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const start: StartBus = async (players) => {
+          const simulation = simulate({ players: players.map((service) => ({ service })), seed, faults: { ...MALICE, crash: 0, duplicate: 0, ambiguous: 0 } });
+          return {
+            door: simulation.door,
+            scribble: async (address, text) => simulation.scribble(address, text),
+            until: async (fits) => {
+              await simulation.run();
+              const entries = simulation.history('R').entries();
+              if (!fits(entries)) throw new Error(`it came to rest without what was waited for:\n${simulation.trace.join('\n')}`);
+              return entries;
+            },
+          };
+        };
+        await prove(start);
+      }
+    });
+  }
+});
+
+describe('JetStream', () => {
+  for (const { name, prove } of promises) {
+    it(name, { timeout: 30_000 }, async () => {
+      const closers: (() => Promise<unknown>)[] = [];
+      const start: StartBus = async (players) => {
+        const dir = await mkdtemp(join(tmpdir(), 'reel-promise-'));
+        closers.push(() => rm(dir, { recursive: true, force: true }));
+        let door: Door | undefined;
+        const gateway = defineDoor({
+          name: 'gateway',
+          says: story,
+          open: async (opened) => {
+            door = opened;
+            return { url: '', close: async () => {} };
+          },
+        });
+        const services = [...players, gateway];
+        // The kind `tool` has to be somebody's for the door to be allowed to speak of it.
+        const performer = { ...roleOf(gateway), name: 'nobody', shape: 'performer' as const, kind: 'tool', says: [], hears: [] };
+        const roles = [...services.map((service) => roleOf(service as never)), ...(players.some(({ shape }) => shape === 'performer') ? [] : [performer])];
+        const credentials = join(dir, 'credentials');
+        const publicKeys = await ensureCredentials(credentials, ['provisioner', ...roles.map((role) => role.name)]);
+        await writeFile(join(dir, 'nats.conf'), serverConfig({ roles, shards: 1, publicKeys, syncInterval: '2m' }));
+        const server = await startServer({ dataDir: join(dir, 'data'), configFile: join(dir, 'nats.conf') });
+        closers.unshift(() => server.stop());
+        const admin = await connect({ servers: server.url, credentials }, 'provisioner');
+        closers.unshift(() => admin.close());
+        await provision(admin, { roles, shards: 1, replicas: 1, maxAgeDays: 30 });
+        const serving = await serve(services as never, { broker: { servers: server.url, credentials }, log: pino({ level: 'silent' }) });
+        closers.unshift(() => serving.stop());
+        const opened = door as unknown as Door;
+        return {
+          door: opened,
+          scribble: async (address, text) => {
+            await admin.request(address, text);
+          },
+          until: (fits) =>
+            new Promise((resolve, reject) => {
+              const look = (): void => {
+                opened.look(0, 'R').then((history) => {
+                  if (!fits(history.entries())) return;
+                  stop();
+                  resolve(history.entries());
+                }, reject);
+              };
+              const stop = opened.follow(look);
+              look();
+            }),
+        };
+      };
+      try {
+        await prove(start);
+      } finally {
+        for (const close of closers) await close();
+      }
+    });
+  }
+});
