@@ -7,8 +7,8 @@ export type Graph = {
   readonly byId: ReadonlyMap<string, WorkflowStep>;
   /** The steps that wait for this one, directly. */
   readonly dependents: ReadonlyMap<string, readonly WorkflowStep[]>;
-  /** The steps that nobody waits for. */
-  readonly sinks: readonly WorkflowStep[];
+  /** The ids of the steps that nobody waits for: when they are over, everything is. */
+  readonly sinks: readonly string[];
   /** The steps that wait for nobody. */
   readonly roots: readonly WorkflowStep[];
 };
@@ -24,7 +24,7 @@ export function graphOf(plan: Workflow): Graph {
   const graph = {
     byId,
     dependents,
-    sinks: plan.steps.filter(({ id }) => dependents.get(id)?.length === 0),
+    sinks: plan.steps.filter(({ id }) => dependents.get(id)?.length === 0).map(({ id }) => id),
     roots: plan.steps.filter(({ dependsOn }) => dependsOn.length === 0),
   };
   graphs.set(plan, graph);
@@ -59,11 +59,12 @@ export function waitsFor(graph: Graph, id: string, other: string): boolean {
 const referenced = new WeakMap<object, References>();
 
 /** The steps that the expressions of a template name. @throws ExpressionError */
-export function referencesOf(template: { readonly [name: string]: Json } | readonly Json[]): References {
-  const known = referenced.get(template);
+export function referencesOf(template: Json): References {
+  const memo = typeof template === 'object' && template !== null ? template : undefined;
+  const known = memo && referenced.get(memo);
   if (known !== undefined) return known;
   const each = templateExpressions(template).map(({ source }) => compile(source).references);
   const references = { steps: [...new Set(each.flatMap(({ steps }) => steps))], all: each.some(({ all }) => all) };
-  referenced.set(template, references);
+  if (memo !== undefined) referenced.set(memo, references);
   return references;
 }

@@ -2,51 +2,51 @@
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import type { Attempt } from '@reel/contracts/workflow/attempt.ts';
+import { type Attempt, effectOf, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
 import type { Progress } from './progress.ts';
+import { inStep } from './uncomputable.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
 
 /** A person has a day, anything without a registry a minute, unless the plan says otherwise. */
 const DEFAULT_TIMEOUT_MS = { person: 86_400_000, other: 60_000 };
 
-/** @throws ExpressionError when a template cannot be filled in. */
+/** @param id the step's. @throws Uncomputable when a template cannot be filled in. */
 export async function callOf(attempt: Attempt, id: string, progress: Progress, request: RunRequest): Promise<Call> {
-  const { kind, uses, with: template, form, prompt } = attempt;
-  const fill = async (value: { [name: string]: Json }): Promise<{ [name: string]: Json }> =>
-    (await renderTemplate(value, await progress.scopeFor(referencesOf(value), id))) as { [name: string]: Json };
-  const filled = { arguments: await fill(template) };
-  if (kind === 'tool') {
-    const tool = request.tools[uses];
-    const compensation = attempt.compensate ?? tool?.compensation;
-    return {
-      uses,
-      ...filled,
-      effect: tool?.effect ?? 'once',
-      timeoutMs: attempt.timeoutMs ?? tool?.timeoutMs ?? DEFAULT_TIMEOUT_MS.other,
-      ...(tool === undefined ? {} : { definition: tool.digest }),
-      ...(compensation === undefined ? {} : { compensation }),
-    };
-  }
-  const person = kind === 'person';
-  const asked = prompt === undefined ? {} : { prompt: String((await fill(wrapped(attempt, prompt)))['prompt'] ?? '') };
+  const fill = <T extends Json>(field: string, template: T): Promise<T> =>
+    inStep(id, [field], async () => (await renderTemplate(template, await progress.scopeFor(referencesOf(template), id))) as T);
+  const filled = await fill('with', attempt.with);
+  return attempt.kind === 'tool' ? toolCall(attempt, filled, request) : await otherCall(attempt, filled, fill);
+}
+
+function toolCall(attempt: Attempt, filled: Call['arguments'], request: RunRequest): Call {
+  const tool = request.tools[attempt.uses];
+  const compensation = attempt.compensate ?? tool?.compensation;
   return {
-    uses: uses === '' ? kind : uses,
-    ...filled,
-    ...asked,
-    ...(form === undefined ? {} : { form: (await fill(form)) as JsonSchema }),
-    effect: person ? 'read-only' : (attempt.effect ?? 'once'),
-    timeoutMs: attempt.timeoutMs ?? (person ? DEFAULT_TIMEOUT_MS.person : DEFAULT_TIMEOUT_MS.other),
-    ...(attempt.compensate === undefined ? {} : { compensation: attempt.compensate }),
+    uses: attempt.uses,
+    arguments: filled,
+    effect: tool?.effect ?? 'once',
+    timeoutMs: attempt.timeoutMs ?? tool?.timeoutMs ?? DEFAULT_TIMEOUT_MS.other,
+    ...(tool === undefined ? {} : { definition: tool.digest }),
+    ...(compensation === undefined ? {} : { compensation }),
   };
 }
 
-// References are remembered by template, so the one that is made up here must be the same each time.
-const prompts = new WeakMap<Attempt, { prompt: Json }>();
-function wrapped(attempt: Attempt, prompt: string): { prompt: Json } {
-  const known = prompts.get(attempt) ?? { prompt };
-  prompts.set(attempt, known);
-  return known;
+type Fill = <T extends Json>(field: string, template: T) => Promise<T>;
+
+async function otherCall(attempt: Attempt, filled: Call['arguments'], fill: Fill): Promise<Call> {
+  const { kind, form, prompt, compensate } = attempt;
+  return {
+    uses: usesOf(attempt),
+    arguments: filled,
+    ...(prompt === undefined ? {} : { prompt: textOf(await fill<Json>('prompt', prompt)) }),
+    ...(form === undefined ? {} : { form: await fill<JsonSchema>('form', form) }),
+    effect: effectOf(attempt),
+    timeoutMs: attempt.timeoutMs ?? (kind === 'person' ? DEFAULT_TIMEOUT_MS.person : DEFAULT_TIMEOUT_MS.other),
+    ...(compensate === undefined ? {} : { compensation: compensate }),
+  };
 }
+
+const textOf = (value: Json): string => (typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value));

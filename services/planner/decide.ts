@@ -1,5 +1,4 @@
 /** What comes next: which steps are asked for when something is over, what is tried again, when it is given up, what the answer is. */
-
 import type { History } from '@reel/bus/history.ts';
 import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
@@ -13,9 +12,9 @@ import { fallbackId, plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
-import { ExpressionError } from '@reel/contracts/workflow/program.ts';
 import { callOf } from './call.ts';
-import { newestRevision, type Progress, progressOf } from './progress.ts';
+import { type Progress, progressOf } from './progress.ts';
+import { inStep, Uncomputable } from './uncomputable.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
 type Situation = { readonly history: History; readonly request: RunRequest; readonly progress: Progress };
@@ -33,16 +32,23 @@ function isOver(history: History): boolean {
   return history.find(planAbandoned, planRevision(newestRevision(history))) !== undefined;
 }
 
+/** The number of the newest revision of the plan that was proposed or abandoned; 0 before the first. */
+function newestRevision(history: History): number {
+  let n = 0;
+  while (history.occupant(planRevision(n + 1), 'proposal') !== undefined) n += 1;
+  return n;
+}
+
 /** Looks at the run, if there is still anything to be planned, and asks for what comes next. What cannot be computed ends the plan. */
 async function inSituation(history: History, next: (situation: Situation) => Promise<Draft[]>): Promise<Draft[]> {
   const request = history.find(runRequested, theRun)?.data;
-  const plan = isOver(history) ? undefined : approvedPlan(history as never);
+  const plan = isOver(history) ? undefined : approvedPlan(history);
   if (plan === undefined || request === undefined) return [];
   try {
     return await next({ history, request, progress: progressOf(history, plan, request.input) });
   } catch (error) {
-    if (!(error instanceof ExpressionError)) throw error;
-    return abandon(history, { code: 'expression-failed', message: error.message });
+    if (!(error instanceof Uncomputable)) throw error;
+    return abandon(history, error.problem);
   }
 }
 
@@ -50,56 +56,57 @@ const abandon = (history: History, problem: Problem): Draft[] => [planAbandoned(
 
 /** The plan may be carried out: everything that waits for nothing is asked for. */
 export const begin = (history: History): Promise<Draft[]> =>
-  inSituation(history, (situation) => goOn(situation, situation.progress.graph.roots));
+  inSituation(history, (situation) => goOn(situation, situation.progress.graph.roots, false));
 
 /** A step is over: everything that waited for it last is asked for. */
 export const settled = (history: History, at: Place): Promise<Draft[]> =>
   inSituation(history, async (situation) => {
     const { plan, graph } = situation.progress;
     const step = plannedAs(plan, at.id)?.step;
-    return step === undefined ? [] : await goOn(situation, graph.dependents.get(step.id) ?? []);
+    if (step === undefined) return [];
+    const dependents = graph.dependents.get(step.id) ?? [];
+    return await goOn(situation, dependents, dependents.length === 0);
   });
 
-/** Asks for those of the candidates that are ready, passes over those whose condition does not hold, and proposes the answer at the end. */
-async function goOn(situation: Situation, candidates: readonly WorkflowStep[]): Promise<Draft[]> {
+/**
+ * Asks for those of the candidates that are ready and passes over those whose condition does not hold. It proposes the answer when
+ * that was all; only what nobody waits for (`isLast`) can have been the last to be missing.
+ */
+async function goOn(situation: Situation, candidates: readonly WorkflowStep[], isLast: boolean): Promise<Draft[]> {
   const { progress } = situation;
+  const { dependents } = progress.graph;
   const drafts: Draft[] = [];
   const seen = new Set<string>();
   const waiting = [...candidates];
-  for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+  let ended = isLast;
+  // The list grows while it is walked: whoever waited for a step that is passed over comes next.
+  for (const step of waiting) {
     if (seen.has(step.id) || !(await progress.isReady(step))) continue;
     seen.add(step.id);
+    const at = { kind: step.kind, id: step.id, n: 1 };
     if ((await progress.endOf(step)) === 'skipped') {
-      drafts.push(stepSkipped({ kind: step.kind, id: step.id, n: 1 }, { when: step.when as string }));
-      waiting.push(...(progress.graph.dependents.get(step.id) ?? []));
-    } else drafts.push(await ask(situation, step, { kind: step.kind, id: step.id, n: 1 }));
+      drafts.push(stepSkipped(at, { when: step.when as string }));
+      const next = dependents.get(step.id) ?? [];
+      waiting.push(...next);
+      ended ||= next.length === 0;
+    } else drafts.push(await ask(situation, step, at));
   }
-  if (drafts.some(({ type }) => type === stepRequested.type)) return drafts;
-  return [...drafts, ...(await answer(situation))];
+  if (ended && (await progress.isComplete())) drafts.push(answerProposed(answerRevision(1), { answer: await answerOf(progress) }));
+  return drafts;
 }
 
 async function ask({ progress, request }: Situation, step: WorkflowStep, at: Place): Promise<Draft> {
   const attempt = at.id === step.id ? step : (step.fallback ?? step);
-  return stepRequested(at, { call: await callOf(attempt, step.id, progress, request) }) as Draft;
+  return stepRequested(at, { call: await callOf(attempt, step.id, progress, request) });
 }
 
-/** The answer, when everything is over. */
-async function answer({ progress }: Situation): Promise<Draft[]> {
-  const { plan, graph } = progress;
-  for (let i = graph.sinks.length - 1; i >= 0; i -= 1) {
-    if ((await progress.endOf(graph.sinks[i] as WorkflowStep)) === undefined) return [];
-  }
-  return [answerProposed(answerRevision(1), { answer: await answerOf(progress, plan.answer?.value) })];
-}
-
-async function answerOf(progress: Progress, template: Json | undefined): Promise<Json> {
-  if (template === undefined) {
-    const { steps } = (await progress.scopeFor({ steps: progress.graph.sinks.map(({ id }) => id), all: false })) as {
-      steps: { [id: string]: Json };
-    };
-    return steps;
-  }
-  return await renderTemplate(template, await progress.scopeFor(referencesOf([template])));
+/** What the plan says, or else the results of the steps that nobody waits for. */
+async function answerOf(progress: Progress): Promise<Json> {
+  const { answer } = progress.plan;
+  if (answer === undefined) return (await progress.scopeFor({ steps: progress.graph.sinks, all: false }))['steps'] as Json;
+  return await inStep(undefined, ['answer', 'value'], async () =>
+    renderTemplate(answer.value, await progress.scopeFor(referencesOf(answer.value))),
+  );
 }
 
 /** How an attempt went wrong: whether its effect may yet be in the world, and whether trying again can help. */
@@ -113,13 +120,12 @@ export const setBack = (history: History, at: Place, timeMs: number, { problem, 
     const { step, attempts } = planned;
     const delayMs = step.retry?.delayMs ?? 0;
     if (again && at.n < attempts) {
-      return delayMs > 0
-        ? [stepPostponed(at, { untilMs: timeMs + delayMs }) as Draft]
-        : [await ask(situation, step, { ...at, n: at.n + 1 })];
+      return delayMs > 0 ? [stepPostponed(at, { untilMs: timeMs + delayMs })] : [await ask(situation, step, { ...at, n: at.n + 1 })];
     }
     // What may have been done must not be done another way as well.
-    if (step.fallback !== undefined && at.id === step.id && !doubtful)
+    if (step.fallback !== undefined && at.id === step.id && !doubtful) {
       return [await ask(situation, step, { kind: step.fallback.kind, id: fallbackId(step.id), n: 1 })];
+    }
     return abandon(history, { ...problem, step: step.id });
   });
 

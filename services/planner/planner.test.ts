@@ -2,21 +2,27 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { given, told } from '@reel/bus/given.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
-import type { Draft, Json } from '@reel/contracts/envelope.ts';
-import { planApproved, planProposed } from '@reel/contracts/plan.ts';
-import { runApproved, runRequested, turnedFailing } from '@reel/contracts/run.ts';
+import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import { planAbandoned, planApproved, planGranted, planHeld, planProposed } from '@reel/contracts/plan.ts';
+import { runApproved, runGranted, runHeld, runRequested, turnedFailing } from '@reel/contracts/run.ts';
 import {
+  type Call,
   stepAccepted,
   stepApproved,
   stepDenied,
   stepDue,
+  stepExpired,
   stepFailed,
+  stepHeld,
   stepPostponed,
+  stepRefused,
   stepRejected,
   stepRequested,
   stepStarted,
   stepSucceeded,
+  stepTimedOut,
   stepUnknown,
+  stepWithdrawn,
 } from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import planner from './planner.ts';
@@ -43,6 +49,9 @@ const asked = (id: string, n = 1, effect = 'read-only'): Draft[] =>
 const done = (id: string, output: Json = {}, n = 1): Draft[] =>
   [...asked(id, n), stepSucceeded(at(id, n), { output }), stepAccepted(at(id, n), {})] as Draft[];
 const answerTo = async (drafts: Draft[]): Promise<readonly Draft[]> => (await given(drafts).then(planner, {})) as readonly Draft[];
+
+const callIn = (draft: Draft | undefined): Call => (draft as Draft<{ call: Call }>).data.call;
+const problemIn = (draft: Draft | undefined): Problem => (draft as Draft<{ problem: Problem }>).data.problem;
 
 const diamond = {
   steps: [
@@ -93,7 +102,7 @@ describe('the planner', () => {
       ...done('a', { gone: false, id: 5 }),
     ]);
     assert.deepEqual(told(said), ['step.request.skipped tool.b.1', 'step.request.requested tool.c.1']);
-    assert.deepEqual((said[1]?.data as { call: { arguments: Json } }).call.arguments, { by: 5 });
+    assert.deepEqual(callIn(said[1]).arguments, { by: 5 });
   });
   it('finds a join complete though the skipped half is not in the log yet', async () => {
     const workflow = {
@@ -125,7 +134,7 @@ describe('the planner', () => {
       ...asked('a'),
       stepFailed(at('a'), { problem: { ...problem, retryable: false } }),
     ];
-    assert.deepEqual(told(await answerTo(hopeless as Draft[])), ['plan.proposal.abandoned plan.plan.2']);
+    assert.deepEqual(told(await answerTo(hopeless)), ['plan.proposal.abandoned plan.plan.2']);
   });
   it('goes to the fallback when a step failed for good or was not allowed, and takes its result for the step', async () => {
     const workflow = {
@@ -140,7 +149,7 @@ describe('the planner', () => {
     const denied = [...planned(workflow), asked('a')[0], stepDenied(at('a'), { ...grounds, problem })] as Draft[];
     assert.deepEqual(told(await answerTo(denied)), ['step.request.requested tool.a-fallback.1']);
     const [next] = await answerTo([...denied, ...done('a-fallback', { v: 9 })]);
-    assert.deepEqual((next?.data as { call: { arguments: Json } }).call.arguments, { v: 9 });
+    assert.deepEqual(callIn(next).arguments, { v: 9 });
   });
   it('does not do another way what may have been done', async () => {
     const workflow = { steps: [{ id: 'a', uses: 'x', retry: { attempts: 3 }, fallback: { uses: 'y' } }] };
@@ -169,8 +178,124 @@ describe('the planner', () => {
   it('ends the plan where an expression cannot be computed, naming it', async () => {
     const workflow = { steps: [{ id: 'a', uses: 'x', with: { v: "= $number('no')" } }] };
     const [abandoned] = await answerTo(planned(workflow));
-    assert.equal((abandoned?.data as { problem: { code: string } }).problem.code, 'expression-failed');
-    assert.match((abandoned?.data as { problem: { message: string } }).problem.message, /\$number\('no'\)/);
+    assert.equal(problemIn(abandoned).code, 'expression-failed');
+    assert.match(problemIn(abandoned).message, /\$number\('no'\)/);
+  });
+  it('names the step and the field of such an expression', async () => {
+    const workflow = { steps: [{ id: 'a', uses: 'x', with: { list: [1, '= 1 + input.word'] } }] };
+    const [abandoned] = await answerTo(planned(workflow, { word: 'x' }));
+    const message = 'step "a", with: list[1]: in `= 1 + input.word`: The right side of the "+" operator must evaluate to a number';
+    assert.deepEqual(problemIn(abandoned), { code: 'expression-failed', message, retryable: false, step: 'a' });
+    const condition = { steps: [{ id: 'a', uses: 'x', when: "1 + 'x'" }] };
+    assert.match(problemIn((await answerTo(planned(condition)))[0]).message, /^step "a", when: in /);
+    const answer = { steps: [{ id: 'a', uses: 'x' }], answer: { value: { v: '= -steps.a' } } };
+    assert.match(problemIn((await answerTo([...planned(answer), ...done('a', 'x')]))[0]).message, /^answer\.value: v: in /);
+  });
+  it('tells nobody what a person has not let pass, but goes to the fallback', async () => {
+    const workflow = planned({ steps: [{ id: 'a', uses: 'x', retry: { attempts: 3 }, fallback: { uses: 'y' } }] });
+    const held = [...workflow, asked('a')[0] as Draft, stepHeld(at('a'), { ...grounds, prompt: '?' })];
+    const refused = stepRefused(at('a'), { who: 'ada', why: 'too dear', vote: 'v' });
+    assert.deepEqual(told(await answerTo([...held, refused])), ['step.request.requested tool.a-fallback.1']);
+    assert.deepEqual(told(await answerTo([...held, stepExpired(at('a'), { problem })])), ['step.request.requested tool.a-fallback.1']);
+    const plain = [...planned({ steps: [{ id: 'a', uses: 'x' }] }), ...held.slice(-2), refused];
+    assert.deepEqual(problemIn((await answerTo(plain))[0]), { code: 'refused', message: 'ada refused it: too dear', step: 'a' });
+  });
+  it('does it another way when it timed out, only if it cannot be started any more', async () => {
+    const workflow = planned({ steps: [{ id: 'a', uses: 'x', fallback: { uses: 'y' } }] });
+    const late = [...workflow, ...asked('a', 1, 'once')];
+    const timedOut = stepTimedOut(at('a'), { problem });
+    assert.deepEqual(told(await answerTo([...late, timedOut])), ['plan.proposal.abandoned plan.plan.2']);
+    const withdrawn = [...late, stepWithdrawn(at('a'), { problem }), timedOut];
+    assert.deepEqual(told(await answerTo(withdrawn)), ['step.request.requested tool.a-fallback.1']);
+  });
+  it('answers only the first of two facts that end the same attempt', async () => {
+    const workflow = planned({ steps: [{ id: 'a', uses: 'x', retry: { attempts: 2 }, fallback: { uses: 'y' } }] });
+    const timedOut = [...workflow, asked('a')[0] as Draft, stepTimedOut(at('a'), { problem })];
+    assert.deepEqual(told(await answerTo(timedOut)), ['step.request.requested tool.a.2']);
+    assert.deepEqual(told(await answerTo([...timedOut, stepDenied(at('a'), { ...grounds, problem })])), []);
+  });
+  it('gives the answer at once when there is nothing to be done', async () => {
+    const workflow = {
+      steps: [
+        { id: 'a', uses: 'x', when: 'input.go' },
+        { id: 'b', uses: 'x', dependsOn: ['a'], when: 'false' },
+      ],
+      answer: { value: '= steps.b' },
+    };
+    const said = await answerTo(planned(workflow));
+    assert.deepEqual(told(said), [
+      'step.request.skipped tool.a.1',
+      'step.request.skipped tool.b.1',
+      'answer.proposal.proposed answer.answer.1',
+    ]);
+    assert.deepEqual(said.at(-1)?.data, { answer: null });
+  });
+  it('begins after a person let the run, or the plan, pass', async () => {
+    const [requested, , proposed] = planned(diamond) as [Draft, Draft, Draft];
+    const granted = { who: 'ada', why: 'fine', vote: 'v' };
+    const run = [requested, runHeld(theRun, { ...grounds, prompt: '?' }), runGranted(theRun, granted)];
+    assert.deepEqual(told(await answerTo(run)), ['plan.proposal.proposed plan.plan.1']);
+    const plan = [...run, proposed, planHeld(planRevision(1), { ...grounds, prompt: '?' }), planGranted(planRevision(1), granted)];
+    assert.deepEqual(told(await answerTo(plan)), ['step.request.requested tool.a.1']);
+  });
+  it('asks with what the registry knew, what the step says going before', async () => {
+    const tool = {
+      name: 'x',
+      server: 's',
+      input: {},
+      effect: 'idempotent',
+      timeoutMs: 500,
+      concurrency: 1,
+      digest: 'sha256:d',
+      compensation: { uses: 'undo', with: { id: '= result.id' } },
+    } as const;
+    const call = async (step: object): Promise<Call> => {
+      const [requested, ...others] = planned({ steps: [{ id: 'a', uses: 'x', ...step }] }, { who: 'ada', days: [1, 2] }) as [
+        Draft<object>,
+        ...Draft[],
+      ];
+      const [asks] = await answerTo([{ ...requested, data: { ...requested.data, tools: { x: tool } } }, ...others]);
+      return callIn(asks);
+    };
+    const known = {
+      uses: 'x',
+      arguments: {},
+      effect: 'idempotent',
+      timeoutMs: 500,
+      definition: 'sha256:d',
+      compensation: tool.compensation,
+    };
+    assert.deepEqual(await call({}), known);
+    const own = { timeoutMs: 9, compensate: { uses: 'other', with: {} } };
+    assert.deepEqual(await call(own), { ...known, timeoutMs: 9, compensation: own.compensate });
+    const asked = {
+      kind: 'person',
+      uses: '',
+      prompt: "= 'Well, ' & input.who & '?'",
+      form: { type: 'object', properties: { day: { enum: '= input.days' } } },
+    };
+    const form = { type: 'object', properties: { day: { enum: [1, 2] } } };
+    assert.deepEqual(await call(asked), {
+      uses: 'person',
+      arguments: {},
+      prompt: 'Well, ada?',
+      form,
+      effect: 'read-only',
+      timeoutMs: 86_400_000,
+    });
+    const other = { uses: 'sms', arguments: { to: 'ada' }, effect: 'once', timeoutMs: 60_000 };
+    assert.deepEqual(await call({ kind: 'sms', uses: '', with: { to: '= input.who' } }), other);
+    assert.deepEqual(await call({ kind: 'sms', uses: '', with: { to: '= input.who' }, effect: 'read-only' }), {
+      ...other,
+      effect: 'read-only',
+    });
+  });
+  it('stays quiet once it has given up', async () => {
+    const over = [...planned(diamond), planAbandoned(planRevision(2), { problem }), ...done('a')];
+    assert.deepEqual(told(await answerTo(over)), []);
+  });
+  it('stays quiet about what is not in the plan', async () => {
+    assert.deepEqual(told(await answerTo([...planned(diamond), ...done('elsewhere')])), []);
   });
   it('stays quiet once the run has turned', async () => {
     const turned = [...planned(diamond), turnedFailing(theRun, { problem }), ...done('a')] as Draft[];

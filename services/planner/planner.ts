@@ -1,41 +1,56 @@
 /** Carries out plans: asks for every step when its time has come, and for the answer at the end. It never does anything itself. */
-
 import type { History } from '@reel/bus/history.ts';
 import { defineService } from '@reel/bus/service.ts';
-import type { Place } from '@reel/contracts/address.ts';
+import type { Parts, Place } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
-import type { Problem } from '@reel/contracts/envelope.ts';
+import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { planAbandoned, planProposed } from '@reel/contracts/plan.ts';
-import { stepPostponed, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
+import { stepDenied, stepExpired, stepPostponed, stepRefused, stepRequested, stepSkipped, stepWithdrawn } from '@reel/contracts/step.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
-import { begin, propose, setBack, settled, tryAgain } from './decide.ts';
+import { begin, propose, type Setback, setBack, settled, tryAgain } from './decide.ts';
 
-type Heard = { readonly at: Place; readonly time: number; readonly data: unknown };
+type Heard<Data = { readonly problem: Problem }> = { readonly at: Parts; readonly time: number; readonly data: Data };
 type Context = { readonly history: History };
+type Answer = Promise<Draft[]>;
 
 const effectOf = (history: History, at: Place): Effect => history.find(stepRequested, at)?.data.call.effect ?? 'once';
 
-/** An attempt failed, and had no effect. */
-const failed = ({ at, time, data }: Heard, { history }: Context): ReturnType<typeof setBack> => {
-  const { problem } = data as { problem: Problem };
-  return setBack(history, at, time, { problem, doubtful: false, again: problem.retryable !== false });
-};
+/**
+ * True when the attempt had come to nothing already. An attempt can time out before it is judged and be denied afterwards: whatever
+ * comes second must not lead to a second try beside the first.
+ */
+function wasOver(history: History, { slot, ...at }: Parts): boolean {
+  if (slot !== 'outcome' && history.occupant(at, 'outcome') !== undefined) return true;
+  if (slot !== 'verdict' && history.find(stepDenied, at) !== undefined) return true;
+  if (slot === 'ruling') return false;
+  return history.find(stepRefused, at) !== undefined || history.find(stepExpired, at) !== undefined;
+}
 
-/** The result is not what was promised. Whatever has an effect has had it by now. */
-const rejected = ({ at, time, data }: Heard, { history }: Context): ReturnType<typeof setBack> => {
-  const harmless = effectOf(history, at) === 'read-only';
-  return setBack(history, at, time, { problem: (data as { problem: Problem }).problem, doubtful: !harmless, again: harmless });
+const cameToNothing = async ({ at, time }: Heard<unknown>, { history }: Context, setback: Setback): Answer =>
+  wasOver(history, at) ? [] : await setBack(history, at, time, setback);
+
+/** It had no effect. */
+const failed = (event: Heard, context: Context): Answer => {
+  const { problem } = event.data;
+  return cameToNothing(event, context, { problem, doubtful: false, again: problem.retryable !== false });
 };
 
 /** Nobody can tell what became of it. A call that has its effect only once per key can be made again under the same key. */
-const inDoubt = ({ at, time, data }: Heard, { history }: Context): ReturnType<typeof setBack> => {
-  const effect = effectOf(history, at);
-  const doubtful = effect !== 'read-only' && history.occupant(at, 'start') !== undefined;
-  return setBack(history, at, time, { problem: (data as { problem: Problem }).problem, doubtful, again: effect !== 'once' });
+const inDoubt = (event: Heard, context: Context): Answer => {
+  const effect = effectOf(context.history, event.at);
+  // What was withdrawn cannot be started any more; what was not may start even now.
+  const isHarmless = effect === 'read-only' || context.history.find(stepWithdrawn, event.at) !== undefined;
+  return cameToNothing(event, context, { problem: event.data.problem, doubtful: !isHarmless, again: effect !== 'once' });
 };
 
-const notAllowed = ({ at, time }: Heard, { history }: Context, problem: Problem): ReturnType<typeof setBack> =>
-  setBack(history, at, time, { problem, doubtful: false, again: false });
+/** The result is not what was promised. Whatever has an effect has had it by now, and would give the same under the same key. */
+const rejected = ({ at, time, data: { problem } }: Heard, { history }: Context): Answer => {
+  const isHarmless = effectOf(history, at) === 'read-only';
+  return setBack(history, at, time, { problem, doubtful: !isHarmless, again: isHarmless });
+};
+
+const notAllowed = (event: Heard<unknown>, context: Context, problem: Problem): Answer =>
+  cameToNothing(event, context, { problem, doubtful: false, again: false });
 
 export default defineService({
   name: 'planner',

@@ -1,13 +1,13 @@
 /** How far a run has come, told from its facts alone: which steps are over, with which results, and which were passed over. */
-
-import type { History } from '@reel/bus/history.ts';
-import { type Place, planRevision } from '@reel/contracts/address.ts';
+import type { Entry, History } from '@reel/bus/history.ts';
+import { type Place, theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepSucceeded } from '@reel/contracts/step.ts';
 import { fallbackId } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
+import { inStep } from './uncomputable.ts';
 
 /** How a step ended: with a result, or passed over because its condition did not hold. */
 export type End = { readonly result: Json } | 'skipped';
@@ -16,11 +16,13 @@ export type End = { readonly result: Json } | 'skipped';
 export type Progress = {
   readonly plan: Workflow;
   readonly graph: Graph;
-  /** How the step ended, or undefined when it has not. */
+  /** How the step ended, or undefined when it has not. @throws Uncomputable */
   endOf(step: WorkflowStep): Promise<End | undefined>;
-  /** True when everything that the step waits for is over. */
+  /** True when everything that the step waits for is over. @throws Uncomputable */
   isReady(step: WorkflowStep): Promise<boolean>;
-  /** What expressions with these references may name. */
+  /** True when every step is over. @throws Uncomputable */
+  isComplete(): Promise<boolean>;
+  /** What expressions with these references may name. @throws Uncomputable */
   scopeFor(references: References, id?: string): Promise<Scope>;
 };
 
@@ -48,19 +50,34 @@ export function progressOf(history: History, plan: Workflow, input: Json): Progr
     if (ends.has(step.id)) return ends.get(step.id);
     let end: End | undefined = resultOf(step);
     // That a step is skipped is worked out, not read: its fact may not be stored yet when the other half of a join arrives.
-    if (end === undefined && step.when !== undefined && (await isReady(step))) {
-      const { references, evaluate } = compile(step.when);
-      if ((await evaluate(await scopeFor(references, step.id))) !== true) end = 'skipped';
-    }
+    if (end === undefined && step.when !== undefined && (await isPassedOver(step, step.when))) end = 'skipped';
     ends.set(step.id, end);
     return end;
   }
 
-  async function isReady({ dependsOn }: WorkflowStep): Promise<boolean> {
-    // The last is the likeliest to be missing, so a wide join is cheap until it is complete.
-    for (let i = dependsOn.length - 1; i >= 0; i -= 1) {
-      const other = graph.byId.get(dependsOn[i] as string);
-      if (other === undefined || (await endOf(other)) === undefined) return false;
+  async function isPassedOver(step: WorkflowStep, when: string): Promise<boolean> {
+    // Conditions that wait for conditions may be thousands deep: waiting here keeps the stack flat.
+    await Promise.resolve();
+    if (!(await isReady(step))) return false;
+    const condition = await inStep(step.id, ['when'], async () => {
+      const expression = compile(when);
+      return await expression.evaluate(await scopeFor(expression.references, step.id));
+    });
+    return condition !== true;
+  }
+
+  const isReady = (step: WorkflowStep): Promise<boolean> => areOver(step.id, step.dependsOn);
+  const isComplete = (): Promise<boolean> => areOver('', graph.sinks);
+
+  async function areOver(join: string, ids: readonly string[]): Promise<boolean> {
+    const missing = missingIn(plan, history);
+    // The last is the likeliest to be missing, so a wide join costs little until it is complete.
+    for (let i = missing.get(join) ?? ids.length - 1; i >= 0; i -= 1) {
+      const step = graph.byId.get(ids[i] as string);
+      const isOver = step !== undefined && (await endOf(step)) !== undefined;
+      if (isOver) continue;
+      missing.set(join, i);
+      return false;
     }
     return true;
   }
@@ -75,12 +92,21 @@ export function progressOf(history: History, plan: Workflow, input: Json): Progr
     }
     return { input, steps: results };
   }
-  return { plan, graph, endOf, isReady, scopeFor };
+  return { plan, graph, endOf, isReady, isComplete, scopeFor };
 }
 
-/** The number of the newest revision of the plan that was proposed or abandoned; 0 before the first. */
-export function newestRevision(history: History): number {
-  let n = 0;
-  while (history.occupant(planRevision(n + 1), 'proposal') !== undefined) n += 1;
-  return n;
+/**
+ * By join, the number of a step that was not over when it was looked at, while everything after it was. Only a shortcut, true wherever
+ * in the log one looks from: further on, what was over is over still; further back, what was missing was missing already. Whoever does
+ * not remember finds the same by looking. It is kept for one log only: the first fact of the run, as an object, tells which.
+ */
+const shortcuts = new WeakMap<Workflow, { readonly of: Entry | undefined; readonly missing: Map<string, number> }>();
+
+function missingIn(plan: Workflow, history: History): Map<string, number> {
+  const first = history.occupant(theRun, 'request');
+  const known = shortcuts.get(plan);
+  if (known !== undefined && known.of === first) return known.missing;
+  const missing = new Map<string, number>();
+  shortcuts.set(plan, { of: first, missing });
+  return missing;
 }
