@@ -9,6 +9,8 @@ const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower cas
 /**
  * Arguments as a template: any string that begins with `=` is a JSONata expression over `input` (the run's) and `steps`
  * (`steps.<id>` is that step's result); `==` at the beginning stands for a plain `=`. Everything else is taken as it is.
+ * An id with a dash stands in backticks (steps.`book-hotel`); inside a filter the scope is `$$` (`hotels[price < $$.input.most]`).
+ * Where an expression is all there can be (`when`, `assert`), the `=` may be left out.
  */
 const Template = z.record(z.string(), Json);
 
@@ -41,7 +43,7 @@ function build(object: typeof z.object) {
     ...Attempt,
     /** The steps that must be over (done or skipped) before this one; their results are what its expressions may name. */
     dependsOn: z.array(z.string()).default([]),
-    /** A JSONata expression; when it is not true, the step is skipped. */
+    /** A JSONata expression; when it is not exactly `true`, the step is skipped. */
     when: z.string().optional(),
     /** How often in all, and how long to wait in between. */
     retry: object({ attempts: z.int().min(1).max(20), delayMs: z.int().min(0).max(86_400_000).default(0) }).optional(),
