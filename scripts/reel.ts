@@ -32,26 +32,26 @@ const command = (usage: string, description: string): Command => reel.command(us
 reel
   .command('up')
   .description('start nats-server and all services here, and stay')
-  .option('--dir DIR', 'where data and credentials are kept', '.reel')
-  .option('--port PORT', "the gateway's port (0: any free one)", process.env['REEL_PORT'] ?? '7070')
-  .option('--nats-port PORT', "the broker's port", '4222')
+  .option('--dir <DIR>', 'where data and credentials are kept', '.reel')
+  .option('--port <PORT>', "the gateway's port (0: any free one)", process.env['REEL_PORT'] ?? '7070')
+  .option('--nats-port <PORT>', "the broker's port", '4222')
   .option('--fsync', 'every fact is on disk before it is acknowledged (slower; a power failure loses nothing)')
   .action(up);
 
 reel
-  .command('admit PATH')
+  .command('admit <PATH>')
   .description('give a service of your own its durable and its credentials, while everything runs')
-  .option('--dir DIR', 'the folder of the running Reel', process.env['REEL_DIR'] ?? '.reel')
+  .option('--dir <DIR>', 'the folder of the running Reel', process.env['REEL_DIR'] ?? '.reel')
   .action(async (path: string, { dir }: { dir: string }) => {
     const { name, kind } = await admit(path, dir);
     print(`${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  node services/main.ts ${path}`);
   });
 
-command('run FILE', 'submit a workflow (YAML or JSON)')
-  .option('--input JSON', "the run's input, or @FILE", '{}')
+command('run <FILE>', 'submit a workflow (YAML or JSON)')
+  .option('--input <JSON>', "the run's input, or @FILE", '{}')
   .option('--follow', 'show every fact until it is over')
-  .option('--by WHO', 'who requests it', 'local')
-  .option('--key KEY', 'Idempotency-Key: submitting again under it gives the same run')
+  .option('--by <WHO>', 'who requests it', 'local')
+  .option('--key <KEY>', 'Idempotency-Key: submitting again under it gives the same run')
   .action(async (file: string, options: Json & { input: string; follow?: boolean; by: string; key?: string }) => {
     const workflow = await readFile(file, 'utf8').catch(() => {
       throw new Refused(`${resolve(file)} cannot be read: the first argument is the file of a workflow`);
@@ -72,8 +72,8 @@ function parseInput(text: string): unknown {
 }
 
 command('runs', 'the newest runs')
-  .option('--status STATUS', 'only those')
-  .option('--limit N', 'how many', '20')
+  .option('--status <STATUS>', 'only those')
+  .option('--limit <N>', 'how many', '20')
   .action(async ({ status, limit, ...options }: Json & { status?: string; limit: string }) => {
     const page = await ask<RunPage>('GET', `/v1/runs?${new URLSearchParams({ limit, ...(status === undefined ? {} : { status }) })}`);
     if (options.json) return json(page);
@@ -81,7 +81,7 @@ command('runs', 'the newest runs')
     return print(rows.length === 0 ? 'no runs yet: npx reel run FILE' : table(['RUN', 'STATUS', 'WORKFLOW', 'BY', 'REQUESTED', ''], rows));
   });
 
-command('show RUN', 'one run: its facts by cause, how it ended, or what it waits for').action(async (id: string, options: Json) => {
+command('show <RUN>', 'one run: its facts by cause, how it ended, or what it waits for').action(async (id: string, options: Json) => {
   const run = await ask<Run>('GET', `/v1/runs/${encodeURIComponent(id)}`);
   if (options.json) return json(run);
   const { events } = await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`);
@@ -109,7 +109,7 @@ async function tail(run: string, asJson: boolean): Promise<void> {
   if (end.status !== 'completed') process.exitCode = 1;
 }
 
-command('tail RUN', 'every fact of a run as it is said').action((run: string, options: Json) => tail(run, options.json ?? false));
+command('tail <RUN>', 'every fact of a run as it is said').action((run: string, options: Json) => tail(run, options.json ?? false));
 
 command('approvals', 'what waits for a person').action(async (options: Json) => {
   const { approvals } = await ask<ApprovalPage>('GET', '/v1/approvals');
@@ -118,10 +118,10 @@ command('approvals', 'what waits for a person').action(async (options: Json) => 
 });
 
 for (const [name, decision] of [['approve', 'grant'], ['refuse', 'refuse']] as const) {
-  command(`${name} ID`, `${name} what is held (npx reel approvals lists the ids)`)
-    .requiredOption('--who WHO', 'who decides')
-    .option('--why WHY', 'the reason', 'no reason was given')
-    .option('--form JSON', 'the filled form, where a choice is asked')
+  command(`${name} <ID>`, `${name} what is held (npx reel approvals lists the ids)`)
+    .requiredOption('--who <WHO>', 'who decides')
+    .option('--why <WHY>', 'the reason', 'no reason was given')
+    .option('--form <JSON>', 'the filled form, where a choice is asked')
     .action(async (id: string, { who, why, form, ...options }: Json & { who: string; why: string; form?: string }) => {
       const body = { decision, who, why, ...(form === undefined ? {} : { form: parseInput(form) }) };
       const ruling = await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, body);
@@ -129,9 +129,9 @@ for (const [name, decision] of [['approve', 'grant'], ['refuse', 'refuse']] as c
     });
 }
 
-command('cancel RUN', 'stop a run; what it did is undone')
-  .option('--who WHO', 'who stops it', 'local')
-  .option('--why WHY', 'the reason', 'no reason was given')
+command('cancel <RUN>', 'stop a run; what it did is undone')
+  .option('--who <WHO>', 'who stops it', 'local')
+  .option('--why <WHY>', 'the reason', 'no reason was given')
   .action(async (run: string, { who, why, ...options }: Json & { who: string; why: string }) => {
     const cancelled = await ask<Cancelled>('POST', `/v1/runs/${encodeURIComponent(run)}/cancel`, { who, why });
     return options.json ? json(cancelled) : print(`${cancelled.status}: ${cancelled.detail}`);

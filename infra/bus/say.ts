@@ -1,6 +1,7 @@
 /** Saying: every fact goes out write-once, in order, as often as it takes until it is known to stand or to have lost. */
 import { type Address, addressOf } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
+import { digestOf } from './digest.ts';
 import type { Entry } from './history.ts';
 import { isVoid } from './history.ts';
 import type { Log } from './log.ts';
@@ -26,6 +27,8 @@ export async function sayOne(log: Log, voice: Voice, draft: Draft): Promise<Outc
   if (put !== 'taken') return { said: true, seq: put.seq };
   const occupant = await occupantOf(log, addressOf(parts));
   const mine = !isVoid(occupant) && occupant.source === voice.source && occupant.cause === fact.causationid && occupant.type === fact.type;
+  // What begins something answers nothing: there only its content tells whether it was said before.
+  if (mine && voice.cause === undefined && digestOf(occupant.data) !== digestOf(fact.data)) return { said: false, occupant };
   return mine ? { said: true, seq: occupant.seq } : { said: false, occupant };
 }
 

@@ -1,0 +1,81 @@
+/** The command line, as an operator uses it, against a running Reel. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { type LocalReel, startReel } from './local-reel.ts';
+
+let reel: LocalReel;
+let dir: string;
+
+type Done = { code: number; stdout: string; stderr: string };
+const cli = (args: string[], env: Record<string, string> = {}): Promise<Done> =>
+  new Promise((resolve) => {
+    const options = { env: { ...process.env, REEL_API: reel.api, ...env }, cwd: dir };
+    execFile(process.execPath, [join(import.meta.dirname, '../scripts/reel.ts'), ...args], options, (error, stdout, stderr) => resolve({ code: (error?.code as number | undefined) ?? 0, stdout, stderr }));
+  });
+
+before(async () => {
+  reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
+  dir = await mkdtemp(join(tmpdir(), 'reel-cli-'));
+  while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6) await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+  await writeFile(join(dir, 'ask.yaml'), 'name: ask\nsteps:\n  - { id: p, kind: person, prompt: "well?", form: { type: object, required: [ok], properties: { ok: { type: boolean } } } }\n  - { id: e, uses: echo, dependsOn: [p], with: { value: = input.n } }\n');
+  await writeFile(join(dir, 'wrong.yaml'), 'name: wrong\nsteps:\n  - { id: a, uses: ecko, with: { value: 1 } }\n');
+});
+after(async () => {
+  await rm(dir, { recursive: true, force: true });
+  await reel.close();
+});
+
+it('runs, shows, lists and decides', async () => {
+  const submitted = JSON.parse((await cli(['run', 'ask.yaml', '--input', '{"n":7}', '--json'])).stdout) as { id: string };
+  const { local } = reel;
+  let approvals: { id: string }[] = [];
+  while (approvals.length === 0) approvals = JSON.parse((await cli(['approvals', '--json'])).stdout) as { id: string }[];
+  assert.match((await cli(['show', submitted.id])).stdout, /p held +well\?[\s\S]*waits for ruling at reel\.0\..*owed by a person, since/);
+  assert.match((await cli(['runs'])).stdout, new RegExp(`${submitted.id} +running +ask +local .* 1 held`));
+  const wrong = await cli(['approve', approvals[0]?.id as string, '--who', 'grace', '--form', '{}']);
+  assert.match(wrong.stderr, /ok/);
+  assert.equal(wrong.code, 1);
+  assert.match((await cli(['approve', approvals[0]?.id as string, '--who', 'grace', '--form', '{"ok":true}'])).stdout, /granted by grace/);
+  const tail = await cli(['tail', submitted.id]);
+  assert.equal(tail.code, 0);
+  assert.match(tail.stdout, /run completed +\{"e":\{"value":7\}\}/);
+  assert.ok(local.api);
+});
+
+it('follows a run to its end, and cancels one', async () => {
+  const { id } = JSON.parse((await cli(['run', 'ask.yaml', '--input', '{"n":7}', '--json'])).stdout) as { id: string };
+  assert.match((await cli(['cancel', id, '--who', 'ada'])).stdout, /being stopped/);
+  const tail = await cli(['tail', id, '--json']);
+  assert.equal(tail.code, 1);
+  assert.equal((JSON.parse(tail.stdout.trim().split('\n').at(-1) as string) as { type: string }).type, 'run.outcome.cancelled');
+});
+
+it('points at what is wrong in a file, with its line', async () => {
+  const { stderr, code } = await cli(['run', 'wrong.yaml']);
+  assert.equal(code, 1);
+  assert.match(stderr, /3:\d+ .*ecko.*echo/);
+  assert.match((await cli(['run', 'nowhere.yaml'])).stderr, /nowhere\.yaml cannot be read/);
+  assert.match((await cli(['run', 'ask.yaml', '--input', '{'])).stderr, /--input is not JSON/);
+});
+
+it('says what to do when no Reel is there', async () => {
+  const { stderr, code } = await cli(['runs'], { REEL_API: 'http://127.0.0.1:1' });
+  assert.equal(code, 1);
+  assert.match(stderr, /no Reel answers at http:\/\/127\.0\.0\.1:1[\s\S]*npx reel up/);
+});
+
+it('lists tools, prints contracts as JSON Schemas, and the cast without a fault', async () => {
+  assert.match((await cli(['tools'])).stdout, /book_hotel +world +idempotent +\d+ ms +cancel_hotel/);
+  const contracts = JSON.parse((await cli(['contracts'])).stdout) as { facts: object; workflow: { properties: object } };
+  assert.ok('step.outcome.succeeded' in contracts.facts);
+  assert.ok('steps' in contracts.workflow.properties);
+  const cast = await cli(['cast', '--check']);
+  assert.equal(cast.stderr, '');
+  assert.equal(cast.code, 0);
+  assert.match(cast.stdout, /step\.verdict\.approved +policy +tool-executor, desk/);
+});

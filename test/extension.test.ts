@@ -1,0 +1,79 @@
+/** The README's examples, as printed there, admitted to a running Reel and started by their path. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { promisify } from 'node:util';
+import { type LocalReel, startReel } from './local-reel.ts';
+
+const root = join(import.meta.dirname, '..');
+const file = (name: string): string => join(import.meta.dirname, 'extension', name);
+const cli = (...args: string[]): Promise<{ stdout: string }> => promisify(execFile)(process.execPath, [join(root, 'scripts/reel.ts'), ...args]);
+
+let reel: LocalReel;
+before(async () => {
+  reel = await startReel();
+});
+after(() => reel.close());
+
+/** A server that keeps what it is sent. */
+async function listen(received: { body: string; key: string | undefined }[], onReceived: () => void): Promise<{ server: Server; url: string }> {
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => {
+      received.push({ body, key: request.headers['idempotency-key'] as string | undefined });
+      response.end();
+      onReceived();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, url: `http://127.0.0.1:${(server.address() as { port: number }).port}` };
+}
+
+it('the README prints the examples as they are', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  for (const name of ['notifier.ts', 'sms.ts']) {
+    assert.ok(readme.includes(`<!-- test/extension/${name} -->\n\`\`\`ts\n${readFileSync(file(name), 'utf8').trim()}\n\`\`\``), `${name} differs from the README`);
+  }
+});
+
+it('a new performer is admitted without a restart, and performs steps of its kind under their key', async () => {
+  const received: { body: string; key: string | undefined }[] = [];
+  const { server, url } = await listen(received, () => {});
+  const { stdout } = await cli('admit', file('sms.ts'), '--dir', reel.local.dir);
+  assert.match(stdout, /sms-sender is admitted, and performs steps of kind sms/);
+  reel.local.env['SMS_URL'] = url;
+  const child = await reel.local.spawn([file('sms.ts')]);
+  const run = await reel.finish({ name: 'tell', steps: [{ id: 'sms', kind: 'sms', with: { to: '+351', text: 'hello' } }] });
+  assert.deepEqual([run.status, run.answer], ['completed', { sms: { sent: true } }]);
+  assert.deepEqual(received, [{ body: '{"to":"+351","text":"hello"}', key: `${run.id}.sms.sms` }]);
+  child.kill();
+  server.close();
+});
+
+it('a new subscriber is admitted without a restart, and hears what it listens for', async () => {
+  const received: { body: string; key: string | undefined }[] = [];
+  const told = Promise.withResolvers<void>();
+  const { server, url } = await listen(received, told.resolve);
+  await cli('admit', file('notifier.ts'), '--dir', reel.local.dir);
+  reel.local.env['NOTIFIER_URL'] = url;
+  const child = await reel.local.spawn([file('notifier.ts')]);
+  const run = await reel.finish({ name: 'doomed', steps: [{ id: 'a', kind: 'person', prompt: '?', form: { type: 'object' }, timeoutMs: 1000 }], deadlineMs: 20_000 }).catch((error: Error) => error);
+  await told.promise;
+  assert.ok(!(run instanceof Error), String(run));
+  assert.match(received[0]?.body ?? '', new RegExp(`run ${run.id} failed: `));
+  child.kill();
+  server.close();
+});
+
+it('a service that was not admitted is told what to do', async () => {
+  const env = { ...reel.local.env, REEL_CREDENTIALS: join(reel.dir, 'none') };
+  const failed = await promisify(execFile)(process.execPath, [join(root, 'services/main.ts'), file('notifier.ts')], { env }).catch((error: { stderr: string }) => error);
+  assert.match(failed.stderr, /no credentials for "notifier".*npx reel admit/);
+});

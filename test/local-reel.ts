@@ -1,0 +1,70 @@
+/** A whole Reel for a test file: a nats-server of its own, every service, the demo's world behind real MCP, and a way to talk to it. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '@reel/bus/connect.ts';
+import type { Entry } from '@reel/bus/history.ts';
+import { findings } from '@reel/bus/protocol.ts';
+import { openReader } from '@reel/bus/reader.ts';
+import type { ProblemDetails, Run } from '@reel/gateway/shapes.ts';
+import { type RunningWorld, startWorld } from '@reel/scripts/demo/world-server.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
+import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { SERVICES } from '@reel/services/main.ts';
+
+export type LocalReel = {
+  readonly local: Local;
+  readonly world: RunningWorld;
+  readonly api: string;
+  readonly dir: string;
+  /** Sends a request; gives back the status and the parsed body. */
+  ask<T = Run>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: T & Partial<Omit<ProblemDetails, 'status'>>; headers: Headers }>;
+  /** Submits a workflow and waits for the end of the run. */
+  finish(workflow: unknown, input?: unknown): Promise<Run>;
+  /** A run's facts, and what the protocol says of them. */
+  log(run: string): Promise<{ entries: readonly Entry[]; findings: string[] }>;
+  close(): Promise<void>;
+};
+
+/** @param modules paths of modules with tools, besides the world's. */
+export async function startReel(options: { modules?: string[]; policies?: string; services?: readonly string[] } = {}): Promise<LocalReel> {
+  const dir = await mkdtemp(join(tmpdir(), 'reel-test-'));
+  const world = await startWorld({ stateFile: join(dir, 'world.json') });
+  const toolsFile = join(dir, 'tools.json');
+  await writeFile(toolsFile, JSON.stringify({ servers: { world: { url: world.url } }, modules: options.modules ?? [] }));
+  const local = await startLocal({
+    dir: join(dir, 'reel'),
+    services: options.services ?? SERVICES,
+    env: { REEL_PORT: '0', REEL_TOOLS: toolsFile, ...(options.policies === undefined ? {} : { REEL_POLICIES: options.policies }) },
+    logLevel: 'silent',
+  });
+  const api = local.api as string;
+  const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'gateway');
+  const reader = await openReader(connection, 1);
+  const ask: LocalReel['ask'] = async (method, path, body, headers = {}) => {
+    const response = await fetch(`${api}${path}`, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as never, headers: response.headers };
+  };
+  return {
+    local, world, api, dir, ask,
+    finish: async (workflow, input = {}) => {
+      const { body, status } = await ask('POST', '/v1/runs', { workflow, input }, { prefer: 'wait=30' });
+      if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`);
+      return body;
+    },
+    log: async (run) => {
+      const { entries } = await reader.read(0, run);
+      return { entries, findings: findings(entries) };
+    },
+    close: async () => {
+      await connection.close();
+      await local.stop();
+      await world.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
