@@ -13,7 +13,8 @@ module.exports = {
     },
     {
       name: 'contracts-are-pure',
-      comment: 'Contracts use zod, jsonata and yaml for the workflow language, ajv for JSON Schemas; nothing that reads a clock, a disk or a network.',
+      comment:
+        'Contracts use zod, jsonata and yaml for the workflow language, ajv for JSON Schemas; nothing that reads a clock, a disk or a network.',
       severity: 'error',
       from: { path: '^contracts/', pathNot: test },
       to: { pathNot: ['^contracts/', '/node_modules/(zod|jsonata|yaml|ajv|ajv-formats)/'] },

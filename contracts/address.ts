@@ -15,11 +15,9 @@ export type About = 'run' | 'plan' | 'answer' | 'vote' | 'fault' | 'claim' | 'st
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 const RESERVED = new Set<string>(['run', 'plan', 'answer', 'vote', 'fault', 'claim', 'step', 'undo']);
 
-/** True for 1 to 64 of `A-Z a-z 0-9 _ -`: what may stand between two dots. */
-export const isToken = (text: string): boolean => TOKEN.test(text);
-
 /** True for a name that performers may take as their kind: a token of at most 32 characters, not reserved, not `undo-…`. */
-export const isStepKind = (kind: string): boolean => /^[a-z][a-z0-9-]{0,31}$/.test(kind) && !RESERVED.has(kind) && !kind.startsWith('undo-');
+export const isStepKind = (kind: string): boolean =>
+  /^[a-z][a-z0-9-]{0,31}$/.test(kind) && !RESERVED.has(kind) && !kind.startsWith('undo-');
 
 /** The kind under which the steps of `kind` are undone. */
 export const undoKind = (kind: string): string => `undo-${kind}`;

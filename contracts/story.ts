@@ -55,7 +55,7 @@ export type FactType = Definition['type'];
 export type EventOf<Type extends FactType> = Event<z.output<Extract<Definition, { type: Type }>['shape']>, Type>;
 
 /** Every definition, in order. */
-export const story: readonly FactDefinition[] = catalogue as unknown as readonly FactDefinition[];
+export const story: readonly FactDefinition[] = catalogue;
 
 const byType = new Map(story.map((definition) => [definition.type, definition]));
 

@@ -10,7 +10,8 @@ import { reachable } from './local.ts';
 export async function admit(path: string, dir: string, syncInterval = '2m'): Promise<Role> {
   const installation = installationIn(dir);
   const running = await reachable(dir);
-  if (running === undefined) throw new Error(`nothing was started in ${dir}: \`npx reel up\` first, or --dir names the folder of a running one`);
+  if (running === undefined)
+    throw new Error(`nothing was started in ${dir}: \`npx reel up\` first, or --dir names the folder of a running one`);
   const role = roleOf(await load(path));
   await remember(installation, role);
   const roles = await rolesIn(installation);

@@ -30,20 +30,27 @@ async function reach(path: string, init: RequestInit): Promise<Response> {
     response = await fetch(`${url}${path}`, init);
   } catch (error) {
     const cause = (error as Error & { cause?: Error }).cause?.message ?? (error as Error).message;
-    throw new Refused(`no Reel answers at ${url} (${cause}).\n  Start one here with:   npx reel up\n  or name another with:  REEL_API=http://host:port`);
+    throw new Refused(
+      `no Reel answers at ${url} (${cause}).\n  Start one here with:   npx reel up\n  or name another with:  REEL_API=http://host:port`,
+    );
   }
   if (response.ok) return response;
   throw new Refused(inWords((await response.json().catch(() => ({ title: response.statusText, detail: '' }))) as ProblemDetails));
 }
 
 function inWords({ title, detail, errors = [] }: ProblemDetails): string {
-  const lines = errors.map(({ path, message, line, column }) => `  ${line === undefined ? '' : `${line}:${column ?? 1}  `}${path}: ${message}`);
+  const lines = errors.map(
+    ({ path, message, line, column }) => `  ${line === undefined ? '' : `${line}:${column ?? 1}  `}${path}: ${message}`,
+  );
   return [detail === '' ? title : `${title}: ${detail}`, ...lines].join('\n');
 }
 
 /** The facts of a run as they are said, from the first, until the run is over. */
 export async function* follow(run: string, signal?: AbortSignal): AsyncGenerator<Told> {
-  const response = await reach(`/v1/runs/${run}/events`, { headers: { accept: 'text/event-stream' }, ...(signal === undefined ? {} : { signal }) });
+  const response = await reach(`/v1/runs/${run}/events`, {
+    headers: { accept: 'text/event-stream' },
+    ...(signal === undefined ? {} : { signal }),
+  });
   const events = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
   for await (const { data } of events ?? []) {
     const told = JSON.parse(data) as Told;

@@ -1,23 +1,46 @@
 /** The cast: who says what, and who hears it, printed from the code; with the mistakes that can be seen in it. */
-import { story } from '@reel/contracts/story.ts';
+
 import { heard, spoken } from '@reel/bus/perform.ts';
 import type { AnyService } from '@reel/bus/service.ts';
+import { story } from '@reel/contracts/story.ts';
 import { load, SERVICES } from '@reel/services/main.ts';
 
 export type Part = { readonly type: string; readonly tellers: readonly string[]; readonly listeners: readonly string[] };
 
 /** Slots that more than one service may fill, because the fastest of them decides: see the rules of the log. */
-const SHARED = new Set(['step.start', 'undo.start', 'step.outcome', 'undo.outcome', 'run.ruling', 'plan.ruling', 'step.ruling', 'undo.ruling', 'answer.ruling']);
+const SHARED = new Set([
+  'step.start',
+  'undo.start',
+  'step.outcome',
+  'undo.outcome',
+  'run.ruling',
+  'plan.ruling',
+  'step.ruling',
+  'undo.ruling',
+  'answer.ruling',
+]);
 
 /** Facts for readers: people, the gateway, whoever verifies the log. Nobody has to react to them. */
 const FOR_READERS = new Set([
-  'claim.claim.claimed', 'step.request.skipped', 'step.start.started', 'undo.start.started', 'step.residue.left', 'vote.verdict.denied',
-  'run.verdict.held', 'plan.verdict.held', 'step.verdict.held', 'undo.verdict.held', 'answer.verdict.held',
-  'run.outcome.completed', 'run.outcome.failed', 'run.outcome.cancelled', 'run.outcome.exhausted', 'run.outcome.stranded',
+  'claim.claim.claimed',
+  'step.request.skipped',
+  'step.start.started',
+  'undo.start.started',
+  'step.residue.left',
+  'vote.verdict.denied',
+  'run.verdict.held',
+  'plan.verdict.held',
+  'step.verdict.held',
+  'undo.verdict.held',
+  'answer.verdict.held',
+  'run.outcome.completed',
+  'run.outcome.failed',
+  'run.outcome.cancelled',
+  'run.outcome.exhausted',
+  'run.outcome.stranded',
 ]);
 
-const says = (service: AnyService): readonly string[] =>
-  (service.shape === 'performer' ? spoken : service.says).map(({ type }) => type);
+const says = (service: AnyService): readonly string[] => (service.shape === 'performer' ? spoken : service.says).map(({ type }) => type);
 const hears = (service: AnyService): readonly string[] =>
   service.shape === 'performer' ? heard.map(({ type }) => type) : service.shape === 'door' ? [] : Object.keys(service.on);
 
@@ -44,7 +67,8 @@ export function castFaults(services: readonly AnyService[]): string[] {
     for (const teller of tellers) at?.add(performers.has(teller) ? 'its performer' : teller);
   }
   for (const [slot, tellers] of slots) {
-    if (tellers.size > 1 && !SHARED.has(slot)) faults.push(`${slot}: ${[...tellers].join(' and ')} may both fill it, which is not declared`);
+    if (tellers.size > 1 && !SHARED.has(slot))
+      faults.push(`${slot}: ${[...tellers].join(' and ')} may both fill it, which is not declared`);
   }
   return faults;
 }
@@ -54,7 +78,12 @@ export const ownServices = (): Promise<AnyService[]> => Promise.all(SERVICES.map
 
 /** The cast as a table for the terminal. */
 export function castTable(parts: readonly Part[]): string {
-  const rows = [['fact', 'said by', 'heard by'], ...parts.map(({ type, tellers, listeners }) => [type, tellers.join(', ') || 'any', listeners.join(', ') || '(readers)'])];
+  const rows = [
+    ['fact', 'said by', 'heard by'],
+    ...parts.map(({ type, tellers, listeners }) => [type, tellers.join(', ') || 'any', listeners.join(', ') || '(readers)']),
+  ];
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  return rows.map(([a, b, c]) => `${(a as string).padEnd(widths[0] as number)}  ${(b as string).padEnd(widths[1] as number)}  ${c}`).join('\n');
+  return rows
+    .map(([a, b, c]) => `${(a as string).padEnd(widths[0] as number)}  ${(b as string).padEnd(widths[1] as number)}  ${c}`)
+    .join('\n');
 }

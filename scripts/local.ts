@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { serve, type Serving } from '@reel/bus/serve.ts';
+import { type Serving, serve } from '@reel/bus/serve.ts';
 import { startServer } from '@reel/nats/server.ts';
 import { load } from '@reel/services/main.ts';
 import pino from 'pino';
@@ -49,7 +49,12 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const roles = await rolesIn(installation);
   await configure(installation, roles, syncInterval);
   const start = (port?: number): ReturnType<typeof startServer> =>
-    startServer({ dataDir: join(dir, 'jetstream'), configFile: installation.configFile, pidFile: installation.pidFile, ...(port === undefined ? {} : { port }) });
+    startServer({
+      dataDir: join(dir, 'jetstream'),
+      configFile: installation.configFile,
+      pidFile: installation.pidFile,
+      ...(port === undefined ? {} : { port }),
+    });
   let server = await start(options.natsPort);
   const log = pino({ level: logLevel }, pino.destination(2));
   const env = { ...process.env, ...options.env, REEL_NATS: server.url, REEL_CREDENTIALS: installation.credentials };
@@ -67,7 +72,8 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   async function stop(): Promise<void> {
     for (const child of children) child.kill();
     await Promise.all([...serving].map((one) => one.stop()));
-    await Promise.all([...children].map((child) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined)));
+    const alive = [...children].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    await Promise.all(alive.map((child) => once(child, 'exit')));
     await server.stop();
   }
   try {
@@ -87,7 +93,10 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     env,
     serve: serveHere,
     spawn: async (names) => {
-      const child = spawn(process.execPath, [join(root, 'services/main.ts'), ...names], { env: { ...env, REEL_LOG: 'info' }, stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [join(root, 'services/main.ts'), ...names], {
+        env: { ...env, REEL_LOG: 'info' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       children.add(child);
       child.once('exit', () => children.delete(child));
       await serves(child, names);

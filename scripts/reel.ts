@@ -2,10 +2,10 @@
 /** The operator's command line: `npx reel --help`. Everything goes through the gateway's HTTP API, except what starts a Reel. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { ApprovalPage, Cancelled, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { Envelope } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
 import { StrictWorkflow } from '@reel/contracts/workflow/format.ts';
+import type { ApprovalPage, Cancelled, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { admit } from './admit.ts';
@@ -24,10 +24,18 @@ type Json = { json?: boolean };
 /** Rows under their headings, as wide as they need. */
 function table(headings: string[], rows: string[][]): string {
   const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)));
-  return [headings, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column] as number)).join('  ').trimEnd()).join('\n');
+  return [headings, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] as number))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
-const command = (usage: string, description: string): Command => reel.command(usage).description(description).option('--json', 'for programs: JSON');
+const command = (usage: string, description: string): Command =>
+  reel.command(usage).description(description).option('--json', 'for programs: JSON');
 
 reel
   .command('up')
@@ -44,7 +52,9 @@ reel
   .option('--dir <DIR>', 'the folder of the running Reel', process.env['REEL_DIR'] ?? '.reel')
   .action(async (path: string, { dir }: { dir: string }) => {
     const { name, kind } = await admit(path, dir);
-    print(`${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  node services/main.ts ${path}`);
+    print(
+      `${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  node services/main.ts ${path}`,
+    );
   });
 
 command('run <FILE>', 'submit a workflow (YAML or JSON)')
@@ -75,9 +85,19 @@ command('runs', 'the newest runs')
   .option('--status <STATUS>', 'only those')
   .option('--limit <N>', 'how many', '20')
   .action(async ({ status, limit, ...options }: Json & { status?: string; limit: string }) => {
-    const page = await ask<RunPage>('GET', `/v1/runs?${new URLSearchParams({ limit, ...(status === undefined ? {} : { status }) })}`);
+    const page = await ask<RunPage>(
+      'GET',
+      `/v1/runs?${new URLSearchParams({ limit, ...(status === undefined ? {} : { status }) }).toString()}`,
+    );
     if (options.json) return json(page);
-    const rows = page.runs.map((run) => [run.id, run.status, run.workflow, run.requestedBy, when(run.requestedAt), run.held > 0 ? `${run.held} held` : '']);
+    const rows = page.runs.map((run) => [
+      run.id,
+      run.status,
+      run.workflow,
+      run.requestedBy,
+      when(run.requestedAt),
+      run.held > 0 ? `${run.held} held` : '',
+    ]);
     return print(rows.length === 0 ? 'no runs yet: npx reel run FILE' : table(['RUN', 'STATUS', 'WORKFLOW', 'BY', 'REQUESTED', ''], rows));
   });
 
@@ -97,7 +117,8 @@ function summary(run: Run): string {
   if (run.problem !== undefined) lines.push(`problem: ${run.problem.code}: ${run.problem.message}`);
   if (run.undone.length > 0) lines.push(`undone: ${run.undone.map(({ id }) => id).join(', ')}`);
   for (const { id, problem } of run.stranded) lines.push(`left behind: ${id}: ${problem.message}`);
-  for (const { address, waitsFor, owedBy, since } of run.waitsFor) lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
+  for (const { address, waitsFor, owedBy, since } of run.waitsFor)
+    lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
   return lines.join('\n');
 }
 
@@ -114,10 +135,20 @@ command('tail <RUN>', 'every fact of a run as it is said').action((run: string, 
 command('approvals', 'what waits for a person').action(async (options: Json) => {
   const { approvals } = await ask<ApprovalPage>('GET', '/v1/approvals');
   if (options.json) return json(approvals);
-  return print(approvals.length === 0 ? 'nothing waits for a person' : table(['ID', 'WORKFLOW', 'STEP', 'SINCE', 'QUESTION'], approvals.map((one) => [one.id, one.workflow, one.step, when(one.heldAt), one.prompt])));
+  return print(
+    approvals.length === 0
+      ? 'nothing waits for a person'
+      : table(
+          ['ID', 'WORKFLOW', 'STEP', 'SINCE', 'QUESTION'],
+          approvals.map((one) => [one.id, one.workflow, one.step, when(one.heldAt), one.prompt]),
+        ),
+  );
 });
 
-for (const [name, decision] of [['approve', 'grant'], ['refuse', 'refuse']] as const) {
+for (const [name, decision] of [
+  ['approve', 'grant'],
+  ['refuse', 'refuse'],
+] as const) {
   command(`${name} <ID>`, `${name} what is held (npx reel approvals lists the ids)`)
     .requiredOption('--who <WHO>', 'who decides')
     .option('--why <WHY>', 'the reason', 'no reason was given')
@@ -140,8 +171,19 @@ command('cancel <RUN>', 'stop a run; what it did is undone')
 command('tools', 'the tools on offer').action(async (options: Json) => {
   const { tools } = await ask<ToolList>('GET', '/v1/tools');
   if (options.json) return json(tools);
-  const rows = tools.map((tool) => [tool.name, tool.server, tool.effect, `${tool.timeoutMs} ms`, tool.compensation?.uses ?? '', tool.description.split('\n')[0]?.slice(0, 60) ?? '']);
-  return print(rows.length === 0 ? 'no tools: REEL_TOOLS names the file that says where they are' : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows));
+  const rows = tools.map((tool) => [
+    tool.name,
+    tool.server,
+    tool.effect,
+    `${tool.timeoutMs} ms`,
+    tool.compensation?.uses ?? '',
+    tool.description.split('\n')[0]?.slice(0, 60) ?? '',
+  ]);
+  return print(
+    rows.length === 0
+      ? 'no tools: REEL_TOOLS names the file that says where they are'
+      : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows),
+  );
 });
 
 command('cast', 'who says what, and who hears it')
@@ -157,7 +199,11 @@ command('cast', 'who says what, and who hears it')
 
 command('contracts', 'the JSON Schemas of the envelope, of every fact and of the workflow format').action(() => {
   const schema = (shape: z.ZodType): unknown => z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' });
-  json({ envelope: schema(Envelope), workflow: schema(StrictWorkflow), facts: Object.fromEntries(story.map(({ type, shape }) => [type, schema(shape)])) });
+  json({
+    envelope: schema(Envelope),
+    workflow: schema(StrictWorkflow),
+    facts: Object.fromEntries(story.map(({ type, shape }) => [type, schema(shape)])),
+  });
 });
 
 reel.parseAsync().catch((error: Error) => {

@@ -1,16 +1,37 @@
 /** A run for the eye: its facts in the order of the log, indented where one cause has several consequences. Pure text. */
-import type { CloudEvent } from '@reel/gateway/shapes.ts';
+
 import { parseAddress } from '@reel/contracts/address.ts';
+import type { CloudEvent } from '@reel/gateway/shapes.ts';
 import type { Told } from './api.ts';
 
 const COLOURS = { good: 32, bad: 31, wait: 33, plain: 0, dim: 90 } as const;
 type Colour = keyof typeof COLOURS;
 
-const paint = (text: string, colour: Colour, inColour: boolean): string => (inColour && colour !== 'plain' ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text);
+const paint = (text: string, colour: Colour, inColour: boolean): string =>
+  inColour && colour !== 'plain' ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
 
 const MOOD: Record<string, Colour> = {
-  succeeded: 'good', accepted: 'good', completed: 'good', granted: 'good', held: 'wait', postponed: 'wait', failed: 'bad', denied: 'bad', refused: 'bad', rejected: 'bad',
-  abandoned: 'bad', unknown: 'bad', 'timed-out': 'bad', stranded: 'bad', failing: 'bad', cancelling: 'bad', exhausted: 'bad', raised: 'bad', left: 'bad', expired: 'bad', cancelled: 'bad',
+  succeeded: 'good',
+  accepted: 'good',
+  completed: 'good',
+  granted: 'good',
+  held: 'wait',
+  postponed: 'wait',
+  failed: 'bad',
+  denied: 'bad',
+  refused: 'bad',
+  rejected: 'bad',
+  abandoned: 'bad',
+  unknown: 'bad',
+  'timed-out': 'bad',
+  stranded: 'bad',
+  failing: 'bad',
+  cancelling: 'bad',
+  exhausted: 'bad',
+  raised: 'bad',
+  left: 'bad',
+  expired: 'bad',
+  cancelled: 'bad',
 };
 
 /** Renders one fact after the other; remembers what it has seen, to tell who branched off from whom. */
@@ -57,6 +78,7 @@ const short = (value: unknown, length = 96): string => {
 
 /** What matters of a fact, in few words. */
 export function gist({ data }: CloudEvent): string {
+  // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, those of later versions too
   const d = data as { [field: string]: any };
   if (d['problem'] !== undefined) return short(d['problem'].message, 160);
   if (d['call'] !== undefined) return `${d['call'].uses} ${short(d['call'].arguments)}`;
@@ -65,7 +87,8 @@ export function gist({ data }: CloudEvent): string {
   if (d['prompt'] !== undefined) return short(d['prompt'], 160);
   if (d['who'] !== undefined) return `${d['who']}: ${d['why'] ?? ''}${d['form'] === undefined ? '' : ` ${short(d['form'])}`}`;
   if (d['workflow'] !== undefined) return `${d['workflow'].name} ${short(d['input'])}`;
-  if (d['plan'] !== undefined) return `${d['plan'].steps.length} steps: ${short(d['plan'].steps.map(({ id }: { id: string }) => id).join(', '))}`;
+  if (d['plan'] !== undefined)
+    return `${d['plan'].steps.length} steps: ${short(d['plan'].steps.map(({ id }: { id: string }) => id).join(', '))}`;
   if (d['when'] !== undefined) return `because not: ${short(d['when'])}`;
   if (d['policies'] !== undefined) return short(d['policies'].join(', '));
   return '';

@@ -22,16 +22,20 @@ export async function load(nameOrPath: string): Promise<AnyService> {
 }
 
 async function main(names: readonly string[]): Promise<void> {
-  if (names.length === 0) throw new Error(`which service? node services/main.ts NAME … with ${SERVICES.join(', ')}, or the path of a module`);
+  if (names.length === 0)
+    throw new Error(`which service? node services/main.ts NAME … with ${SERVICES.join(', ')}, or the path of a module`);
   const services = await Promise.all(names.map(load));
   const env = process.env;
   const broker = { servers: env['REEL_NATS'] ?? 'nats://127.0.0.1:4222', credentials: env['REEL_CREDENTIALS'] ?? '.reel/credentials' };
   const serving = await serve(services, { broker, env });
   const stop = (): void => {
-    serving.stop().then(() => process.exit(0), (error: Error) => {
-      console.error(error.message);
-      process.exit(1);
-    });
+    serving.stop().then(
+      () => process.exit(0),
+      (error: Error) => {
+        console.error(error.message);
+        process.exit(1);
+      },
+    );
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

@@ -15,14 +15,20 @@ type Done = { code: number; stdout: string; stderr: string };
 const cli = (args: string[], env: Record<string, string> = {}): Promise<Done> =>
   new Promise((resolve) => {
     const options = { env: { ...process.env, REEL_API: reel.api, ...env }, cwd: dir };
-    execFile(process.execPath, [join(import.meta.dirname, '../scripts/reel.ts'), ...args], options, (error, stdout, stderr) => resolve({ code: (error?.code as number | undefined) ?? 0, stdout, stderr }));
+    execFile(process.execPath, [join(import.meta.dirname, '../scripts/reel.ts'), ...args], options, (error, stdout, stderr) =>
+      resolve({ code: (error?.code as number | undefined) ?? 0, stdout, stderr }),
+    );
   });
 
 before(async () => {
   reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
   dir = await mkdtemp(join(tmpdir(), 'reel-cli-'));
-  while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6) await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
-  await writeFile(join(dir, 'ask.yaml'), 'name: ask\nsteps:\n  - { id: p, kind: person, prompt: "well?", form: { type: object, required: [ok], properties: { ok: { type: boolean } } } }\n  - { id: e, uses: echo, dependsOn: [p], with: { value: = input.n } }\n');
+  while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6)
+    await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+  await writeFile(
+    join(dir, 'ask.yaml'),
+    'name: ask\nsteps:\n  - { id: p, kind: person, prompt: "well?", form: { type: object, required: [ok], properties: { ok: { type: boolean } } } }\n  - { id: e, uses: echo, dependsOn: [p], with: { value: = input.n } }\n',
+  );
   await writeFile(join(dir, 'wrong.yaml'), 'name: wrong\nsteps:\n  - { id: a, uses: ecko, with: { value: 1 } }\n');
 });
 after(async () => {

@@ -1,8 +1,8 @@
 /** The README's examples, as printed there, admitted to a running Reel and started by their path. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
@@ -11,7 +11,8 @@ import { type LocalReel, startReel } from './local-reel.ts';
 
 const root = join(import.meta.dirname, '..');
 const file = (name: string): string => join(import.meta.dirname, 'extension', name);
-const cli = (...args: string[]): Promise<{ stdout: string }> => promisify(execFile)(process.execPath, [join(root, 'scripts/reel.ts'), ...args]);
+const cli = (...args: string[]): Promise<{ stdout: string }> =>
+  promisify(execFile)(process.execPath, [join(root, 'scripts/reel.ts'), ...args]);
 
 let reel: LocalReel;
 before(async () => {
@@ -20,7 +21,10 @@ before(async () => {
 after(() => reel.close());
 
 /** A server that keeps what it is sent. */
-async function listen(received: { body: string; key: string | undefined }[], onReceived: () => void): Promise<{ server: Server; url: string }> {
+async function listen(
+  received: { body: string; key: string | undefined }[],
+  onReceived: () => void,
+): Promise<{ server: Server; url: string }> {
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => {
@@ -39,7 +43,10 @@ async function listen(received: { body: string; key: string | undefined }[], onR
 it('the README prints the examples as they are', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   for (const name of ['notifier.ts', 'sms.ts']) {
-    assert.ok(readme.includes(`<!-- test/extension/${name} -->\n\`\`\`ts\n${readFileSync(file(name), 'utf8').trim()}\n\`\`\``), `${name} differs from the README`);
+    assert.ok(
+      readme.includes(`<!-- test/extension/${name} -->\n\`\`\`ts\n${readFileSync(file(name), 'utf8').trim()}\n\`\`\``),
+      `${name} differs from the README`,
+    );
   }
 });
 
@@ -64,9 +71,15 @@ it('a new subscriber is admitted without a restart, and hears what it listens fo
   await cli('admit', file('notifier.ts'), '--dir', reel.local.dir);
   reel.local.env['NOTIFIER_URL'] = url;
   const child = await reel.local.spawn([file('notifier.ts')]);
-  const run = await reel.finish({ name: 'doomed', steps: [{ id: 'a', kind: 'person', prompt: '?', form: { type: 'object' }, timeoutMs: 1000 }], deadlineMs: 20_000 }).catch((error: Error) => error);
+  const run = await reel
+    .finish({
+      name: 'doomed',
+      steps: [{ id: 'a', kind: 'person', prompt: '?', form: { type: 'object' }, timeoutMs: 1000 }],
+      deadlineMs: 20_000,
+    })
+    .catch((error: Error) => error);
   await told.promise;
-  assert.ok(!(run instanceof Error), String(run));
+  assert.ok(!(run instanceof Error), (run as Error).message);
   assert.match(received[0]?.body ?? '', new RegExp(`run ${run.id} failed: `));
   child.kill();
   server.close();
@@ -74,6 +87,8 @@ it('a new subscriber is admitted without a restart, and hears what it listens fo
 
 it('a service that was not admitted is told what to do', async () => {
   const env = { ...reel.local.env, REEL_CREDENTIALS: join(reel.dir, 'none') };
-  const failed = await promisify(execFile)(process.execPath, [join(root, 'services/main.ts'), file('notifier.ts')], { env }).catch((error: { stderr: string }) => error);
+  const failed = await promisify(execFile)(process.execPath, [join(root, 'services/main.ts'), file('notifier.ts')], { env }).catch(
+    (error: { stderr: string }) => error,
+  );
   assert.match(failed.stderr, /no credentials for "notifier".*npx reel admit/);
 });

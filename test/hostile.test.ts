@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@reel/bus/connect.ts';
-import { openReader, type Reader } from '@reel/bus/reader.ts';
 import { isVoid } from '@reel/bus/history.ts';
+import { openReader, type Reader } from '@reel/bus/reader.ts';
 import { story } from '@reel/contracts/story.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
@@ -54,7 +54,12 @@ const stored = async (subject: string): Promise<boolean> => {
 const lastSeq = async (stream: string): Promise<number> => (await (await jetstreamManager(admin)).streams.info(stream)).state.last_seq;
 
 /** Sends and waits until the broker has dealt with it, whatever it made of it. */
-async function attempt(connection: NatsConnection, subject: string, body = '{}', options: { reply?: string; headers?: ReturnType<typeof headers> } = {}): Promise<void> {
+async function attempt(
+  connection: NatsConnection,
+  subject: string,
+  body = '{}',
+  options: { reply?: string; headers?: ReturnType<typeof headers> } = {},
+): Promise<void> {
   try {
     connection.publish(subject, body, options);
   } catch {
@@ -82,19 +87,49 @@ for (const name of ['tool-executor', 'planner'] as const) {
     });
 
     it('a slot of an odd shape, or of the fault of another service, takes nothing', async () => {
-      for (const subject of ['reel.0.x.tool.a.1', 'reel.0.x.tool.a.1.outcome.more', 'reel.7.x.tool.a.1.outcome', 'reel.0.x.fault.policy.1.fault']) {
+      for (const subject of [
+        'reel.0.x.tool.a.1',
+        'reel.0.x.tool.a.1.outcome.more',
+        'reel.7.x.tool.a.1.outcome',
+        'reel.0.x.fault.policy.1.fault',
+      ]) {
         await hostile.request(subject, '{}', { timeout: 500 }).catch(() => undefined);
         assert.equal(await stored(subject), false, subject);
       }
     });
 
     it('the administration of JetStream is out of reach, under both its names', async () => {
-      const requests = ['STREAM.NAMES', 'STREAM.LIST', 'STREAM.INFO.REEL_0', 'STREAM.DELETE.REEL_0', 'STREAM.PURGE.REEL_0', 'STREAM.UPDATE.REEL_0', 'STREAM.CREATE.MINE', 'STREAM.MSG.DELETE.REEL_0',
-        'CONSUMER.CREATE.REEL_0', 'CONSUMER.CREATE.REEL_0.mine', 'CONSUMER.DURABLE.CREATE.REEL_0.mine', 'CONSUMER.DELETE.REEL_0.policy', 'CONSUMER.INFO.REEL_0.policy', 'CONSUMER.MSG.NEXT.REEL_0.policy',
-        'CONSUMER.PAUSE.REEL_0.policy', 'CONSUMER.UNPIN.REEL_0.policy', 'CONSUMER.RESET.REEL_0.policy', 'STREAM.SNAPSHOT.REEL_0', 'STREAM.RESTORE.REEL_0', 'STREAM.PEER.REMOVE.REEL_0', 'STREAM.LEADER.STEPDOWN.REEL_0', 'INFO', 'ACCOUNT.PURGE.LOG', 'META.LEADER.STEPDOWN'];
+      const requests = [
+        'STREAM.NAMES',
+        'STREAM.LIST',
+        'STREAM.INFO.REEL_0',
+        'STREAM.DELETE.REEL_0',
+        'STREAM.PURGE.REEL_0',
+        'STREAM.UPDATE.REEL_0',
+        'STREAM.CREATE.MINE',
+        'STREAM.MSG.DELETE.REEL_0',
+        'CONSUMER.CREATE.REEL_0',
+        'CONSUMER.CREATE.REEL_0.mine',
+        'CONSUMER.DURABLE.CREATE.REEL_0.mine',
+        'CONSUMER.DELETE.REEL_0.policy',
+        'CONSUMER.INFO.REEL_0.policy',
+        'CONSUMER.MSG.NEXT.REEL_0.policy',
+        'CONSUMER.PAUSE.REEL_0.policy',
+        'CONSUMER.UNPIN.REEL_0.policy',
+        'CONSUMER.RESET.REEL_0.policy',
+        'STREAM.SNAPSHOT.REEL_0',
+        'STREAM.RESTORE.REEL_0',
+        'STREAM.PEER.REMOVE.REEL_0',
+        'STREAM.LEADER.STEPDOWN.REEL_0',
+        'INFO',
+        'ACCOUNT.PURGE.LOG',
+        'META.LEADER.STEPDOWN',
+      ];
       for (const request of requests) {
         for (const prefix of ['$JS.API', 'LOG.API']) {
-          const answer = await hostile.request(`${prefix}.${request}`, JSON.stringify({ name: 'MINE', stream_name: 'REEL_0', config: {} }), { timeout: 1000 }).catch(() => undefined);
+          const answer = await hostile
+            .request(`${prefix}.${request}`, JSON.stringify({ name: 'MINE', stream_name: 'REEL_0', config: {} }), { timeout: 1000 })
+            .catch(() => undefined);
           // SERVICES has no JetStream: at most it says just that.
           const text = answer?.string() ?? '';
           assert.ok(text === '' || /"error"/.test(text), `${prefix}.${request} answered ${text.slice(0, 200)}`);
@@ -107,9 +142,21 @@ for (const name of ['tool-executor', 'planner'] as const) {
     it('headers that make a broker do things have no effect, and void the fact that carries them', async () => {
       const kind = name === 'planner' ? ['request', 'tool'] : ['outcome', 'tool'];
       const tricks: [string, string][] = [
-        ['Nats-Rollup', 'all'], ['Nats-Rollup', 'sub'], ['Nats-TTL', '1s'], ['Nats-Schedule', '@every 1s'], ['Nats-Schedule-Target', `reel.0.${run}.run.run.1.verdict`],
-        ['Nats-Scheduler', 'x'], ['Nats-Schedule-Next', 'purge'], ['Nats-Trace-Dest', `reel.0.${run}.run.run.1.verdict`], ['Nats-Subject', `reel.0.${run}.run.run.1.verdict`],
-        ['Nats-Stream', 'REEL_0'], ['Nats-Sequence', '1'], ['Nats-Batch-Id', 'b'], ['Nats-Expected-Last-Subject-Sequence', '0'], ['Nats-Msg-Id', 'm'], ['Nats-Incr', '+1'],
+        ['Nats-Rollup', 'all'],
+        ['Nats-Rollup', 'sub'],
+        ['Nats-TTL', '1s'],
+        ['Nats-Schedule', '@every 1s'],
+        ['Nats-Schedule-Target', `reel.0.${run}.run.run.1.verdict`],
+        ['Nats-Scheduler', 'x'],
+        ['Nats-Schedule-Next', 'purge'],
+        ['Nats-Trace-Dest', `reel.0.${run}.run.run.1.verdict`],
+        ['Nats-Subject', `reel.0.${run}.run.run.1.verdict`],
+        ['Nats-Stream', 'REEL_0'],
+        ['Nats-Sequence', '1'],
+        ['Nats-Batch-Id', 'b'],
+        ['Nats-Expected-Last-Subject-Sequence', '0'],
+        ['Nats-Msg-Id', 'm'],
+        ['Nats-Incr', '+1'],
       ];
       const count = async (): Promise<number> => (await (await jetstreamManager(admin)).streams.info('REEL_0')).state.messages;
       for (const [index, [key, value]] of tricks.entries()) {
@@ -130,10 +177,15 @@ for (const name of ['tool-executor', 'planner'] as const) {
       const mine = name === 'planner' ? `reel.0.reply-${name}.tool.x.1.request` : `reel.0.reply-${name}.tool.x.1.outcome`;
       const forged = JSON.stringify({ id: target, type: 'step.verdict.approved' });
       const tries: [string, string][] = [
-        [mine, forged], [mine, forged],
-        ['LOG.API.DIRECT.GET.REEL_0', JSON.stringify({ last_by_subj: mine })], [`LOG.API.DIRECT.GET.REEL_0.${mine}`, ''], ['LOG.API.DIRECT.GET.REEL_0', JSON.stringify({ seq: 1, batch: 2, next_by_subj: '>' })],
-        ['LOG.API.STREAM.MSG.GET.REEL_0', JSON.stringify({ last_by_subj: mine })], [`LOG.API.CONSUMER.INFO.REEL_0.${name}`, ''],
-        [`LOG.API.CONSUMER.MSG.NEXT.REEL_0.${name}`, JSON.stringify({ batch: 1, no_wait: true })], [`blob.0.${run}.${'0'.repeat(64)}`, forged],
+        [mine, forged],
+        [mine, forged],
+        ['LOG.API.DIRECT.GET.REEL_0', JSON.stringify({ last_by_subj: mine })],
+        [`LOG.API.DIRECT.GET.REEL_0.${mine}`, ''],
+        ['LOG.API.DIRECT.GET.REEL_0', JSON.stringify({ seq: 1, batch: 2, next_by_subj: '>' })],
+        ['LOG.API.STREAM.MSG.GET.REEL_0', JSON.stringify({ last_by_subj: mine })],
+        [`LOG.API.CONSUMER.INFO.REEL_0.${name}`, ''],
+        [`LOG.API.CONSUMER.MSG.NEXT.REEL_0.${name}`, JSON.stringify({ batch: 1, no_wait: true })],
+        [`blob.0.${run}.${'0'.repeat(64)}`, forged],
       ];
       const before = await lastSeq('REEL_0');
       for (const [subject, body] of tries) await attempt(hostile, subject, body, { reply: target });

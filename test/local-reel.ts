@@ -18,7 +18,12 @@ export type LocalReel = {
   readonly api: string;
   readonly dir: string;
   /** Sends a request; gives back the status and the parsed body. */
-  ask<T = Run>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: T & Partial<Omit<ProblemDetails, 'status'>>; headers: Headers }>;
+  ask<T = Run>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: T & Partial<Omit<ProblemDetails, 'status'>>; headers: Headers }>;
   /** Submits a workflow and waits for the end of the run. */
   finish(workflow: unknown, input?: unknown): Promise<Run>;
   /** A run's facts, and what the protocol says of them. */
@@ -50,7 +55,11 @@ export async function startReel(options: { modules?: string[]; policies?: string
     return { status: response.status, body: (await response.json()) as never, headers: response.headers };
   };
   return {
-    local, world, api, dir, ask,
+    local,
+    world,
+    api,
+    dir,
+    ask,
     finish: async (workflow, input = {}) => {
       const { body, status } = await ask('POST', '/v1/runs', { workflow, input }, { prefer: 'wait=30' });
       if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`);

@@ -23,7 +23,11 @@ describe('the simulator', () => {
       // Crashes and duplicates make effects be tried more often, which some of the promises count: chance is left to order and staleness.
       for (let seed = 1; seed <= 20; seed += 1) {
         const start: StartBus = async (players) => {
-          const simulation = simulate({ players: players.map((service) => ({ service })), seed, faults: { ...MALICE, crash: 0, duplicate: 0, ambiguous: 0 } });
+          const simulation = simulate({
+            players: players.map((service) => ({ service })),
+            seed,
+            faults: { ...MALICE, crash: 0, duplicate: 0, ambiguous: 0 },
+          });
           return {
             door: simulation.door,
             scribble: async (address, text) => simulation.scribble(address, text),
@@ -60,7 +64,10 @@ describe('JetStream', () => {
         const services = [...players, gateway];
         // The kind `tool` has to be somebody's for the door to be allowed to speak of it.
         const performer = { ...roleOf(gateway), name: 'nobody', shape: 'performer' as const, kind: 'tool', says: [], hears: [] };
-        const roles = [...services.map((service) => roleOf(service as never)), ...(players.some(({ shape }) => shape === 'performer') ? [] : [performer])];
+        const roles = [
+          ...services.map((service) => roleOf(service as never)),
+          ...(players.some(({ shape }) => shape === 'performer') ? [] : [performer]),
+        ];
         const credentials = join(dir, 'credentials');
         const publicKeys = await ensureCredentials(credentials, ['provisioner', ...roles.map((role) => role.name)]);
         await writeFile(join(dir, 'nats.conf'), serverConfig({ roles, shards: 1, publicKeys, syncInterval: '2m' }));
@@ -69,7 +76,7 @@ describe('JetStream', () => {
         const admin = await connect({ servers: server.url, credentials }, 'provisioner');
         closers.unshift(() => admin.close());
         await provision(admin, { roles, shards: 1, replicas: 1, maxAgeDays: 30 });
-        const serving = await serve(services as never, { broker: { servers: server.url, credentials }, log: pino({ level: 'silent' }) });
+        const serving = await serve(services, { broker: { servers: server.url, credentials }, log: pino({ level: 'silent' }) });
         closers.unshift(() => serving.stop());
         const opened = door as unknown as Door;
         return {

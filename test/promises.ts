@@ -1,33 +1,40 @@
 /** What every bus promises to services, as one table: the simulator and JetStream are both held to it. */
 import assert from 'node:assert/strict';
+import { digestOf } from '@reel/bus/digest.ts';
+import type { Door } from '@reel/bus/door.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { alarm, definePerformer, defineService, Failure, Fatal, type Performer, type Service } from '@reel/bus/service.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { cancelRequested, runRequested, turnedCancelling } from '@reel/contracts/run.ts';
 import { stepApproved, stepDue, stepRequested } from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
-import { digestOf } from '@reel/bus/digest.ts';
-import type { Door } from '@reel/bus/door.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
-import { alarm, defineService, definePerformer, Fatal, Failure, type Performer, type Service } from '@reel/bus/service.ts';
 
 /** A bus with these services on it. `scribble` stores any text in a slot. `until` resolves with the run's entries once they fit. */
 export type Bus = {
   readonly door: Door;
-  scribble(address: string, text: string): Promise<void>;
-  until(fits: (entries: readonly Entry[]) => boolean): Promise<readonly Entry[]>;
+  readonly scribble: (address: string, text: string) => Promise<void>;
+  readonly until: (fits: (entries: readonly Entry[]) => boolean) => Promise<readonly Entry[]>;
 };
 type Player = Service<never> | Performer<never>;
 export type StartBus = (players: readonly Player[]) => Promise<Bus>;
 
 const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
-const request = (input: unknown = {}) => runRequested(theRun, { requestedBy: 'ada', workflow, input: input as never, tools: {}, deadlineMs: 1e15 });
+const request = (input: unknown = {}) => runRequested(theRun, { requestedBy: 'ada', workflow, input: input, tools: {}, deadlineMs: 1e15 });
 const tool = (id: string, n = 1): Place => ({ kind: 'tool', id, n });
 const call = (effect: 'once' | 'idempotent' | 'read-only', timeoutMs = 5000) => ({ call: { uses: 'x', arguments: {}, effect, timeoutMs } });
 const approved = (at: Place, what: ReturnType<typeof call>) => stepApproved(at, { policies: [], policySet: 's', question: digestOf(what) });
-const has = (type: string, id?: string) => (entries: readonly Entry[]): boolean => entries.some((entry) => !isVoid(entry) && entry.type === type && (id === undefined || entry.at.id === id));
-const dataOf = (entries: readonly Entry[], type: string): any => (entries.find((entry) => !isVoid(entry) && entry.type === type) as { data: unknown } | undefined)?.data;
-const listener = (on: Service<object>['on']): Player => defineService({ name: 'planner', says: [stepRequested, planProposed], on }) as unknown as Player;
-const worker = (perform: Performer<object>['perform']): Player => definePerformer({ name: 'tool-executor', kind: 'tool', perform }) as unknown as Player;
+const has =
+  (type: string, id?: string) =>
+  (entries: readonly Entry[]): boolean =>
+    entries.some((entry) => !isVoid(entry) && entry.type === type && (id === undefined || entry.at.id === id));
+// biome-ignore lint/suspicious/noExplicitAny: whichever fact a promise is about
+const dataOf = (entries: readonly Entry[], type: string): any =>
+  (entries.find((entry) => !isVoid(entry) && entry.type === type) as { data: unknown } | undefined)?.data;
+const listener = (on: Service<object>['on']): Player =>
+  defineService({ name: 'planner', says: [stepRequested, planProposed], on }) as unknown as Player;
+const worker = (perform: Performer<object>['perform']): Player =>
+  definePerformer({ name: 'tool-executor', kind: 'tool', perform }) as unknown as Player;
 
 /** Asks for a call and has it approved, as planner and policy would. */
 async function approve(door: Door, effect: 'once' | 'idempotent' | 'read-only', timeoutMs?: number): Promise<void> {
@@ -72,7 +79,10 @@ export const promises: { readonly name: string; readonly prove: (start: StartBus
       await door.say(0, 'R', request());
       await door.say(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }));
       await until(has('step.request.requested'));
-      assert.ok(seen.every((count) => count === 1), String(seen));
+      assert.ok(
+        seen.every((count) => count === 1),
+        String(seen),
+      );
     },
   },
   {
@@ -103,7 +113,7 @@ export const promises: { readonly name: string; readonly prove: (start: StartBus
           'run.control.cancel-requested': () => {
             throw new Error('never works');
           },
-        } as Service<object>['on']),
+        }),
       ]);
       await door.say(0, 'R', request());
       const entries = await until(has('fault.fault.raised'));
@@ -147,7 +157,7 @@ export const promises: { readonly name: string; readonly prove: (start: StartBus
         listener({
           'run.request.requested': () => [planProposed(planRevision(1), { plan: workflow }), stepRequested(tool('dropped'), call('once'))],
           'run.control.cancel-requested': () => [stepRequested(tool('mark'), call('once'))],
-        } as Service<object>['on']),
+        }),
       ]);
       await door.say(0, 'R', planProposed(planRevision(1), { plan: workflow }), { cause: 'another' });
       await door.say(0, 'R', request());
@@ -164,7 +174,10 @@ export const promises: { readonly name: string; readonly prove: (start: StartBus
       await door.say(0, 'R', request({ large }));
       const entry = await door.occupant(0, 'R', theRun, 'request');
       assert.equal(entry !== undefined && !isVoid(entry) && (entry.data as { input: { large: string } }).input.large, large);
-      await assert.rejects(door.say(0, 'S', request({ large: 'x'.repeat(1_100_000) })), /data\.input has \d+ bytes and a fact at most 1000000/);
+      await assert.rejects(
+        door.say(0, 'S', request({ large: 'x'.repeat(1_100_000) })),
+        /data\.input has \d+ bytes and a fact at most 1000000/,
+      );
     },
   },
   {
@@ -219,7 +232,9 @@ export const promises: { readonly name: string; readonly prove: (start: StartBus
   {
     name: 'a call that does not end is given up when its time is up',
     prove: async (start) => {
-      const { door, until } = await start([worker((_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))))]);
+      const { door, until } = await start([
+        worker((_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))),
+      ]);
       await approve(door, 'once', 300);
       await until(has('step.outcome.unknown'));
     },

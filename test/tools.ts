@@ -4,17 +4,36 @@ import { z } from 'zod';
 
 const nothing = z.object({});
 
-export const liar = defineTool({ name: 'liar', input: nothing, output: z.object({ number: z.number() }), effect: 'read-only', run: () => ({ number: 'not one' }) as never });
+export const liar = defineTool({
+  name: 'liar',
+  input: nothing,
+  output: z.object({ number: z.number() }),
+  effect: 'read-only',
+  run: () => ({ number: 'not one' }),
+});
 export const huge = defineTool({ name: 'huge', input: nothing, effect: 'read-only', run: () => ({ text: 'x'.repeat(1_200_000) }) });
 export const large = defineTool({ name: 'large', input: nothing, effect: 'read-only', run: () => ({ text: 'x'.repeat(200_000) }) });
-export const echo = defineTool({ name: 'echo', input: z.object({ value: z.number() }), effect: 'read-only', run: ({ value }) => ({ value }) });
+export const echo = defineTool({
+  name: 'echo',
+  input: z.object({ value: z.number() }),
+  effect: 'read-only',
+  run: ({ value }) => ({ value }),
+});
 let failures = 0;
 export const flaky = defineTool({
-  name: 'flaky', input: nothing, effect: 'read-only',
+  name: 'flaky',
+  input: nothing,
+  effect: 'read-only',
   run: () => {
     failures += 1;
     if (failures < 3) throw new Error('the line was busy');
     return { tries: failures };
   },
 });
-export const slow = defineTool({ name: 'slow', input: nothing, effect: 'read-only', timeoutMs: 300, run: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))) });
+export const slow = defineTool({
+  name: 'slow',
+  input: nothing,
+  effect: 'read-only',
+  timeoutMs: 300,
+  run: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+});

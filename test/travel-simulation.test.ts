@@ -3,17 +3,17 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { digestOf } from '@reel/bus/digest.ts';
+import { isVoid } from '@reel/bus/history.ts';
+import { findings } from '@reel/bus/protocol.ts';
+import { definePerformer, Failure } from '@reel/bus/service.ts';
+import { CALM, type Faults, MALICE, type Planted, type Player, type Simulation, simulate } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
-import { digestOf } from '@reel/bus/digest.ts';
-import { isVoid } from '@reel/bus/history.ts';
-import { findings } from '@reel/bus/protocol.ts';
-import { definePerformer, Failure } from '@reel/bus/service.ts';
-import { CALM, type Faults, MALICE, type Planted, type Player, simulate, type Simulation } from '@reel/bus/simulator.ts';
 import desk from '@reel/desk/desk.ts';
 import planner from '@reel/planner/planner.ts';
 import { judgeBy } from '@reel/policy/cedar.ts';
@@ -30,8 +30,17 @@ const demo = join(import.meta.dirname, '../scripts/demo');
 const tools = Object.fromEntries(Object.entries(worldTools).map(([name, tool]) => [name, definitionOf(name, tool)]));
 
 function definitionOf(name: string, { input, effect, compensation }: (typeof worldTools)[string]): ToolDefinition {
-  const known = { name, description: '', server: 'world', input: z.toJSONSchema(input) as { [key: string]: Json }, effect, timeoutMs: 20_000, concurrency: 16, ...(compensation === undefined ? {} : { compensation }) };
-  return { ...known, digest: digestOf(known) } as ToolDefinition;
+  const known = {
+    name,
+    description: '',
+    server: 'world',
+    input: z.toJSONSchema(input) as { [key: string]: Json },
+    effect,
+    timeoutMs: 20_000,
+    concurrency: 16,
+    ...(compensation === undefined ? {} : { compensation }),
+  };
+  return { ...known, digest: digestOf(known) };
 }
 
 const { workflow } = readWorkflow(readFileSync(join(demo, 'travel.yaml'), 'utf8'), new Map(Object.entries(tools)));
@@ -54,23 +63,56 @@ async function travel(seed: number, changed: object, faults: Faults, planted: Pl
       return outcome.result as Json;
     },
   });
-  const players = [{ service: planner }, { service: policy, deps: { judge } }, { service: validator }, { service: saga }, { service: desk }, { service: executor }] as unknown as Player[];
+  const players = [
+    { service: planner },
+    { service: policy, deps: { judge } },
+    { service: validator },
+    { service: saga },
+    { service: desk },
+    { service: executor },
+  ] as unknown as Player[];
   let votes = 0;
   const simulation = simulate({
-    players, seed, faults, planted,
+    players,
+    seed,
+    faults,
+    planted,
     onFact: async (entry, door) => {
       if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
       const { enum: choices } = (entry.data as { form: { properties: { hotelId: { enum: string[] } } } }).form.properties.hotelId;
-      await door.say(0, entry.at.run, voteCast({ kind: 'vote', id: 'grace', n: ++votes }, { question: entry.address, decision: 'grant', who: 'grace', why: 'the first', form: { hotelId: choices[0] as string } }), { cause: entry.address });
+      await door.say(
+        0,
+        entry.at.run,
+        voteCast(
+          { kind: 'vote', id: 'grace', n: ++votes },
+          { question: entry.address, decision: 'grant', who: 'grace', why: 'the first', form: { hotelId: choices[0] as string } },
+        ),
+        { cause: entry.address },
+      );
     },
   });
-  await simulation.door.say(0, 'R', runRequested(theRun, { requestedBy: 'ada', workflow: workflow as never, input: { ...input, ...changed }, tools, deadlineMs: simulation.now() + 3_600_000 }));
+  await simulation.door.say(
+    0,
+    'R',
+    runRequested(theRun, {
+      requestedBy: 'ada',
+      workflow: workflow as never,
+      input: { ...input, ...changed },
+      tools,
+      deadlineMs: simulation.now() + 3_600_000,
+    }),
+  );
   await simulation.run();
   return { simulation, world: told.world };
 }
 
 /** The facts of a run without what differs from one telling to the next. */
-const conclusions = ({ simulation }: Told): string[] => simulation.history('R').entries().map((entry) => `${entry.address} ${isVoid(entry) ? 'void' : entry.type}`).sort();
+const conclusions = ({ simulation }: Told): string[] =>
+  simulation
+    .history('R')
+    .entries()
+    .map((entry) => `${entry.address} ${isVoid(entry) ? 'void' : entry.type}`)
+    .sort();
 
 function check(seed: number, told: Told, expected: string): void {
   const { simulation, world } = told;
@@ -79,21 +121,32 @@ function check(seed: number, told: Told, expected: string): void {
   assert.ok(outcome !== undefined && !isVoid(outcome), `no outcome. ${story()}`);
   assert.equal(outcome.type, `run.outcome.${expected}`, story());
   assert.deepEqual(findings(simulation.history('R').entries()), [], story());
-  for (const [key, { effects }] of Object.entries(world.ledger)) assert.equal(effects, 1, `${key} took effect ${effects} times. ${story()}`);
-  const standing = [...Object.values(world.bookings), ...Object.values(world.transfers), ...Object.values(world.payments)].filter(({ status }) => status === 'confirmed' || status === 'paid');
+  for (const [key, { effects }] of Object.entries(world.ledger))
+    assert.equal(effects, 1, `${key} took effect ${effects} times. ${story()}`);
+  const standing = [...Object.values(world.bookings), ...Object.values(world.transfers), ...Object.values(world.payments)].filter(
+    ({ status }) => status === 'confirmed' || status === 'paid',
+  );
   assert.equal(standing.length, expected === 'completed' ? 3 : 0, `${standing.length} things stand in the world. ${story()}`);
 }
 
 const SEEDS = 200;
 
 describe(`the travel story, over ${SEEDS} seeds of a malicious bus`, () => {
-  for (const [title, changed, expected] of [['ends well', {}, 'completed'], ['takes everything back when the payment fails', { card: 'tok_declined' }, 'failed']] as const) {
+  for (const [title, changed, expected] of [
+    ['ends well', {}, 'completed'],
+    ['takes everything back when the payment fails', { card: 'tok_declined' }, 'failed'],
+  ] as const) {
     it(title, async () => {
       const calm = conclusions(await travel(0, changed, CALM));
       for (let seed = 1; seed <= SEEDS; seed += 1) {
         const told = await travel(seed, changed, MALICE);
         check(seed, told, expected);
-        if (expected === 'completed') assert.deepEqual(conclusions(told).filter((line) => !/\.(vote|retry|wake)\b/.test(line)), calm.filter((line) => !/\.(vote|retry|wake)\b/.test(line)), `seed ${seed} came to other conclusions`);
+        if (expected === 'completed')
+          assert.deepEqual(
+            conclusions(told).filter((line) => !/\.(vote|retry|wake)\b/.test(line)),
+            calm.filter((line) => !/\.(vote|retry|wake)\b/.test(line)),
+            `seed ${seed} came to other conclusions`,
+          );
       }
     });
   }

@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { isVoid } from '@reel/bus/history.ts';
 import { connect, refuseOld } from '@reel/bus/connect.ts';
+import { isVoid } from '@reel/bus/history.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/api.ts';
 import { decide } from '@reel/scripts/demo/person.ts';
@@ -31,24 +31,36 @@ async function accompany(run: string, onHeld: () => Promise<unknown> = () => dec
   }
   return types;
 }
-const submit = async (changed: object = {}): Promise<string> => (await reel.ask<Submitted>('POST', '/v1/runs', { workflow: travel, input: { ...input, ...changed }, requestedBy: 'ada' })).body.id;
+const submit = async (changed: object = {}): Promise<string> =>
+  (await reel.ask<Submitted>('POST', '/v1/runs', { workflow: travel, input: { ...input, ...changed }, requestedBy: 'ada' })).body.id;
 const runOf = async (run: string): Promise<Run> => (await reel.ask('GET', `/v1/runs/${run}`)).body;
 
 describe('travel', () => {
   before(async () => {
     reel = await startReel({ policies: join(demo, 'policies') });
     process.env['REEL_API'] = reel.api;
-    while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length === 0) await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+    while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length === 0)
+      await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
   });
   after(() => reel.close());
 
   it('is told from the request to the outcome, and keeps the protocol', async () => {
     const run = await submit();
     const types = await accompany(run);
-    assert.deepEqual(types.filter((type) => /^(run|plan|answer)\./.test(type)), [
-      'run.request.requested', 'run.verdict.approved', 'plan.proposal.proposed', 'plan.verdict.approved', 'answer.proposal.proposed',
-      'answer.check.accepted', 'answer.verdict.approved', 'run.turn.completed', 'run.outcome.completed',
-    ]);
+    assert.deepEqual(
+      types.filter((type) => /^(run|plan|answer)\./.test(type)),
+      [
+        'run.request.requested',
+        'run.verdict.approved',
+        'plan.proposal.proposed',
+        'plan.verdict.approved',
+        'answer.proposal.proposed',
+        'answer.check.accepted',
+        'answer.verdict.approved',
+        'run.turn.completed',
+        'run.outcome.completed',
+      ],
+    );
     const end = await runOf(run);
     assert.equal(end.status, 'completed');
     assert.equal(end.steps.find(({ id }) => id === 'choose')?.status, 'accepted');
@@ -63,8 +75,13 @@ describe('travel', () => {
     const end = await runOf(run);
     const { entries, findings } = await reel.log(run);
     assert.deepEqual(findings, []);
-    const outcomes = entries.filter((entry) => !isVoid(entry) && entry.type === 'step.outcome.succeeded' && entry.at.id.startsWith('book')).map(({ at }) => at.id);
-    assert.deepEqual(end.undone.map(({ id }) => id), outcomes.reverse());
+    const outcomes = entries
+      .filter((entry) => !isVoid(entry) && entry.type === 'step.outcome.succeeded' && entry.at.id.startsWith('book'))
+      .map(({ at }) => at.id);
+    assert.deepEqual(
+      end.undone.map(({ id }) => id),
+      outcomes.reverse(),
+    );
     const { bookings, transfers, ledger } = reel.world.state();
     for (const [key, { effects }] of Object.entries(ledger)) assert.equal(effects, 1, key);
     assert.equal(Object.values(bookings).filter(({ status }) => status === 'cancelled').length, 1);
@@ -75,7 +92,11 @@ describe('travel', () => {
     const run = await submit();
     await accompany(run, async () => {
       const { body } = await reel.ask<{ approvals: { id: string }[] }>('GET', `/v1/approvals?run=${run}`);
-      const refused = await reel.ask<{ ruling: string }>('POST', `/v1/approvals/${body.approvals[0]?.id}`, { decision: 'refuse', who: 'grace', why: 'too dear' });
+      const refused = await reel.ask<{ ruling: string }>('POST', `/v1/approvals/${body.approvals[0]?.id}`, {
+        decision: 'refuse',
+        who: 'grace',
+        why: 'too dear',
+      });
       assert.equal(refused.body.ruling, 'refused');
       const again = await reel.ask('POST', `/v1/approvals/${body.approvals[0]?.id}`, { decision: 'refuse', who: 'bob', why: 'late' });
       assert.equal(again.status, 409);
@@ -90,7 +111,12 @@ describe('travel', () => {
     const run = await submit();
     await accompany(run, async () => {
       const { body } = await reel.ask<{ approvals: { id: string }[] }>('GET', `/v1/approvals?run=${run}`);
-      const wrong = await reel.ask('POST', `/v1/approvals/${body.approvals[0]?.id}`, { decision: 'grant', who: 'grace', why: 'x', form: { hotelId: 'nowhere' } });
+      const wrong = await reel.ask('POST', `/v1/approvals/${body.approvals[0]?.id}`, {
+        decision: 'grant',
+        who: 'grace',
+        why: 'x',
+        form: { hotelId: 'nowhere' },
+      });
       assert.equal(wrong.status, 422);
       assert.match(wrong.body.detail ?? '', /hotelId/);
       await decide(run, 'grace');
@@ -114,7 +140,9 @@ describe('travel', () => {
 
   it('is the same run again under the same Idempotency-Key, and none under another body', async () => {
     const body = { workflow: travel, input: { ...input, guests: 1 } };
-    const [one, other] = await Promise.all([1, 2].map(() => reel.ask<Submitted>('POST', '/v1/runs', body, { 'idempotency-key': 'trip-1' })));
+    const [one, other] = await Promise.all(
+      [1, 2].map(() => reel.ask<Submitted>('POST', '/v1/runs', body, { 'idempotency-key': 'trip-1' })),
+    );
     assert.equal(one?.body.id, other?.body.id);
     const reused = await reel.ask('POST', '/v1/runs', { ...body, input }, { 'idempotency-key': 'trip-1' });
     assert.equal(reused.status, 422);
@@ -123,7 +151,10 @@ describe('travel', () => {
   });
 
   it('is judged: what no policy permits does not begin', async () => {
-    const run = await reel.finish({ name: 'not-travel', steps: [{ id: 'a', uses: 'search_hotels', with: { place: 'Lisbon', checkIn: '2027-10-01', checkOut: '2027-10-02', maxPrice: 9 } }] });
+    const run = await reel.finish({
+      name: 'not-travel',
+      steps: [{ id: 'a', uses: 'search_hotels', with: { place: 'Lisbon', checkIn: '2027-10-01', checkOut: '2027-10-02', maxPrice: 9 } }],
+    });
     assert.equal(run.status, 'failed');
     assert.match(run.problem?.message ?? '', /no policy permits/i);
   });
@@ -133,7 +164,8 @@ describe('what is wrong is said', () => {
   before(async () => {
     reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
     process.env['REEL_API'] = reel.api;
-    while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6) await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+    while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6)
+      await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
   });
   after(() => reel.close());
   const refused = async (body: unknown, headers: Record<string, string> = {}): Promise<{ status: number; errors: string }> => {
@@ -159,12 +191,24 @@ describe('what is wrong is said', () => {
   });
   it('of a workflow, with its line: cycles, unknown tools, expressions, missing dependencies', async () => {
     const yaml = (lines: string): string => `name: w\nsteps:\n${lines}`;
-    const cycle = await refused({ workflow: yaml('  - { id: a, uses: echo, dependsOn: [b] }\n  - { id: b, uses: echo, dependsOn: [a] }\n') });
+    const cycle = await refused({
+      workflow: yaml('  - { id: a, uses: echo, dependsOn: [b] }\n  - { id: b, uses: echo, dependsOn: [a] }\n'),
+    });
     assert.match(cycle.errors, /wait for each other.*a -> b -> a|a -> b/);
     assert.match(cycle.errors, /"line":3/);
-    assert.match((await refused({ workflow: yaml('  - { id: a, uses: ecko, with: { value: 1 } }\n') })).errors, /no tool.*ecko.*did you mean.*echo/);
+    assert.match(
+      (await refused({ workflow: yaml('  - { id: a, uses: ecko, with: { value: 1 } }\n') })).errors,
+      /no tool.*ecko.*did you mean.*echo/,
+    );
     assert.match((await refused({ workflow: yaml('  - { id: a, uses: echo, with: { value: "= input.(" } }\n') })).errors, /input\.\(/);
-    assert.match((await refused({ workflow: yaml('  - { id: a, uses: echo, with: { value: 1 } }\n  - { id: b, uses: echo, with: { value: = steps.a.value } }\n') })).errors, /dependsOn/);
+    assert.match(
+      (
+        await refused({
+          workflow: yaml('  - { id: a, uses: echo, with: { value: 1 } }\n  - { id: b, uses: echo, with: { value: = steps.a.value } }\n'),
+        })
+      ).errors,
+      /dependsOn/,
+    );
   });
   it('of what is too large, in numbers', async () => {
     const { status, errors } = await refused({ workflow: travel, input: { ...input, place: 'x'.repeat(1_100_000) } });
@@ -184,7 +228,9 @@ describe('what is wrong is said', () => {
     assert.deepEqual([large.status, large.answer], ['completed', 200_000]);
   });
   it('of rubbish in the stream: the run it concerns fails, and can be read', async () => {
-    const { body } = await reel.ask<Submitted>('POST', '/v1/runs', { workflow: { name: 'w', steps: [{ id: 'p', kind: 'person', prompt: 'well?', form: { type: 'object' } }] } });
+    const { body } = await reel.ask<Submitted>('POST', '/v1/runs', {
+      workflow: { name: 'w', steps: [{ id: 'p', kind: 'person', prompt: 'well?', form: { type: 'object' } }] },
+    });
     const admin = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'provisioner');
     await admin.request(`reel.0.${body.id}.tool.x.1.outcome`, 'rubbish');
     await accompany(body.id, async () => {});
@@ -194,7 +240,11 @@ describe('what is wrong is said', () => {
     assert.match(end.problem?.message ?? '', /not JSON/);
   });
   it('of a tool that fails twice: it is tried again', async () => {
-    const run = await reel.finish({ name: 'w', steps: [{ id: 'a', uses: 'flaky', retry: { attempts: 3 } }], answer: { value: '= steps.a.tries' } });
+    const run = await reel.finish({
+      name: 'w',
+      steps: [{ id: 'a', uses: 'flaky', retry: { attempts: 3 } }],
+      answer: { value: '= steps.a.tries' },
+    });
     assert.deepEqual([run.status, run.answer], ['completed', 3]);
   });
   it('of a tool that does not come back in time', async () => {
@@ -206,23 +256,44 @@ describe('what is wrong is said', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
-    await assert.rejects(startLocal({ dir: join(reel.dir, 'second'), services: ['gateway'], env: { REEL_PORT: String(port) }, logLevel: 'silent' }), new RegExp(`port ${port} is in use.*REEL_PORT`));
+    await assert.rejects(
+      startLocal({ dir: join(reel.dir, 'second'), services: ['gateway'], env: { REEL_PORT: String(port) }, logLevel: 'silent' }),
+      new RegExp(`port ${port} is in use.*REEL_PORT`),
+    );
     taken.close();
     assert.throws(() => refuseOld('2.9.10', 'nats://x'), /nats-server 2\.9\.10 at nats:\/\/x is too old: Reel needs 2\.14\.0/);
-    await assert.rejects(connect({ servers: 'nats://127.0.0.1:1', credentials: installationIn(reel.local.dir).credentials }, 'planner'), /cannot connect.*npm start/);
+    await assert.rejects(
+      connect({ servers: 'nats://127.0.0.1:1', credentials: installationIn(reel.local.dir).credentials }, 'planner'),
+      /cannot connect.*npm start/,
+    );
   });
   it('and the API describes itself', async () => {
     const { body } = await reel.ask<{ openapi: string; paths: object }>('GET', '/openapi.json');
     assert.match(body.openapi, /^3\.1/);
-    assert.deepEqual(Object.keys(body.paths).sort(), ['/healthz', '/readyz', '/v1/approvals', '/v1/approvals/{id}', '/v1/runs', '/v1/runs/{id}', '/v1/runs/{id}/cancel', '/v1/runs/{id}/events', '/v1/tools']);
+    assert.deepEqual(Object.keys(body.paths).sort(), [
+      '/healthz',
+      '/readyz',
+      '/v1/approvals',
+      '/v1/approvals/{id}',
+      '/v1/runs',
+      '/v1/runs/{id}',
+      '/v1/runs/{id}/cancel',
+      '/v1/runs/{id}/events',
+      '/v1/tools',
+    ]);
     assert.equal((await reel.ask('GET', '/readyz')).status, 200);
   });
   it('and events resume where they were cut off', async () => {
     const run = await reel.finish({ name: 'w', steps: [step] });
     const { body } = await reel.ask<{ events: { sequence: string }[] }>('GET', `/v1/runs/${run.id}/events`);
     const middle = Number(body.events[4]?.sequence);
-    const text = await (await fetch(`${reel.api}/v1/runs/${run.id}/events`, { headers: { accept: 'text/event-stream', 'last-event-id': String(middle) } })).text();
+    const text = await (
+      await fetch(`${reel.api}/v1/runs/${run.id}/events`, { headers: { accept: 'text/event-stream', 'last-event-id': String(middle) } })
+    ).text();
     const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
-    assert.deepEqual(ids, body.events.map(({ sequence }) => Number(sequence)).filter((seq) => seq > middle));
+    assert.deepEqual(
+      ids,
+      body.events.map(({ sequence }) => Number(sequence)).filter((seq) => seq > middle),
+    );
   });
 });

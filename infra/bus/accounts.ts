@@ -24,12 +24,18 @@ export function permissionsOf(role: Role, roles: readonly Role[], shards: number
     `$JS.ACK.${stream}.${role.name}.>`,
     `$JS.ACK.*.*.${stream}.${role.name}.>`,
   ];
-  const read = (stream: string): string[] => [`${API_PREFIX}.DIRECT.GET.${stream}`, `${API_PREFIX}.DIRECT.GET.${stream}.>`, `${API_PREFIX}.STREAM.MSG.GET.${stream}`];
+  const read = (stream: string): string[] => [
+    `${API_PREFIX}.DIRECT.GET.${stream}`,
+    `${API_PREFIX}.DIRECT.GET.${stream}.>`,
+    `${API_PREFIX}.STREAM.MSG.GET.${stream}`,
+  ];
   const publish = [
     ...saysSubjects(role, kindsOf(roles)),
     'blob.>',
     ...each((shard) => [...read(reelStream(shard)), ...read(blobStream(shard))]),
-    ...(role.shape === 'door' ? read(REGISTRY_STREAM) : each((shard) => (hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []))),
+    ...(role.shape === 'door'
+      ? read(REGISTRY_STREAM)
+      : each((shard) => (hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []))),
     ...(role.clock ? each((shard) => [`clock.${shard}.ask.>`, ...consume(clockStream(shard))]) : []),
     ...(role.registry ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
   ];
@@ -92,7 +98,8 @@ const exported: readonly { subject: string; many?: boolean }[] = [
 
 const line = ({ subject, many }: (typeof exported)[number]): string => `{ service: "${subject}"${many ? ', response_type: stream' : ''} }`;
 
-const renamed = (subject: string): string => (subject.startsWith('$JS.API.') ? `, to: "${API_PREFIX}.${subject.slice('$JS.API.'.length)}"` : '');
+const renamed = (subject: string): string =>
+  subject.startsWith('$JS.API.') ? `, to: "${API_PREFIX}.${subject.slice('$JS.API.'.length)}"` : '';
 
 const list = (subjects: readonly string[]): string => `[${[...new Set(subjects)].map((subject) => `"${subject}"`).join(', ')}]`;
 

@@ -7,12 +7,20 @@ import { LogUnavailable } from './log.ts';
 
 export type PubAck = { seq?: number; error?: { err_code?: number; description?: string } };
 
-type Waiting = { readonly subject: string; readonly sinceMs: number; readonly resolve: (ack: PubAck) => void; readonly reject: (error: Error) => void };
+type Waiting = {
+  readonly subject: string;
+  readonly sinceMs: number;
+  readonly resolve: (ack: PubAck) => void;
+  readonly reject: (error: Error) => void;
+};
 
 const TIMEOUT_MS = 5000;
 
 /** @returns a function that publishes and resolves with the stream's answer; it rejects with LogUnavailable when none comes. */
-export function openAcks(connection: NatsConnection, inboxPrefix: string): (subject: string, body: string, headers?: MsgHdrs) => Promise<PubAck> {
+export function openAcks(
+  connection: NatsConnection,
+  inboxPrefix: string,
+): (subject: string, body: string, headers?: MsgHdrs) => Promise<PubAck> {
   const inbox = createInbox(inboxPrefix);
   const waiting = new Map<string, Waiting>();
   let last = 0;
@@ -27,7 +35,10 @@ export function openAcks(connection: NatsConnection, inboxPrefix: string): (subj
     if (error !== null) return;
     const token = message.subject.slice(inbox.length + 1);
     const subject = waiting.get(token)?.subject;
-    if (message.headers?.code === 503) return settle(token, new LogUnavailable(`nobody stores ${subject} right now`), {});
+    if (message.headers?.code === 503) {
+      settle(token, new LogUnavailable(`nobody stores ${subject} right now`), {});
+      return;
+    }
     try {
       settle(token, undefined, message.json<PubAck>());
     } catch {
@@ -55,7 +66,7 @@ export function openAcks(connection: NatsConnection, inboxPrefix: string): (subj
   })();
   void connection.closed().then(() => {
     clearInterval(sweep);
-    for (const token of [...waiting.keys()]) settle(token, new LogUnavailable('the connection to the broker is closed'), {});
+    for (const token of waiting.keys()) settle(token, new LogUnavailable('the connection to the broker is closed'), {});
   });
 
   return (subject, body, headers) =>

@@ -3,10 +3,21 @@ import { AckPolicy, DiscardPolicy, jetstream, jetstreamManager } from '@nats-io/
 import { connect } from 'nats';
 
 /** Facts per second of `loops` chains of `hops`: publish write-once, deliver, publish the next, acknowledge. */
-export async function ceiling(servers: string, loops: number, hops: number, chains: number): Promise<{ factsPerSecond: number; hopMs: number }> {
+export async function ceiling(
+  servers: string,
+  loops: number,
+  hops: number,
+  chains: number,
+): Promise<{ factsPerSecond: number; hopMs: number }> {
   const connection = await connect({ servers, noAsyncTraces: true });
   const manager = await jetstreamManager(connection);
-  await manager.streams.add({ name: 'BARE', subjects: ['bare.>'], discard: DiscardPolicy.New, max_msgs_per_subject: 1, discard_new_per_subject: true });
+  await manager.streams.add({
+    name: 'BARE',
+    subjects: ['bare.>'],
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    discard_new_per_subject: true,
+  });
   await manager.consumers.add('BARE', { durable_name: 'bare', ack_policy: AckPolicy.Explicit, max_ack_pending: 1000 });
   const messages = await (await jetstream(connection).consumers.get('BARE', 'bare')).consume({ max_messages: 200 });
   const body = JSON.stringify({ data: 'x'.repeat(700) });

@@ -23,7 +23,9 @@ export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
     .sort((a, b) => b.bytes - a.bytes);
   const largest = fields[0];
   if (bytes > MAX_BYTES || largest === undefined) {
-    throw new Fatal(`${fact.type}: data.${largest?.name} has ${largest?.bytes} bytes and a fact at most ${MAX_BYTES}: store it elsewhere and pass on a reference`);
+    throw new Fatal(
+      `${fact.type}: data.${largest?.name} has ${largest?.bytes} bytes and a fact at most ${MAX_BYTES}: store it elsewhere and pass on a reference`,
+    );
   }
   const data = { ...fact.data };
   const blobs: (Blob & { name: string })[] = [];

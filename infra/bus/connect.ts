@@ -26,7 +26,9 @@ export async function connect(broker: Broker, name: string): Promise<NatsConnect
       timeout: 5000,
     });
   } catch (error) {
-    throw new LogUnavailable(`${name} cannot connect to ${broker.servers}: ${(error as Error).message}. Is nats-server running there? \`npm start\` brings one; REEL_NATS names another`);
+    throw new LogUnavailable(
+      `${name} cannot connect to ${broker.servers}: ${(error as Error).message}. Is nats-server running there? \`npm start\` brings one; REEL_NATS names another`,
+    );
   }
   try {
     refuseOld(connection.info?.version ?? 'unknown', broker.servers);
@@ -42,6 +44,8 @@ export function refuseOld(version: string, where: string): void {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
   const order = major - OLDEST_SERVER[0] || minor - OLDEST_SERVER[1] || patch - OLDEST_SERVER[2];
   if (Number.isNaN(order) || order < 0) {
-    throw new Error(`nats-server ${version} at ${where} is too old: Reel needs ${OLDEST_SERVER.join('.')} or newer, for message schedules. Upgrade it, or let \`npm start\` bring one`);
+    throw new Error(
+      `nats-server ${version} at ${where} is too old: Reel needs ${OLDEST_SERVER.join('.')} or newer, for message schedules. Upgrade it, or let \`npm start\` bring one`,
+    );
   }
 }

@@ -1,11 +1,17 @@
 /** Deliveries of one durable: each handled as it comes, acknowledged only when what was said is stored, handed back when the process stops. */
-import { jetstream, type JsMsg } from '@nats-io/jetstream';
+import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
 import type { Verdict } from './react.ts';
 import type { Logger } from './service.ts';
 
-export type Delivery = { readonly subject: string; readonly seq: number; readonly count: number; readonly time: number; readonly working: () => void };
+export type Delivery = {
+  readonly subject: string;
+  readonly seq: number;
+  readonly count: number;
+  readonly time: number;
+  readonly working: () => void;
+};
 
 export type Consuming = {
   /** Takes no more deliveries; resolves when those under way are done. */
@@ -25,21 +31,35 @@ export async function consume(
 ): Promise<Consuming> {
   const js = jetstream(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   const consumer = await js.consumers.get(stream, durable).catch((error: Error) => {
-    throw new Error(`${durable} has no durable on ${stream} (${error.message}): \`npx reel admit PATH\` makes one for a service of your own`);
+    throw new Error(
+      `${durable} has no durable on ${stream} (${error.message}): \`npx reel admit PATH\` makes one for a service of your own`,
+    );
   });
-  const messages = await consumer.consume({ max_messages: Math.min(concurrency, 200), idle_heartbeat: 5000, abort_on_missing_resource: true });
+  const messages = await consumer.consume({
+    max_messages: Math.min(concurrency, 200),
+    idle_heartbeat: 5000,
+    abort_on_missing_resource: true,
+  });
   const under = new Map<string, Promise<Verdict>>();
   let stopping = false;
 
   async function work(message: JsMsg): Promise<void> {
     const { info, subject } = message;
-    const delivery = { subject, seq: info.streamSequence, count: info.deliveryCount, time: Math.floor(info.timestampNanos / 1e6), working: () => message.working() };
+    const delivery = {
+      subject,
+      seq: info.streamSequence,
+      count: info.deliveryCount,
+      time: Math.floor(info.timestampNanos / 1e6),
+      working: () => message.working(),
+    };
     // A second delivery of what is still being worked on here waits for the first.
     const first = under.get(subject);
-    const verdict = first ?? handle(delivery).catch((error: Error): Verdict => {
-      log.warn({ subject, seq: delivery.seq, error: error.message }, 'not handled; it will be delivered again');
-      return { againInMs: RETRY_MS };
-    });
+    const verdict =
+      first ??
+      handle(delivery).catch((error: Error): Verdict => {
+        log.warn({ subject, seq: delivery.seq, error: error.message }, 'not handled; it will be delivered again');
+        return { againInMs: RETRY_MS };
+      });
     if (first === undefined) under.set(subject, verdict);
     const result = await verdict;
     if (first === undefined) under.delete(subject);

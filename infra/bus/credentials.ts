@@ -1,8 +1,8 @@
 /** The keys that services sign in with: one nkey pair each, the seed in a file that only its owner can read. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nkeyAuthenticator } from 'nats';
 import { createUser, fromSeed } from '@nats-io/nkeys';
+import { nkeyAuthenticator } from 'nats';
 
 const seedFile = (folder: string, name: string): string => join(folder, `${name}.nk`);
 
@@ -23,7 +23,9 @@ export async function ensureCredentials(folder: string, names: readonly string[]
 export async function authenticatorOf(folder: string, name: string): Promise<ReturnType<typeof nkeyAuthenticator>> {
   const seed = await readSeed(folder, name);
   if (seed === undefined) {
-    throw new Error(`no credentials for "${name}" in ${folder}: \`npx reel admit PATH\` gives a service its credentials; REEL_CREDENTIALS names the folder`);
+    throw new Error(
+      `no credentials for "${name}" in ${folder}: \`npx reel admit PATH\` gives a service its credentials; REEL_CREDENTIALS names the folder`,
+    );
   }
   return nkeyAuthenticator(seed);
 }

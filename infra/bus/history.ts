@@ -19,7 +19,8 @@ export const emptyRunLog = (shard: number, run: string): RunLog => ({ shard, run
 /** Adds the next fact of a run; one that lacks its prerequisites is kept as void. What is there already is left alone. */
 export function append(log: RunLog, entry: Entry, after: readonly string[] = []): void {
   if (log.byAddress.has(entry.address)) return;
-  const kept = isVoid(entry) || after.length === 0 || after.some((type) => standsBefore(log, entry.at, type)) ? entry : unfounded(entry, after);
+  const kept =
+    isVoid(entry) || after.length === 0 || after.some((type) => standsBefore(log, entry.at, type)) ? entry : unfounded(entry, after);
   log.entries.push(kept);
   log.byAddress.set(kept.address, kept);
 }
@@ -68,6 +69,7 @@ export function historyOf(log: RunLog, seq = Number.POSITIVE_INFINITY): History 
       const entry = occupant(at, definition.slot);
       return entry !== undefined && !isVoid(entry) && entry.type === definition.type ? (entry as never) : undefined;
     },
-    entries: () => (log.entries.length === 0 || (log.entries.at(-1) as Entry).seq <= seq ? log.entries : log.entries.filter((entry) => entry.seq <= seq)),
+    entries: () =>
+      log.entries.length === 0 || (log.entries.at(-1) as Entry).seq <= seq ? log.entries : log.entries.filter((entry) => entry.seq <= seq),
   };
 }

@@ -1,5 +1,5 @@
 /** The door on JetStream. */
-import { type Place, addressOf, theRun } from '@reel/contracts/address.ts';
+import { addressOf, type Place, theRun } from '@reel/contracts/address.ts';
 import type { NatsConnection } from 'nats';
 import type { Door } from './door.ts';
 import { type Entry, historyOf } from './history.ts';
@@ -9,7 +9,13 @@ import { readTools } from './registry.ts';
 import { sayOne } from './say.ts';
 
 /** Opens the door of the service `name`. */
-export async function openDoor(name: string, connection: NatsConnection, log: Log, reader: Reader, shards: number): Promise<{ door: Door; close(): void }> {
+export async function openDoor(
+  name: string,
+  connection: NatsConnection,
+  log: Log,
+  reader: Reader,
+  shards: number,
+): Promise<{ door: Door; close(): void }> {
   const registry = await readTools(connection);
   const look: Door['look'] = async (shard, run) => historyOf(await reader.read(shard, run));
   const door: Door = {
@@ -22,7 +28,8 @@ export async function openDoor(name: string, connection: NatsConnection, log: Lo
       }
       return undefined;
     },
-    occupant: (shard: number, run: string, at: Place, slot: string): Promise<Entry | undefined> => reader.occupant(addressOf({ shard, run, ...at, slot })),
+    occupant: (shard: number, run: string, at: Place, slot: string): Promise<Entry | undefined> =>
+      reader.occupant(addressOf({ shard, run, ...at, slot })),
     runs: (shard, fromSeq) => reader.scan(shard, `reel.${shard}.*.run.>`, fromSeq),
     follow: (listener) => reader.follow(listener),
     tools: () => registry.tools(),

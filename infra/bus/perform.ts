@@ -2,12 +2,13 @@
  * The performer protocol, in one place for everything that touches the world: look, start, act under the idempotency key with a
  * time-out, say the outcome, or that it came too late, or that nobody can know it.
  */
-import { addressOf, aboutOf, keyOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
-import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
-import * as steps from '@reel/contracts/step.ts';
-import type { Call } from '@reel/contracts/step.ts';
-import * as undos from '@reel/contracts/undo.ts';
+
 import { randomUUID } from 'node:crypto';
+import { aboutOf, addressOf, keyOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
+import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
+import type { Call } from '@reel/contracts/step.ts';
+import * as steps from '@reel/contracts/step.ts';
+import * as undos from '@reel/contracts/undo.ts';
 import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
@@ -15,6 +16,7 @@ import type { Log } from './log.ts';
 import { fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
 import { type Acting, type ApprovedCall, Failure, type Logger, type Performer, Unsent } from './service.ts';
+import { traced } from './trace.ts';
 import { envelop } from './wire.ts';
 
 /** What the delivery of an approved call can be told: that it is still being worked on, and that the process is stopping. */
@@ -23,18 +25,48 @@ export type Work = { readonly beat: () => void; readonly stopping: AbortSignal; 
 /** How often a performer says that it is alive, and looks whether it is still wanted. */
 export const BEAT_MS = 250;
 
-const STEP = { requested: steps.stepRequested, held: steps.stepHeld, approved: steps.stepApproved, granted: steps.stepGranted, started: steps.stepStarted, succeeded: steps.stepSucceeded, failed: steps.stepFailed, unknown: steps.stepUnknown, late: steps.stepLate };
-const UNDO = { requested: undos.undoRequested, held: undos.undoHeld, approved: undos.undoApproved, granted: undos.undoGranted, started: undos.undoStarted, succeeded: undos.undoSucceeded, failed: undos.undoFailed, unknown: undos.undoUnknown, late: undos.undoLate };
+const STEP = {
+  requested: steps.stepRequested,
+  held: steps.stepHeld,
+  approved: steps.stepApproved,
+  granted: steps.stepGranted,
+  started: steps.stepStarted,
+  succeeded: steps.stepSucceeded,
+  failed: steps.stepFailed,
+  unknown: steps.stepUnknown,
+  late: steps.stepLate,
+};
+const UNDO = {
+  requested: undos.undoRequested,
+  held: undos.undoHeld,
+  approved: undos.undoApproved,
+  granted: undos.undoGranted,
+  started: undos.undoStarted,
+  succeeded: undos.undoSucceeded,
+  failed: undos.undoFailed,
+  unknown: undos.undoUnknown,
+  late: undos.undoLate,
+};
 
 /** The facts that a performer may say. */
 export const spoken = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknown, late }) => [started, succeeded, failed, unknown, late]);
 /** The facts that a performer hears. */
 export const heard = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
 
-type Result = { said: 'succeeded'; output: Json } | { said: 'failed' | 'unknown'; problem: Problem; unsent?: boolean } | { said: 'nothing' };
+type Result =
+  | { said: 'succeeded'; output: Json }
+  | { said: 'failed' | 'unknown'; problem: Problem; unsent?: boolean }
+  | { said: 'nothing' };
 
 /** Handles the verdict or ruling at `address`. Rejects only when the log cannot be reached. */
-export async function perform(performer: Performer<never>, deps: object, log: Log, address: string, seq: number, work: Work): Promise<Verdict> {
+export async function perform(
+  performer: Performer<never>,
+  deps: object,
+  log: Log,
+  address: string,
+  seq: number,
+  work: Work,
+): Promise<Verdict> {
   const [, shard, run] = address.split('.');
   const runLog = await log.read(Number(shard), run as string, seq);
   const entry = runLog.byAddress.get(address);
@@ -47,11 +79,20 @@ export async function perform(performer: Performer<never>, deps: object, log: Lo
   const request = newest.find(words.requested, entry.at) as Event<{ call: Call }> | undefined;
   if (request === undefined || newest.occupant(entry.at, 'outcome') !== undefined) return 'handled';
 
-  const voice: Voice = { source: performer.name, shard: Number(shard), run: run as string, cause: entry.address, traceparent: entry.traceparent };
+  const voice: Voice = {
+    source: performer.name,
+    shard: Number(shard),
+    run: run as string,
+    cause: entry.address,
+    traceparent: entry.traceparent,
+  };
   const conclude = (result: Result): Promise<Verdict> => sayOutcome(log, voice, words, entry.at, result, request.data.call);
   const question = newest.find(words.held, entry.at)?.data.question ?? newest.find(words.approved, entry.at)?.data.question;
   if (question !== digestOf(request.data)) {
-    return await conclude({ said: 'failed', problem: { code: 'question-differs', message: `what was approved (${question}) is not what was requested`, retryable: false } });
+    return await conclude({
+      said: 'failed',
+      problem: { code: 'question-differs', message: `what was approved (${question}) is not what was requested`, retryable: false },
+    });
   }
   const { call } = request.data;
   let doubt = false;
@@ -64,19 +105,34 @@ export async function perform(performer: Performer<never>, deps: object, log: Lo
       // Somebody began what must not be begun twice. Their word counts until their time is up; then nobody can tell.
       const leftMs = started.time + call.timeoutMs - log.now();
       if (leftMs > 0) return { againInMs: Math.min(leftMs, 900) };
-      return await conclude({ said: 'unknown', problem: { code: 'unknown-effect', message: `it was started, and whoever started it did not come back within ${call.timeoutMs} ms`, retryable: false } });
+      return await conclude({
+        said: 'unknown',
+        problem: {
+          code: 'unknown-effect',
+          message: `it was started, and whoever started it did not come back within ${call.timeoutMs} ms`,
+          retryable: false,
+        },
+      });
     }
     doubt = started !== 'mine';
   }
   const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
   const wanted = (): boolean => wantedStill(historyOf(runLog), entry.at, call);
-  return await conclude(await act(performer, deps, log, entry, { call, form, doubt }, work, wanted));
+  return await traced(`${performer.name} ${call.uses}`, entry.traceparent, async (traceparent) =>
+    conclude(await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt }, work, wanted)),
+  );
 }
 
 const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
 
 /** Takes the point of no return. @returns whose it is: mine, somebody's (with the time), or nobody's any more. */
-async function start(log: Log, voice: Voice, words: typeof STEP | typeof UNDO, at: Parts, newest: History): Promise<'mine' | 'declined' | { time: number }> {
+async function start(
+  log: Log,
+  voice: Voice,
+  words: typeof STEP | typeof UNDO,
+  at: Parts,
+  newest: History,
+): Promise<'mine' | 'declined' | { time: number }> {
   let occupant = newest.occupant(at, 'start');
   if (occupant === undefined) {
     // After the turn the tracker withdraws what was not started; it is not for a performer to race it.
@@ -95,14 +151,26 @@ async function start(log: Log, voice: Voice, words: typeof STEP | typeof UNDO, a
 /** An effect under way is let finish, so that it can be undone; what has no effect is given up as soon as nobody wants it. */
 function wantedStill(newest: History, at: Place, call: Call): boolean {
   if (call.effect !== 'read-only') return true;
-  return newest.occupant(theRun, 'turn') === undefined && newest.occupant(theRun, 'control') === undefined && newest.occupant(at, 'outcome') === undefined;
+  return (
+    newest.occupant(theRun, 'turn') === undefined &&
+    newest.occupant(theRun, 'control') === undefined &&
+    newest.occupant(at, 'outcome') === undefined
+  );
 }
 
 /** What is to be done; `doubt`: somebody may have done it under the same key already. */
 type Task = { readonly call: Call; readonly form: Json | undefined; readonly doubt: boolean };
 
 /** Calls the performer, again under the same key when an idempotent call ended in doubt, until it is known or the time is up. */
-async function act(performer: Performer<never>, deps: object, log: Log, entry: Event, task: Task, work: Work, wanted: () => boolean): Promise<Result> {
+async function act(
+  performer: Performer<never>,
+  deps: object,
+  log: Log,
+  entry: Event,
+  task: Task,
+  work: Work,
+  wanted: () => boolean,
+): Promise<Result> {
   const { call, form } = task;
   let { doubt } = task;
   const timeout = new AbortController();
@@ -110,9 +178,18 @@ async function act(performer: Performer<never>, deps: object, log: Log, entry: E
   const done = new AbortController();
   const signal = AbortSignal.any([timeout.signal, unwanted.signal, work.stopping]);
   const beating = beat(log, work, done.signal, () => wanted() || unwanted.abort(new Error('nobody wants it any more')));
-  const timing = log.pause(call.timeoutMs, done.signal).then(() => done.signal.aborted || timeout.abort(new Error(`timed out after ${call.timeoutMs} ms`)));
+  const timing = log
+    .pause(call.timeoutMs, done.signal)
+    .then(() => done.signal.aborted || timeout.abort(new Error(`timed out after ${call.timeoutMs} ms`)));
   const approved: ApprovedCall = {
-    run: entry.at.run, at: entry.at, uses: call.uses, arguments: call.arguments, effect: call.effect, timeoutMs: call.timeoutMs, definition: call.definition, form,
+    run: entry.at.run,
+    at: entry.at,
+    uses: call.uses,
+    arguments: call.arguments,
+    effect: call.effect,
+    timeoutMs: call.timeoutMs,
+    definition: call.definition,
+    form,
   };
   const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, log: work.log };
   try {
@@ -160,7 +237,11 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
     const output = (await Promise.race([performer.perform(call, context as never), abandoned])) ?? null;
     const bytes = Buffer.byteLength(JSON.stringify(output) ?? 'null');
     if (bytes <= MAX_BYTES) return { said: 'succeeded', output };
-    const problem = { code: 'result-too-large', message: `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`, retryable: false };
+    const problem = {
+      code: 'result-too-large',
+      message: `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`,
+      retryable: false,
+    };
     return { said: call.effect === 'read-only' ? 'failed' : 'unknown', problem };
   } catch (error) {
     return error instanceof Failure ? { said: 'failed', problem: error.problem, unsent: error instanceof Unsent } : doubt(error);
@@ -169,9 +250,17 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
   }
 }
 
-async function sayOutcome(log: Log, voice: Voice, words: typeof STEP | typeof UNDO, at: Parts, result: Result, call: Call): Promise<Verdict> {
+async function sayOutcome(
+  log: Log,
+  voice: Voice,
+  words: typeof STEP | typeof UNDO,
+  at: Parts,
+  result: Result,
+  call: Call,
+): Promise<Verdict> {
   if (result.said === 'nothing') return { againInMs: 1 };
-  const draft = result.said === 'succeeded' ? words.succeeded(at, { output: result.output }) : words[result.said](at, { problem: result.problem });
+  const draft =
+    result.said === 'succeeded' ? words.succeeded(at, { output: result.output }) : words[result.said](at, { problem: result.problem });
   const outcome = await sayOne(log, voice, draft);
   if (outcome.said || result.said !== 'succeeded' || call.effect === 'read-only') return 'handled';
   if (!isVoid(outcome.occupant) && outcome.occupant.type === words.succeeded.type) return 'handled';

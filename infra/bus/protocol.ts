@@ -12,7 +12,12 @@ import { type Entry, type History, historyOf, isVoid, type RunLog } from './hist
 export function findings(entries: readonly Entry[]): string[] {
   const first = entries[0];
   if (first === undefined) return [];
-  const log: RunLog = { shard: first.at.shard, run: first.at.run, entries: [...entries], byAddress: new Map(entries.map((entry) => [entry.address, entry])) };
+  const log: RunLog = {
+    shard: first.at.shard,
+    run: first.at.run,
+    entries: [...entries],
+    byAddress: new Map(entries.map((entry) => [entry.address, entry])),
+  };
   const whole = historyOf(log);
   const found: string[] = [];
   for (const entry of entries) {
@@ -24,7 +29,10 @@ export function findings(entries: readonly Entry[]): string[] {
 
 /** Every fact answers one that came before it; only the first of a run answers itself. */
 function ofCause(event: Event, log: RunLog): string[] {
-  if (event.cause === event.address) return event.type === runRequested.type || event.at.kind === 'vote' || event.at.slot === 'control' ? [] : [`${event.address} is its own cause`];
+  if (event.cause === event.address)
+    return event.type === runRequested.type || event.at.kind === 'vote' || event.at.slot === 'control'
+      ? []
+      : [`${event.address} is its own cause`];
   const cause = log.byAddress.get(event.cause);
   if (cause === undefined) return [`${event.address} answers ${event.cause}, which is not there`];
   return cause.seq < event.seq ? [] : [`${event.address} answers ${event.cause}, which came later`];
@@ -37,12 +45,22 @@ function ofQuestion(event: Event, whole: History): string[] {
   if ((about === 'step' || about === 'undo') && at.slot === 'outcome' && !type.endsWith('.timed-out')) {
     const verdict = occupantData(whole, at, 'verdict');
     const request = occupantData(whole, at, 'request');
-    const allowed = isApproved(whole as never, at);
+    const allowed = isApproved(whole, at);
     if (!allowed) return [`${address}: it was performed without having been approved`];
-    return verdict?.['question'] === digestOf(request) || type.endsWith('.failed') ? [] : [`${address}: what was approved is not what was requested`];
+    return verdict?.['question'] === digestOf(request) || type.endsWith('.failed')
+      ? []
+      : [`${address}: what was approved is not what was requested`];
   }
   if (type === 'run.turn.completed') {
-    const answered = whole.entries().some((entry) => !isVoid(entry) && entry.type === answerProposed.type && isApproved(whole as never, entry.at) && whole.find(answerAccepted, entry.at) !== undefined);
+    const answered = whole
+      .entries()
+      .some(
+        (entry) =>
+          !isVoid(entry) &&
+          entry.type === answerProposed.type &&
+          isApproved(whole, entry.at) &&
+          whole.find(answerAccepted, entry.at) !== undefined,
+      );
     return answered ? [] : [`${address}: no answer was checked and approved`];
   }
   return [];
@@ -60,20 +78,28 @@ function ofTime(event: Event, whole: History): string[] {
   const outcome = whole.occupant(theRun, 'outcome');
   if (turn === undefined && type.startsWith('run.outcome.')) return [`${address}: an end without a turn`];
   if (outcome !== undefined && seq > outcome.seq) {
-    const harmless = ['late', 'residue', 'fault', 'control', 'check', 'start'].includes(at.slot) || ['vote', 'fault', 'claim'].includes(at.kind) || readOnly(whole, at) || type.endsWith('.denied');
+    const harmless =
+      ['late', 'residue', 'fault', 'control', 'check', 'start'].includes(at.slot) ||
+      ['vote', 'fault', 'claim'].includes(at.kind) ||
+      readOnly(whole, at) ||
+      type.endsWith('.denied');
     return harmless ? [] : [`${address}: ${type} after the run had ended`];
   }
   if (turn === undefined || seq <= turn.seq || aboutOf(at.kind) !== 'step') return [];
-  if (type === 'step.start.started') return startedOnOldNews(whole, at, turn.seq) ? [] : [`${address}: it was begun after the run had turned`];
-  if (type === stepApproved.type && (whole.occupant(at, 'request')?.seq ?? 0) > turn.seq) return [`${address}: it was approved after the run had turned`];
+  if (type === 'step.start.started')
+    return startedOnOldNews(whole, at, turn.seq) ? [] : [`${address}: it was begun after the run had turned`];
+  if (type === stepApproved.type && (whole.occupant(at, 'request')?.seq ?? 0) > turn.seq)
+    return [`${address}: it was approved after the run had turned`];
   return [];
 }
 
 const callAt = (whole: History, at: Place): Call | undefined => (occupantData(whole, at, 'request') as { call?: Call } | undefined)?.call;
-const readOnly = (whole: History, at: Place): boolean => callAt(whole, at)?.effect === 'read-only' || occupantData(whole, at, 'request')?.['when'] !== undefined;
+const readOnly = (whole: History, at: Place): boolean =>
+  callAt(whole, at)?.effect === 'read-only' || occupantData(whole, at, 'request')?.['when'] !== undefined;
 
 /** A start may reach the log right after the turn, when it was on its way: as long as nobody had withdrawn it. */
-const startedOnOldNews = (whole: History, at: Place, turnSeq: number): boolean => (whole.occupant(at, 'request')?.seq ?? Number.POSITIVE_INFINITY) < turnSeq;
+const startedOnOldNews = (whole: History, at: Place, turnSeq: number): boolean =>
+  (whole.occupant(at, 'request')?.seq ?? Number.POSITIVE_INFINITY) < turnSeq;
 
 /** A run that did not complete has undone its effects, the last first, or says which it left; one that completed has undone nothing. */
 function ofEnd(entries: readonly Entry[], whole: History): string[] {
@@ -96,7 +122,8 @@ function ofEnd(entries: readonly Entry[], whole: History): string[] {
     const call = callAt(whole, entry.at);
     if (call?.compensation === undefined || call.effect === 'read-only') continue;
     const { kind, id, n } = entry.at;
-    if (!isUndone(whole, entry.at) && !stranded.has(`${kind}.${id}.${n}`) && !sharedEffect(whole, entry.at, call)) found.push(`${entry.address}: neither undone nor listed as left behind`);
+    if (!isUndone(whole, entry.at) && !stranded.has(`${kind}.${id}.${n}`) && !sharedEffect(whole, entry.at, call))
+      found.push(`${entry.address}: neither undone nor listed as left behind`);
   }
   return found;
 }
@@ -110,7 +137,8 @@ function effectSeq(whole: History, at: Place): number | undefined {
 }
 
 function isUndone(whole: History, at: Place): boolean {
-  for (let n = 1; whole.occupant(undoOf(at, n), 'request') !== undefined; n += 1) if (effectSeq(whole, undoOf(at, n)) !== undefined) return true;
+  for (let n = 1; whole.occupant(undoOf(at, n), 'request') !== undefined; n += 1)
+    if (effectSeq(whole, undoOf(at, n)) !== undefined) return true;
   return false;
 }
 

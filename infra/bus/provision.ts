@@ -1,13 +1,27 @@
 /** Makes the streams and durables that services find ready, and makes sure that the broker keeps what the log's guarantees rest on. */
 import {
-  AckPolicy, DeliverPolicy, DiscardPolicy, type JetStreamManager, jetstream, jetstreamManager, RetentionPolicy, StorageType, type ConsumerConfig, type StreamConfig,
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { headers, nanos, type NatsConnection } from 'nats';
+import { headers, type NatsConnection, nanos } from 'nats';
 import { blobStream, clockStream, REGISTRY_BUCKET, reelStream } from './accounts.ts';
 import { hearsSubjects, type Role } from './role.ts';
 
-export type Provision = { readonly roles: readonly Role[]; readonly shards: number; readonly replicas: number; readonly maxAgeDays: number };
+export type Provision = {
+  readonly roles: readonly Role[];
+  readonly shards: number;
+  readonly replicas: number;
+  readonly maxAgeDays: number;
+};
 
 /** How often open runs are looked over, whatever was lost. */
 const SWEEP_EVERY = '@every 30s';
@@ -29,27 +43,65 @@ export async function provision(connection: NatsConnection, options: Provision):
 
 function streams(shard: number, { replicas, maxAgeDays }: Provision): Partial<StreamConfig>[] {
   const always = { storage: StorageType.File, num_replicas: replicas, deny_delete: true, deny_purge: true } as const;
-  const writeOnce = { ...always, retention: RetentionPolicy.Limits, discard: DiscardPolicy.New, discard_new_per_subject: true, max_msgs_per_subject: 1, allow_direct: true, max_age: nanos(maxAgeDays * 86_400_000) } as const;
+  const writeOnce = {
+    ...always,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    discard_new_per_subject: true,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+    max_age: nanos(maxAgeDays * 86_400_000),
+  } as const;
   return [
     { name: reelStream(shard), subjects: [`reel.${shard}.*.*.*.*.*`], ...writeOnce, republish: { src: 'reel.>', dest: 'live.>' } },
     { name: blobStream(shard), subjects: [`blob.${shard}.*.*`], ...writeOnce },
     // What has rung and was heard is of no use any more: the stream holds no more than what is still to come.
-    { name: clockStream(shard), subjects: [`clock.${shard}.>`], storage: StorageType.File, num_replicas: replicas, allow_msg_schedules: true, allow_msg_ttl: true, max_age: 0 } as Partial<StreamConfig>,
+    {
+      name: clockStream(shard),
+      subjects: [`clock.${shard}.>`],
+      storage: StorageType.File,
+      num_replicas: replicas,
+      allow_msg_schedules: true,
+      allow_msg_ttl: true,
+      max_age: 0,
+    },
   ];
 }
 
 /** Flags that a broker may be asked for and silently not keep. */
-const ASSERTED = ['discard', 'discard_new_per_subject', 'max_msgs_per_subject', 'deny_delete', 'deny_purge', 'allow_direct', 'allow_rollup_hdrs', 'allow_msg_ttl', 'allow_msg_schedules', 'allow_atomic', 'retention', 'max_age', 'republish'] as const;
+const ASSERTED = [
+  'discard',
+  'discard_new_per_subject',
+  'max_msgs_per_subject',
+  'deny_delete',
+  'deny_purge',
+  'allow_direct',
+  'allow_rollup_hdrs',
+  'allow_msg_ttl',
+  'allow_msg_schedules',
+  'allow_atomic',
+  'retention',
+  'max_age',
+  'republish',
+] as const;
 
 async function ensureStream(manager: JetStreamManager, config: Partial<StreamConfig>): Promise<void> {
   const name = config.name as string;
-  const exists = await manager.streams.info(name).then(() => true, () => false);
-  const { config: kept } = exists ? await manager.streams.update(name, config) : await manager.streams.add(config as StreamConfig & { name: string });
+  const exists = await manager.streams.info(name).then(
+    () => true,
+    () => false,
+  );
+  const { config: kept } = exists
+    ? await manager.streams.update(name, config)
+    : await manager.streams.add(config as StreamConfig & { name: string });
   if (name.startsWith('CLOCK_')) return;
   for (const flag of ASSERTED) {
     const wanted = JSON.stringify((config as Record<string, unknown>)[flag] ?? false);
     const got = JSON.stringify((kept as unknown as Record<string, unknown>)[flag] ?? false);
-    if (wanted !== got) throw new Error(`stream ${name}: ${flag} is ${got} at the broker and has to be ${wanted}: the log could be rewritten. Use a broker that keeps it`);
+    if (wanted !== got)
+      throw new Error(
+        `stream ${name}: ${flag} is ${got} at the broker and has to be ${wanted}: the log could be rewritten. Use a broker that keeps it`,
+      );
   }
 }
 
@@ -61,12 +113,21 @@ async function ensureDurables(manager: JetStreamManager, role: Role, shard: numb
 
 async function ensureDurable(manager: JetStreamManager, stream: string, role: Role, filters: string[]): Promise<void> {
   const config = {
-    durable_name: role.name, ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All, max_deliver: -1,
-    ack_wait: nanos(ACK_WAIT_MS[role.shape]), max_ack_pending: role.concurrency, filter_subjects: filters,
+    durable_name: role.name,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    max_deliver: -1,
+    ack_wait: nanos(ACK_WAIT_MS[role.shape]),
+    max_ack_pending: role.concurrency,
+    filter_subjects: filters,
   } satisfies Partial<ConsumerConfig>;
-  const exists = await manager.consumers.info(stream, role.name).then(() => true, () => false);
+  const exists = await manager.consumers.info(stream, role.name).then(
+    () => true,
+    () => false,
+  );
   const { config: kept } = exists ? await manager.consumers.update(stream, role.name, config) : await manager.consumers.add(stream, config);
-  if (kept.max_deliver !== -1 || kept.ack_policy !== AckPolicy.Explicit) throw new Error(`durable ${role.name} on ${stream}: the broker does not keep max_deliver -1 and explicit acknowledgements`);
+  if (kept.max_deliver !== -1 || kept.ack_policy !== AckPolicy.Explicit)
+    throw new Error(`durable ${role.name} on ${stream}: the broker does not keep max_deliver -1 and explicit acknowledgements`);
 }
 
 /** The registry's changes are passed on to those who read it, since no service may make a consumer to watch it. */

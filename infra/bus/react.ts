@@ -7,6 +7,7 @@ import { type Entry, type History, historyOf, isVoid } from './history.ts';
 import { type Log, LogUnavailable } from './log.ts';
 import { say, sayOne } from './say.ts';
 import { Fatal, type Ring, type Said, type Service } from './service.ts';
+import { traced } from './trace.ts';
 
 /** What becomes of a delivery: handled (acknowledge it), or to be delivered again after so many ms. */
 export type Verdict = 'handled' | { readonly againInMs: number };
@@ -19,7 +20,14 @@ const backoffMs = (delivery: number): number => Math.min(25 * 2 ** delivery, 900
 type AnyHandler = (event: Event | Ring, context: object) => Said | Promise<Said>;
 
 /** Handles the fact at `address`. Rejects only when the log cannot be reached. */
-export async function react(service: Service<never>, deps: object, log: Log, address: string, seq: number, delivery: number): Promise<Verdict> {
+export async function react(
+  service: Service<never>,
+  deps: object,
+  log: Log,
+  address: string,
+  seq: number,
+  delivery: number,
+): Promise<Verdict> {
   const [, shard, run] = address.split('.');
   const runLog = await log.read(Number(shard), run as string, seq);
   const entry = runLog.byAddress.get(address);
@@ -29,10 +37,16 @@ export async function react(service: Service<never>, deps: object, log: Log, add
   const handler = service.on[entry.type as keyof typeof service.on] as AnyHandler | undefined;
   if (handler === undefined) return 'handled';
   const last = delivery > MAX_DELIVERIES;
-  if (last) return await fault(log, service.name, history, entry, { code: 'undeliverable', message: `${service.name} did not survive it ${delivery} times` });
+  if (last)
+    return await fault(log, service.name, history, entry, {
+      code: 'undeliverable',
+      message: `${service.name} did not survive it ${delivery} times`,
+    });
   try {
-    const answer = permitted(service, await handler(entry, { ...deps, history }));
-    await say(log, { source: service.name, shard: history.shard, run: history.run, cause: entry.address, traceparent: entry.traceparent }, answer);
+    await traced(`${service.name} ${entry.type}`, entry.traceparent, async (traceparent) => {
+      const answer = permitted(service, await handler(entry, { ...deps, history }));
+      await say(log, { source: service.name, shard: history.shard, run: history.run, cause: entry.address, traceparent }, answer);
+    });
     return 'handled';
   } catch (error) {
     if (error instanceof LogUnavailable) throw error;
@@ -50,14 +64,22 @@ export async function reactToRing(service: Service<never>, deps: object, log: Lo
   const request = history.find(runRequested, theRun);
   if (handler === undefined || request === undefined) return;
   const answer = permitted(service, await handler(ring, { ...deps, history }));
-  await say(log, { source: service.name, shard: ring.shard, run: ring.run, cause: request.address, traceparent: request.traceparent }, answer);
+  await say(
+    log,
+    { source: service.name, shard: ring.shard, run: ring.run, cause: request.address, traceparent: request.traceparent },
+    answer,
+  );
 }
 
 /** Says the fault of a service about a fact. There are no faults about faults, nor about runs that nobody asked for. */
 export async function fault(log: Log, service: string, history: History, about: Entry, problem: Problem): Promise<Verdict> {
   if (about.at.kind === 'fault' || history.find(runRequested, theRun) === undefined) return 'handled';
   const at: Place = { kind: 'fault', id: service, n: about.seq };
-  await sayOne(log, { source: service, shard: history.shard, run: history.run, cause: about.address }, faultRaised(at, { event: about.address, problem }));
+  await sayOne(
+    log,
+    { source: service, shard: history.shard, run: history.run, cause: about.address },
+    faultRaised(at, { event: about.address, problem }),
+  );
   return 'handled';
 }
 

@@ -2,13 +2,14 @@
  * The runs that a process is concerned with, kept up to date from the live end of the log and completed by direct reads. One reader
  * serves every service of a process: a fact is fetched and parsed once.
  */
+
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { type Address, parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
-import { append, emptyRunLog, type Entry, isVoid, type RunLog } from './history.ts';
+import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
 import { openTail, type Raw, suspicionOf } from './tail.ts';
 import { decode } from './wire.ts';
@@ -40,10 +41,12 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   let cachedBytes = 0;
   let listening: Promise<void> | undefined;
 
-  const blobOf = (shard: number, run: string) => async (digest: string): Promise<string | undefined> => {
-    const found = await manager.direct.getMessage(blobStream(shard), { last_by_subj: `blob.${shard}.${run}.${digest}` });
-    return found?.string();
-  };
+  const blobOf =
+    (shard: number, run: string) =>
+    async (digest: string): Promise<string | undefined> => {
+      const found = await manager.direct.getMessage(blobStream(shard), { last_by_subj: `blob.${shard}.${run}.${digest}` });
+      return found?.string();
+    };
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
   const whole = async (raw: Raw): Promise<Raw> => {
     const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
@@ -145,9 +148,11 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       if (cached.loading === undefined) drainPlain(cached);
       if (cached.queue.length === 0) return;
     }
-    cached.loading = (gap || tail.position(log.shard) < atLeast ? load(cached, atLeast) : Promise.resolve()).then(() => drain(cached)).finally(() => {
-      cached.loading = undefined;
-    });
+    cached.loading = (gap || tail.position(log.shard) < atLeast ? load(cached, atLeast) : Promise.resolve())
+      .then(() => drain(cached))
+      .finally(() => {
+        cached.loading = undefined;
+      });
     await cached.loading;
   }
 
@@ -165,7 +170,13 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       const found = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address }));
       if (found === null || found === undefined) return undefined;
       const suspicious = suspicionOf(found.header);
-      const raw = { subject: found.subject, seq: found.seq, time: found.time.getTime(), body: found.string(), ...(suspicious === undefined ? {} : { suspicious }) };
+      const raw = {
+        subject: found.subject,
+        seq: found.seq,
+        time: found.time.getTime(),
+        body: found.string(),
+        ...(suspicious === undefined ? {} : { suspicious }),
+      };
       return entryOf(await whole(raw));
     },
     scan: async function* (shard, filter, fromSeq) {
@@ -192,7 +203,13 @@ async function* stored(manager: JetStreamManager, shard: number, filter: string,
       found.length = 0;
       for await (const message of await manager.direct.getBatch(reelStream(shard), { next_by_subj: filter, seq, batch: BATCH })) {
         const suspicious = suspicionOf(message.header);
-        found.push({ subject: message.subject, seq: message.seq, time: message.time.getTime(), body: message.string(), ...(suspicious === undefined ? {} : { suspicious }) });
+        found.push({
+          subject: message.subject,
+          seq: message.seq,
+          time: message.time.getTime(),
+          body: message.string(),
+          ...(suspicious === undefined ? {} : { suspicious }),
+        });
       }
     });
     yield* found;

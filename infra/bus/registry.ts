@@ -1,7 +1,8 @@
 /** The registry of tools: a KV bucket that only the tool-executor writes, laid out as every NATS KV client knows it. */
+
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from 'nats';
 import { API_PREFIX, REGISTRY_BUCKET, REGISTRY_STREAM } from './accounts.ts';
 import type { Registry } from './service.ts';
@@ -23,7 +24,9 @@ export function openRegistry(connection: NatsConnection): Registry {
 }
 
 /** The tools on offer, for a reader: read when first asked for, and again whenever the bucket has changed. */
-export async function readTools(connection: NatsConnection): Promise<{ tools(): Promise<ReadonlyMap<string, ToolDefinition>>; close(): void }> {
+export async function readTools(
+  connection: NatsConnection,
+): Promise<{ tools(): Promise<ReadonlyMap<string, ToolDefinition>>; close(): void }> {
   const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   let known: Promise<ReadonlyMap<string, ToolDefinition>> | undefined;
   const forget = (): void => {

@@ -32,7 +32,15 @@ export function roleOf(service: AnyService): Role {
   }
   const hears = shape === 'door' ? [] : Object.keys(service.on).filter((type) => type !== 'clock.rang');
   const clock = shape === 'service' && 'clock.rang' in service.on;
-  return { name, shape, says: slots(service.says), hears: slots(hears.map((type) => definition(name, type))), clock, registry: false, concurrency: 256 };
+  return {
+    name,
+    shape,
+    says: slots(service.says),
+    hears: slots(hears.map((type) => definition(name, type))),
+    clock,
+    registry: false,
+    concurrency: 256,
+  };
 }
 
 function definition(name: string, type: string): FactDefinition {
@@ -63,7 +71,9 @@ export function saysSubjects(role: Role, kinds: readonly string[]): string[] {
 export function hearsSubjects(role: Role, shard: number): string[] {
   if (role.kind !== undefined) {
     const kinds = [role.kind, undoKind(role.kind)];
-    return role.hears.filter(({ about }) => about === 'step').flatMap(({ slot }) => kinds.map((kind) => `reel.${shard}.*.${kind}.*.*.${slot}`));
+    return role.hears
+      .filter(({ about }) => about === 'step')
+      .flatMap(({ slot }) => kinds.map((kind) => `reel.${shard}.*.${kind}.*.*.${slot}`));
   }
   const anyKind = new Set(role.hears.filter(({ about }) => about === 'step' || about === 'undo').map(({ slot }) => slot));
   const one = role.hears.filter(({ slot }) => !anyKind.has(slot)).map(({ about, slot }) => `reel.${shard}.*.${about}.*.*.${slot}`);

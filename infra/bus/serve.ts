@@ -3,7 +3,7 @@ import type { NatsConnection } from 'nats';
 import pino from 'pino';
 import { clockStream, reelStream } from './accounts.ts';
 import { type Broker, connect } from './connect.ts';
-import { consume, type Consuming } from './consume.ts';
+import { type Consuming, consume } from './consume.ts';
 import { openDoor } from './jetstream-door.ts';
 import { openLog } from './jetstream-log.ts';
 import type { Log } from './log.ts';
@@ -22,7 +22,12 @@ export type Serving = {
   stop(graceMs?: number): Promise<void>;
 };
 
-export type ServeOptions = { readonly broker: Broker; readonly shards?: number; readonly env?: NodeJS.ProcessEnv; readonly log?: pino.Logger };
+export type ServeOptions = {
+  readonly broker: Broker;
+  readonly shards?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly log?: pino.Logger;
+};
 
 const GRACE_MS = 10_000;
 
@@ -40,7 +45,8 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
     await reading.close();
   };
   try {
-    for (const service of services) running.push(await serveOne(service, { broker, shards, env, reader, log: log.child({ service: service.name }) }));
+    for (const service of services)
+      running.push(await serveOne(service, { broker, shards, env, reader, log: log.child({ service: service.name }) }));
   } catch (error) {
     await stop(0);
     throw error;
@@ -49,7 +55,13 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
 }
 
 type Running = { readonly name: string; readonly url?: string; stop(graceMs: number): Promise<void> };
-type Context = { readonly broker: Broker; readonly shards: number; readonly env: NodeJS.ProcessEnv; readonly reader: Reader; readonly log: pino.Logger };
+type Context = {
+  readonly broker: Broker;
+  readonly shards: number;
+  readonly env: NodeJS.ProcessEnv;
+  readonly reader: Reader;
+  readonly log: pino.Logger;
+};
 
 async function serveOne(service: AnyService, context: Context): Promise<Running> {
   const connection = await connect(context.broker, service.name);
@@ -63,14 +75,24 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
         ? await serveDoor(service, connection, log, context, surroundings)
         : await serveListener(service, connection, log, context, surroundings);
     context.log.info(running.url === undefined ? {} : { url: running.url }, 'serving');
-    return { ...running, name: service.name, stop: (graceMs) => running.stop(graceMs).finally(() => connection.close()) };
+    const stop = async (graceMs: number): Promise<void> => {
+      await running.stop(graceMs);
+      await connection.close();
+    };
+    return { ...running, name: service.name, stop };
   } catch (error) {
     await connection.close();
     throw error;
   }
 }
 
-async function serveDoor(service: Extract<AnyService, { shape: 'door' }>, connection: NatsConnection, log: Log, { reader, shards }: Context, surroundings: Surroundings): Promise<Omit<Running, 'name'>> {
+async function serveDoor(
+  service: Extract<AnyService, { shape: 'door' }>,
+  connection: NatsConnection,
+  log: Log,
+  { reader, shards }: Context,
+  surroundings: Surroundings,
+): Promise<Omit<Running, 'name'>> {
   const { door, close } = await openDoor(service.name, connection, log, reader, shards);
   const opened = await service.open(door, surroundings);
   return { url: opened.url, stop: () => opened.close().finally(close) };
@@ -92,10 +114,13 @@ async function serveListener(
   };
   for (let shard = 0; shard < shards; shard += 1) {
     if (service.shape === 'performer') {
-      await take(reelStream(shard), ({ subject, seq, working }) => perform(service, opened.deps, log, subject, seq, { beat: working, stopping: stopping.signal, log: logger }));
+      await take(reelStream(shard), ({ subject, seq, working }) =>
+        perform(service, opened.deps, log, subject, seq, { beat: working, stopping: stopping.signal, log: logger }),
+      );
       continue;
     }
-    if (hearsSubjects(role, shard).length > 0) await take(reelStream(shard), ({ subject, seq, count }) => react(service, opened.deps, log, subject, seq, count));
+    if (hearsSubjects(role, shard).length > 0)
+      await take(reelStream(shard), ({ subject, seq, count }) => react(service, opened.deps, log, subject, seq, count));
     if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards)));
   }
   return {

@@ -1,8 +1,9 @@
 /** The shape of a service: one inert object that says what it hears and what it may say. Importing it starts nothing. */
-import type { Json, Draft, FactDefinition, Problem } from '@reel/contracts/envelope.ts';
+
 import { isStepKind, type Place } from '@reel/contracts/address.ts';
-import type { Effect } from '@reel/contracts/tool.ts';
+import type { Draft, FactDefinition, Json, Problem } from '@reel/contracts/envelope.ts';
 import type { EventOf, FactType } from '@reel/contracts/story.ts';
+import type { Effect } from '@reel/contracts/tool.ts';
 import type { Door } from './door.ts';
 import type { History } from './history.ts';
 

@@ -3,7 +3,7 @@ import { parseAddress } from '@reel/contracts/address.ts';
 import type { Envelope } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import { pack } from './blob.ts';
-import { append, emptyRunLog, type Entry, isVoid, type RunLog } from './history.ts';
+import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { decode } from './wire.ts';
 
 export type SimulatedLog = {
@@ -30,7 +30,10 @@ export function simulatedLog(writeOnce = true): SimulatedLog {
     runs.set(run, log);
     if (byAddress.has(address)) {
       log.byAddress.delete(address);
-      log.entries.splice(log.entries.findIndex((one) => one.address === address), 1);
+      log.entries.splice(
+        log.entries.findIndex((one) => one.address === address),
+        1,
+      );
     }
     append(log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);
     const kept = log.byAddress.get(address) as Entry;

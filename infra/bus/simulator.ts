@@ -203,8 +203,14 @@ export function simulate(options: SimulationOptions): Simulation {
 
   /** The next thing that time brings: a pause that ends, a delivery that comes again, an alarm. @returns false when there is nothing. */
   function advance(): boolean {
-    const [name, alarm] = [...alarms].reduce<[string, { atMs: number } | undefined]>((least, [key, one]) => (least[1] === undefined || one.atMs < least[1].atMs ? [key, one] : least), ['', undefined]);
-    const next = due.reduce<Due | undefined>((least, one) => (least === undefined || one.atMs < least.atMs || (one.atMs === least.atMs && one.order < least.order) ? one : least), undefined);
+    const [name, alarm] = [...alarms].reduce<[string, { atMs: number } | undefined]>(
+      (least, [key, one]) => (least[1] === undefined || one.atMs < least[1].atMs ? [key, one] : least),
+      ['', undefined],
+    );
+    const next = due.reduce<Due | undefined>(
+      (least, one) => (least === undefined || one.atMs < least.atMs || (one.atMs === least.atMs && one.order < least.order) ? one : least),
+      undefined,
+    );
     if (next !== undefined && (alarm === undefined || next.atMs <= alarm.atMs)) {
       due = due.filter((one) => one !== next);
       nowMs = Math.max(nowMs, next.atMs);

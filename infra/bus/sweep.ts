@@ -16,7 +16,7 @@ export function openSweep(reader: Reader, shards: number) {
         if (at.slot === 'outcome') runs.delete(at.run);
         seen[shard] = seq;
       }
-      for (const run of [...runs]) {
+      for (const run of runs) {
         if (historyOf(await reader.read(shard, run)).occupant(theRun, 'outcome') !== undefined) runs.delete(run);
         else await ring({ name: 'sweep', shard, run, time });
       }

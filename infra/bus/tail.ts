@@ -2,7 +2,13 @@
 import type { Msg, NatsConnection } from 'nats';
 
 /** A stored message as it stands in the log. */
-export type Raw = { readonly subject: string; readonly seq: number; readonly time: number; readonly body: string; readonly suspicious?: string };
+export type Raw = {
+  readonly subject: string;
+  readonly seq: number;
+  readonly time: number;
+  readonly body: string;
+  readonly suspicious?: string;
+};
 
 export type Tail = {
   /** The position up to which everything since `since` has been seen; 0 before the first. */
@@ -18,7 +24,16 @@ type Waiter = { readonly seq: number; readonly resolve: (reached: boolean) => vo
 type Shard = { position: number; epoch: number; waiters: Waiter[] };
 
 /** What a republished or directly read message carries; anything more was put there by whoever published it. */
-const BROKERS_OWN = new Set(['Nats-Stream', 'Nats-Subject', 'Nats-Sequence', 'Nats-Time-Stamp', 'Nats-Last-Sequence', 'Nats-Num-Pending', 'Nats-UpTo-Sequence', 'Nats-Num-Pending']);
+const BROKERS_OWN = new Set([
+  'Nats-Stream',
+  'Nats-Subject',
+  'Nats-Sequence',
+  'Nats-Time-Stamp',
+  'Nats-Last-Sequence',
+  'Nats-Num-Pending',
+  'Nats-UpTo-Sequence',
+  'Nats-Num-Pending',
+]);
 
 type Headers = { keys(): Iterable<string>; values(key: string): string[] };
 
@@ -59,8 +74,17 @@ export function openTail(connection: NatsConnection, shards: number, onRaw: (sha
       const state = states[shard] as Shard;
       if (state.position >= seq) return Promise.resolve(true);
       return new Promise((resolve) => {
-        const waiter: Waiter = { seq, resolve: (reached) => { clearTimeout(timer); resolve(reached); } };
-        const timer = setTimeout(() => { state.waiters = state.waiters.filter((one) => one !== waiter); resolve(false); }, ms);
+        const waiter: Waiter = {
+          seq,
+          resolve: (reached) => {
+            clearTimeout(timer);
+            resolve(reached);
+          },
+        };
+        const timer = setTimeout(() => {
+          state.waiters = state.waiters.filter((one) => one !== waiter);
+          resolve(false);
+        }, ms);
         state.waiters.push(waiter);
       });
     },

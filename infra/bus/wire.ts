@@ -1,13 +1,20 @@
 /** Facts on the wire and back. What cannot be read becomes a void entry, never an exception: its slot is decided all the same. */
-import { type About, aboutOf, type Address, addressOf, parseAddress, type Parts } from '@reel/contracts/address.ts';
-import { type Draft, Envelope, type Event } from '@reel/contracts/envelope.ts';
+import { type About, type Address, aboutOf, addressOf, type Parts, parseAddress } from '@reel/contracts/address.ts';
+import { type Draft, Envelope } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import { z } from 'zod';
 import type { Entry } from './history.ts';
 import { Fatal } from './service.ts';
 
 /** The fact that a draft becomes. @throws Fatal when its data are not what its definition says, naming the field. */
-export function envelop(draft: Draft, parts: Parts, source: string, cause: Address | undefined, traceparent: string | undefined, nowMs: number): Envelope {
+export function envelop(
+  draft: Draft,
+  parts: Parts,
+  source: string,
+  cause: Address | undefined,
+  traceparent: string | undefined,
+  nowMs: number,
+): Envelope {
   const definition = definitionOf(draft.type);
   const parsed = definition?.strict.safeParse(draft.data);
   if (parsed?.success === false) throw new Fatal(`${source} said ${draft.type} wrongly: ${z.prettifyError(parsed.error)}`);
@@ -49,7 +56,7 @@ export function decode(subject: string, body: string, seq: number, time: number,
   if (definition === undefined) return strange(type, at) ? nothing(`${type} does not belong here`) : { ...told, data };
   if (definition.about !== aboutOf(at.kind) || definition.slot !== at.slot) return nothing(`${type} does not belong here`);
   const parsed = definition.shape.safeParse(data);
-  return parsed.success ? ({ ...told, data: parsed.data } as Event) : nothing(`${type}: ${firstIssue(parsed.error)}`);
+  return parsed.success ? { ...told, data: parsed.data } : nothing(`${type}: ${firstIssue(parsed.error)}`);
 }
 
 /** A type we do not know may come from a later version or a user's own service, as long as it names the place where it stands. */

@@ -1,19 +1,29 @@
 /** `npm run bench`: latency, throughput and cost of governed runs over HTTP, beside the ceiling of the bare broker, in one run. */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { ceiling } from '@reel/bus/bare.ts';
-import { atOnce, client, inARow, manyAtOnce, oneByOne, percentile } from './load.ts';
 import { startServer } from '@reel/nats/server.ts';
+import { atOnce, client, inARow, manyAtOnce, oneByOne, percentile } from './load.ts';
 import type { Ready } from './system.ts';
 
 const quick = process.argv.includes('--quick');
-const WORKFLOWS = [['W1', inARow(3), 3], ['W2', inARow(10), 10], ['W3', atOnce(10), 11]] as const;
+const WORKFLOWS = [
+  ['W1', inARow(3), 3],
+  ['W2', inARow(10), 10],
+  ['W3', atOnce(10), 11],
+] as const;
 const LOOPS = 64;
 
-type System = { ready: Ready; child: ChildProcess; checked(): Promise<{ runs: number; findings: string[]; factsPerRun: number }>; stop(): Promise<void> };
+type System = {
+  ready: Ready;
+  child: ChildProcess;
+  checked(): Promise<{ runs: number; findings: string[]; factsPerRun: number }>;
+  stop(): Promise<void>;
+};
 
 /** The system under test is a process of its own: the load does not share its event loop. */
 async function startSystem(dir: string, syncInterval: string): Promise<System> {
@@ -63,17 +73,24 @@ async function measure(title: string, syncInterval: string, runs: number): Promi
     const after = [await usage(system.child.pid as number), await usage(natsPid)] as const;
     const cpu = after.map((use, i) => (use.cpuMs - (before[i] as Usage).cpuMs) / (runs * 5 * steps));
     const row = [0.5, 0.95, 0.99].map((p) => text(percentile(latencies, p)).padStart(8)).join('');
-    process.stdout.write(`  ${name}  ${row}  ${text(perSecond, 0).padStart(8)} ${text(perSecond * steps, 0).padStart(8)}  ${text(cpu[0] as number, 2)} + ${text(cpu[1] as number, 2)}\n`);
+    process.stdout.write(
+      `  ${name}  ${row}  ${text(perSecond, 0).padStart(8)} ${text(perSecond * steps, 0).padStart(8)}  ${text(cpu[0] as number, 2)} + ${text(cpu[1] as number, 2)}\n`,
+    );
   }
   const [short, long] = [inARow(10), inARow(quick ? 200 : 1000)] as const;
   const longSteps = quick ? 200 : 1000;
-  const perStep = async (workflow: object, steps: number, count: number): Promise<number> => percentile(await oneByOne(one, workflow, count), 0.5) / steps;
+  const perStep = async (workflow: object, steps: number, count: number): Promise<number> =>
+    percentile(await oneByOne(one, workflow, count), 0.5) / steps;
   const costs = [await perStep(short, 10, 30), await perStep(long, longSteps, 3)] as const;
-  process.stdout.write(`  per step: ${text(costs[0], 3)} ms in a run of 10, ${text(costs[1], 3)} ms in a run of ${longSteps}: ratio ${text(costs[1] / costs[0], 2)}\n`);
+  process.stdout.write(
+    `  per step: ${text(costs[0], 3)} ms in a run of 10, ${text(costs[1], 3)} ms in a run of ${longSteps}: ratio ${text(costs[1] / costs[0], 2)}\n`,
+  );
   const peaks = [await usage(system.child.pid as number), await usage(natsPid)] as const;
   const check = await system.checked();
   process.stdout.write(`  peak memory: Reel ${text(peaks[0].peakMb, 0)} MB, broker ${text(peaks[1].peakMb, 0)} MB\n`);
-  process.stdout.write(`  protocol: ${check.runs} runs checked, ${check.findings.length} findings${check.findings.length === 0 ? '' : `\n    ${check.findings.slice(0, 10).join('\n    ')}`}\n`);
+  process.stdout.write(
+    `  protocol: ${check.runs} runs checked, ${check.findings.length} findings${check.findings.length === 0 ? '' : `\n    ${check.findings.slice(0, 10).join('\n    ')}`}\n`,
+  );
   if (check.findings.length > 0) process.exitCode = 1;
   one.close();
   many.close();
@@ -87,12 +104,16 @@ async function bare(syncInterval: string): Promise<void> {
   await writeFile(configFile, `jetstream { sync_interval: "${syncInterval}" }\n`);
   const server = await startServer({ dataDir: join(dir, 'data'), configFile });
   const { factsPerSecond, hopMs } = await ceiling(server.url, LOOPS, 49, quick ? 200 : 1000);
-  process.stdout.write(`\nCeiling, sync_interval ${syncInterval}: bare JetStream over 49 hops (W2's): ${text(factsPerSecond, 0)} facts/s, ${text(hopMs, 3)} ms a hop\n`);
+  process.stdout.write(
+    `\nCeiling, sync_interval ${syncInterval}: bare JetStream over 49 hops (W2's): ${text(factsPerSecond, 0)} facts/s, ${text(hopMs, 3)} ms a hop\n`,
+  );
   await server.stop();
   await rm(dir, { recursive: true, force: true });
 }
 
-process.stdout.write('Reel benchmark: every step requested, judged by Cedar, performed, validated; every fact persisted. Submit to result over HTTP.\n');
+process.stdout.write(
+  'Reel benchmark: every step requested, judged by Cedar, performed, validated; every fact persisted. Submit to result over HTTP.\n',
+);
 await bare('2m');
 await measure('Lazy fsync (sync_interval 2m), all services in one process', '2m', quick ? 40 : 200);
 await bare('always');

@@ -24,7 +24,11 @@ export function client(api: string, connections: number): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const send = (method: string, path: string, body?: string): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', prefer: 'wait=30', ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }) };
+      const headers = {
+        'content-type': 'application/json',
+        prefer: 'wait=30',
+        ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+      };
       const sent = request(`${api}${path}`, { method, agent, headers }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -71,4 +75,5 @@ export async function manyAtOnce({ submit }: Client, workflow: object, loops: nu
   return (count * 1000) / (performance.now() - begin);
 }
 
-export const percentile = (sorted: readonly number[], p: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
+export const percentile = (sorted: readonly number[], p: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;

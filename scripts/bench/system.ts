@@ -13,7 +13,13 @@ export type Ready = { api: string; natsPid: number };
 const [dir = '.', syncInterval = '2m'] = process.argv.slice(2);
 const toolsFile = join(dir, 'tools.json');
 await writeFile(toolsFile, JSON.stringify({ modules: [join(import.meta.dirname, 'noop.ts')] }));
-const local = await startLocal({ dir, services: SERVICES, syncInterval, env: { REEL_PORT: '0', REEL_TOOLS: toolsFile }, logLevel: 'error' });
+const local = await startLocal({
+  dir,
+  services: SERVICES,
+  syncInterval,
+  env: { REEL_PORT: '0', REEL_TOOLS: toolsFile },
+  logLevel: 'error',
+});
 const natsPid = Number(await readFile(installationIn(dir).pidFile, 'utf8'));
 
 /** Reads the log from its beginning and checks every run against the protocol. */

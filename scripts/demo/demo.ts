@@ -28,7 +28,17 @@ type State = {
 /** The tools: a Streamable HTTP MCP server of its own, whose world is a file. */
 async function startWorld(): Promise<World> {
   const stateFile = join(dir, 'world.json');
-  const args = [join(here, 'world-server.ts'), '--port', '0', '--state', stateFile, '--hang-after-effect', 'book_hotel', '--hang-when', 'hang'];
+  const args = [
+    join(here, 'world-server.ts'),
+    '--port',
+    '0',
+    '--state',
+    stateFile,
+    '--hang-after-effect',
+    'book_hotel',
+    '--hang-when',
+    'hang',
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   return { stateFile, process: child, url: (JSON.parse(line) as { url: string }).url };
@@ -37,11 +47,21 @@ async function startWorld(): Promise<World> {
 const worldState = async ({ stateFile }: World): Promise<State> => JSON.parse(await readFile(stateFile, 'utf8')) as State;
 
 const input = {
-  place: 'Lisbon', checkIn: '2027-10-01', checkOut: '2027-10-07', maxPrice: 200, guests: 2, card: 'tok_ada',
+  place: 'Lisbon',
+  checkIn: '2027-10-01',
+  checkOut: '2027-10-07',
+  maxPrice: 200,
+  guests: 2,
+  card: 'tok_ada',
 };
 
 /** Submits the story, shows every fact as it is said, decides what is held, and gives back how it ended. */
-async function travel(title: string, words: string, changed: object, onFact: (type: string, id: string) => Promise<void> = async () => {}): Promise<Run> {
+async function travel(
+  title: string,
+  words: string,
+  changed: object,
+  onFact: (type: string, id: string) => Promise<void> = async () => {},
+): Promise<Run> {
   print(`\n${'═'.repeat(100)}\n${title}\n${words}\n`);
   const workflow = await readFile(join(here, 'travel.yaml'), 'utf8');
   const { id } = await ask<Submitted>('POST', '/v1/runs', { workflow, input: { ...input, ...changed }, requestedBy: 'ada' });
@@ -82,7 +102,11 @@ async function stories(local: Local, world: World): Promise<void> {
   );
   await conclude(good, world, 'completed');
 
-  const failed = await travel('Travel, and the card is declined', 'Hotel and transfer are booked when the payment fails: both are taken back, the last one first.', { card: 'tok_declined' });
+  const failed = await travel(
+    'Travel, and the card is declined',
+    'Hotel and transfer are booked when the payment fails: both are taken back, the last one first.',
+    { card: 'tok_declined' },
+  );
   await conclude(failed, world, 'failed');
 
   const killed = await travel(
@@ -105,7 +129,8 @@ async function stories(local: Local, world: World): Promise<void> {
 /** The booking is in the file before the tool answers: that is the moment at which a crash hurts most. */
 async function effectIsInTheWorld(world: World, address: string): Promise<void> {
   const run = address.split('.')[2] as string;
-  while (!Object.keys((await worldState(world)).ledger).includes(`${run}.tool.book-hotel`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!Object.keys((await worldState(world)).ledger).includes(`${run}.tool.book-hotel`))
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 async function toolsAreOffered(): Promise<void> {
@@ -127,7 +152,9 @@ const local = await startLocal({
 process.env['REEL_API'] = local.api;
 try {
   await stories(local, world);
-  print(`\n${'═'.repeat(100)}\nThree runs in ${((performance.now() - began) / 1000).toFixed(1)} s: nothing lost, nothing done twice, nothing ungoverned.`);
+  print(
+    `\n${'═'.repeat(100)}\nThree runs in ${((performance.now() - began) / 1000).toFixed(1)} s: nothing lost, nothing done twice, nothing ungoverned.`,
+  );
   print(`Everything that was said: npx reel show RUN. The world's file: ${world.stateFile.slice(root.length + 1)}`);
   if (stay) {
     print(`Staying at ${local.api} (REEL_API=${local.api} npx reel runs). Stop with Ctrl-C.`);

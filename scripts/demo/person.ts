@@ -6,7 +6,7 @@ import { ask } from '../api.ts';
 export async function decide(run: string, who: string): Promise<void> {
   const { approvals } = await ask<ApprovalPage>('GET', `/v1/approvals?run=${run}`);
   for (const { id, form } of approvals) {
-    const filled = form === undefined ? {} : { form: fill(form as Schema) };
+    const filled = form === undefined ? {} : { form: fill(form) };
     await ask<Ruling>('POST', `/v1/approvals/${id}`, { decision: 'grant', who, why: 'the first of the list suits me', ...filled });
   }
 }

@@ -1,42 +1,121 @@
 /** The HTTP API as routes: what is taken and given is in shapes.ts, from which the OpenAPI document is made too. */
+
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { theRun } from '@reel/contracts/address.ts';
-import { cancelRequested } from '@reel/contracts/run.ts';
 import type { Door } from '@reel/bus/door.ts';
 import type { Logger } from '@reel/bus/service.ts';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { theRun } from '@reel/contracts/address.ts';
+import { cancelRequested } from '@reel/contracts/run.ts';
 import { approvalsOf, decide } from './approvals.ts';
 import { eventOf, streamOf } from './events.ts';
 import { fieldErrors, HttpProblem, problemResponse } from './problems.ts';
 import { linksOf, runState } from './run-state.ts';
 import { type Runs, summaryOf } from './runs.ts';
-import { ApprovalPage, Cancelled, CancelRequest, Decision, ProblemDetails, Ruling, Run, RunEvents, RunPage, RunRequest, RunStatus, Submitted, ToolList } from './shapes.ts';
+import {
+  ApprovalPage,
+  Cancelled,
+  CancelRequest,
+  Decision,
+  ProblemDetails,
+  Ruling,
+  Run,
+  RunEvents,
+  RunPage,
+  RunRequest,
+  RunStatus,
+  Submitted,
+  ToolList,
+} from './shapes.ts';
 import { submit } from './submit.ts';
 
 const BODY_BYTES = 1_048_576;
 const json = (schema: z.ZodType): { 'application/json': { schema: z.ZodType } } => ({ 'application/json': { schema } });
 const says = (description: string, schema: z.ZodType): { description: string; content: object } => ({ description, content: json(schema) });
-const problems = { default: { description: 'What went wrong (RFC 9457)', content: { 'application/problem+json': { schema: ProblemDetails } } } };
+const problems = {
+  default: { description: 'What went wrong (RFC 9457)', content: { 'application/problem+json': { schema: ProblemDetails } } },
+};
 const RunParam = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
 
 /** What a submission may say in headers. */
 const SubmitHeaders = z.object({
   'idempotency-key': z.string().min(1).max(255).optional(),
-  prefer: z.string().regex(/^wait=([0-9]|[12][0-9]|30)$/, 'Prefer is wait=N with N from 0 to 30 (seconds)').optional(),
+  prefer: z
+    .string()
+    .regex(/^wait=([0-9]|[12][0-9]|30)$/, 'Prefer is wait=N with N from 0 to 30 (seconds)')
+    .optional(),
 });
-const RunsQuery = z.strictObject({ status: RunStatus.optional(), workflow: z.string().optional(), limit: z.coerce.number().int().min(1).max(500).default(50), cursor: z.string().optional() });
+const RunsQuery = z.strictObject({
+  status: RunStatus.optional(),
+  workflow: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().optional(),
+});
 
 const routes = {
-  submit: createRoute({ method: 'post', path: '/v1/runs', request: { headers: SubmitHeaders, body: { content: json(RunRequest), required: true } }, responses: { 201: says('It was requested', Submitted), 200: says('It is over, or the Idempotency-Key had requested it', Run), 202: says('It was waited for in vain', Submitted), ...problems } }),
-  list: createRoute({ method: 'get', path: '/v1/runs', request: { query: RunsQuery }, responses: { 200: says('The runs, newest first', RunPage), ...problems } }),
-  run: createRoute({ method: 'get', path: '/v1/runs/{id}', request: { params: RunParam, query: z.strictObject({}) }, responses: { 200: says('The run', Run), ...problems } }),
-  events: createRoute({ method: 'get', path: '/v1/runs/{id}/events', request: { params: RunParam, query: z.strictObject({}) }, responses: { 200: { description: 'What was said; with Accept: text/event-stream as server-sent events that resume from Last-Event-ID', content: { ...json(RunEvents), 'text/event-stream': { schema: z.string() } } }, ...problems } }),
-  cancel: createRoute({ method: 'post', path: '/v1/runs/{id}/cancel', request: { params: RunParam, body: { content: json(CancelRequest), required: false } }, responses: { 202: says('It is being stopped', Cancelled), 200: says('It had turned before', Cancelled), ...problems } }),
-  approvals: createRoute({ method: 'get', path: '/v1/approvals', request: { query: z.strictObject({ run: z.string().optional() }) }, responses: { 200: says('What waits for a person', ApprovalPage), ...problems } }),
-  decide: createRoute({ method: 'post', path: '/v1/approvals/{id}', request: { params: RunParam, body: { content: json(Decision), required: true } }, responses: { 200: says('What came of it', Ruling), 202: says('Policy has not looked at it yet', Ruling), ...problems } }),
+  submit: createRoute({
+    method: 'post',
+    path: '/v1/runs',
+    request: { headers: SubmitHeaders, body: { content: json(RunRequest), required: true } },
+    responses: {
+      201: says('It was requested', Submitted),
+      200: says('It is over, or the Idempotency-Key had requested it', Run),
+      202: says('It was waited for in vain', Submitted),
+      ...problems,
+    },
+  }),
+  list: createRoute({
+    method: 'get',
+    path: '/v1/runs',
+    request: { query: RunsQuery },
+    responses: { 200: says('The runs, newest first', RunPage), ...problems },
+  }),
+  run: createRoute({
+    method: 'get',
+    path: '/v1/runs/{id}',
+    request: { params: RunParam, query: z.strictObject({}) },
+    responses: { 200: says('The run', Run), ...problems },
+  }),
+  events: createRoute({
+    method: 'get',
+    path: '/v1/runs/{id}/events',
+    request: { params: RunParam, query: z.strictObject({}) },
+    responses: {
+      200: {
+        description: 'What was said; with Accept: text/event-stream as server-sent events that resume from Last-Event-ID',
+        content: { ...json(RunEvents), 'text/event-stream': { schema: z.string() } },
+      },
+      ...problems,
+    },
+  }),
+  cancel: createRoute({
+    method: 'post',
+    path: '/v1/runs/{id}/cancel',
+    request: { params: RunParam, body: { content: json(CancelRequest), required: false } },
+    responses: { 202: says('It is being stopped', Cancelled), 200: says('It had turned before', Cancelled), ...problems },
+  }),
+  approvals: createRoute({
+    method: 'get',
+    path: '/v1/approvals',
+    request: { query: z.strictObject({ run: z.string().optional() }) },
+    responses: { 200: says('What waits for a person', ApprovalPage), ...problems },
+  }),
+  decide: createRoute({
+    method: 'post',
+    path: '/v1/approvals/{id}',
+    request: { params: RunParam, body: { content: json(Decision), required: true } },
+    responses: { 200: says('What came of it', Ruling), 202: says('Policy has not looked at it yet', Ruling), ...problems },
+  }),
   tools: createRoute({ method: 'get', path: '/v1/tools', responses: { 200: says('The tools on offer', ToolList), ...problems } }),
-  healthy: createRoute({ method: 'get', path: '/healthz', responses: { 200: says('The process is alive', z.object({ status: z.string() })) } }),
-  ready: createRoute({ method: 'get', path: '/readyz', responses: { 200: says('The log can be read', z.object({ status: z.string() })), ...problems } }),
+  healthy: createRoute({
+    method: 'get',
+    path: '/healthz',
+    responses: { 200: says('The process is alive', z.object({ status: z.string() })) },
+  }),
+  ready: createRoute({
+    method: 'get',
+    path: '/readyz',
+    responses: { 200: says('The log can be read', z.object({ status: z.string() })), ...problems },
+  }),
 };
 
 type Surroundings = { readonly door: Door; readonly runs: Runs; readonly log: Logger; readonly closing: AbortSignal };
@@ -48,7 +127,10 @@ function traceOf(header: string | undefined): string {
 }
 
 /** Waits for the end of a run. @returns false when it is not over in time. */
-export function ended({ door, runs, closing }: Surroundings, run: string): { promise: Promise<boolean>; within(ms: number): void; stop(): void } {
+export function ended(
+  { door, runs, closing }: Surroundings,
+  run: string,
+): { promise: Promise<boolean>; within(ms: number): void; stop(): void } {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   let timer: NodeJS.Timeout | undefined;
   const give = (): void => resolve(false);
@@ -75,38 +157,75 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   const app = new OpenAPIHono({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
-      const where = { json: 'body', form: 'body', param: 'path', header: 'header', query: 'query', cookie: 'cookie' }[result.target as string] ?? 'body';
-      const errors = fieldErrors(where, result.error.issues as never, (result as { data?: unknown }).data);
-      return problemResponse(new HttpProblem(400, 'invalid-request', 'The request is not as it has to be', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), errors), c.req.path);
+      const where =
+        { json: 'body', form: 'body', param: 'path', header: 'header', query: 'query', cookie: 'cookie' }[result.target as string] ??
+        'body';
+      const errors = fieldErrors(where, result.error.issues, (result as { data?: unknown }).data);
+      return problemResponse(
+        new HttpProblem(
+          400,
+          'invalid-request',
+          'The request is not as it has to be',
+          errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
+          errors,
+        ),
+        c.req.path,
+      );
     },
   });
   app.onError((error, c) => {
     if (error instanceof HttpProblem) return problemResponse(error, c.req.path);
-    if ((error as { status?: number }).status === 400) return problemResponse(new HttpProblem(400, 'invalid-json', 'The body is not JSON', error.message), c.req.path);
+    if ((error as { status?: number }).status === 400)
+      return problemResponse(new HttpProblem(400, 'invalid-json', 'The body is not JSON', error.message), c.req.path);
     const errorId = randomUUID();
     const away = error.constructor.name === 'LogUnavailable';
     log.error({ errorId, path: c.req.path, error: error.stack ?? error.message }, 'a request failed');
-    const problem = away ? new HttpProblem(503, 'log-unavailable', 'The log cannot be reached', 'Nothing was lost; try again') : new HttpProblem(500, 'internal', 'Something went wrong here', `The log of the gateway has more under ${errorId}`);
+    const problem = away
+      ? new HttpProblem(503, 'log-unavailable', 'The log cannot be reached', 'Nothing was lost; try again')
+      : new HttpProblem(500, 'internal', 'Something went wrong here', `The log of the gateway has more under ${errorId}`);
     return problemResponse(problem, c.req.path, errorId);
   });
   app.notFound((c) => {
     const known = app.routes.some(({ path }) => new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`).test(c.req.path));
-    return problemResponse(known ? new HttpProblem(405, 'method-not-allowed', 'Not with this method', `${c.req.method} ${c.req.path}`) : new HttpProblem(404, 'not-found', 'There is nothing here', `${c.req.path}: see /openapi.json`), c.req.path);
+    return problemResponse(
+      known
+        ? new HttpProblem(405, 'method-not-allowed', 'Not with this method', `${c.req.method} ${c.req.path}`)
+        : new HttpProblem(404, 'not-found', 'There is nothing here', `${c.req.path}: see /openapi.json`),
+      c.req.path,
+    );
   });
   app.use(async (c, next) => {
     const host = (c.req.header('host') ?? '').replace(/:\d+$/, '');
-    if (!['127.0.0.1', 'localhost', '[::1]'].includes(host)) throw new HttpProblem(421, 'wrong-host', 'This is not the host that was meant', `Host is "${host}": until authentication comes, only 127.0.0.1 and localhost are served`);
+    if (!['127.0.0.1', 'localhost', '[::1]'].includes(host))
+      throw new HttpProblem(
+        421,
+        'wrong-host',
+        'This is not the host that was meant',
+        `Host is "${host}": until authentication comes, only 127.0.0.1 and localhost are served`,
+      );
     const bytes = Number(c.req.header('content-length') ?? 0);
-    if (bytes > BODY_BYTES) throw new HttpProblem(413, 'too-large', 'The request is too large', `the body has ${bytes} bytes and may have ${BODY_BYTES}: pass on a reference instead`);
+    if (bytes > BODY_BYTES)
+      throw new HttpProblem(
+        413,
+        'too-large',
+        'The request is too large',
+        `the body has ${bytes} bytes and may have ${BODY_BYTES}: pass on a reference instead`,
+      );
     if (c.req.method === 'POST' && bytes > 0 && !/^application\/json\b/.test(c.req.header('content-type') ?? '')) {
-      throw new HttpProblem(415, 'unsupported-media-type', 'Only JSON is understood', `Content-Type is "${c.req.header('content-type') ?? ''}" and has to be application/json`);
+      throw new HttpProblem(
+        415,
+        'unsupported-media-type',
+        'Only JSON is understood',
+        `Content-Type is "${c.req.header('content-type') ?? ''}" and has to be application/json`,
+      );
     }
     await next();
   });
 
   const find = async (id: string): Promise<number> => {
     const shard = runs.get(id)?.shard ?? (/^[A-Za-z0-9_-]{1,64}$/.test(id) ? await door.find(id) : undefined);
-    if (shard === undefined) throw new HttpProblem(404, 'no-such-run', 'There is no such run', `"${id}" was never requested, or has aged out`);
+    if (shard === undefined)
+      throw new HttpProblem(404, 'no-such-run', 'There is no such run', `"${id}" was never requested, or has aged out`);
     return shard;
   };
   const stateOf = async (shard: number, run: string): Promise<Run> => runState(await door.look(shard, run)) as Run;
@@ -128,7 +247,9 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   });
   app.openapi(routes.list, (c) => {
     const { status, workflow, limit, cursor } = c.req.valid('query');
-    const fitting = runs.newest().filter((run) => (workflow === undefined || run.workflow === workflow) && (status === undefined || summaryOf(run).status === status));
+    const fitting = runs
+      .newest()
+      .filter((run) => (workflow === undefined || run.workflow === workflow) && (status === undefined || summaryOf(run).status === status));
     const from = cursor === undefined ? 0 : fitting.findIndex(({ id }) => id === cursor) + 1;
     const page = fitting.slice(from, from + limit);
     const next = fitting.length > from + limit ? page.at(-1)?.id : undefined;
@@ -138,7 +259,8 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   app.openapi(routes.events, async (c) => {
     const run = c.req.param('id');
     const shard = await find(run);
-    if ((c.req.header('accept') ?? '').includes('text/event-stream')) return streamOf(door, shard, run, Number(c.req.header('last-event-id') ?? 0) || 0, closing) as never;
+    if ((c.req.header('accept') ?? '').includes('text/event-stream'))
+      return streamOf(door, shard, run, Number(c.req.header('last-event-id') ?? 0) || 0, closing);
     return c.json({ events: (await door.look(shard, run)).entries().map(eventOf) }, 200) as never;
   });
   app.openapi(routes.cancel, async (c) => {
@@ -146,17 +268,27 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     const shard = await find(run);
     const before = await stateOf(shard, run);
     const links = linksOf(run);
-    if (before.turnedAt !== undefined) return c.json({ id: run, status: before.status, changed: false, detail: `it had turned at ${before.turnedAt}: nothing changes`, links }, 200) as never;
+    if (before.turnedAt !== undefined)
+      return c.json(
+        { id: run, status: before.status, changed: false, detail: `it had turned at ${before.turnedAt}: nothing changes`, links },
+        200,
+      ) as never;
     const { who, why } = CancelRequest.parse(c.req.valid('json') ?? {});
     await door.say(shard, run, cancelRequested(theRun, { who, why }), { traceparent: traceOf(c.req.header('traceparent')) });
-    return c.json({ id: run, status: before.status, changed: true, detail: 'it is being stopped, and what it did is undone', links }, 202) as never;
+    return c.json(
+      { id: run, status: before.status, changed: true, detail: 'it is being stopped, and what it did is undone', links },
+      202,
+    ) as never;
   });
   app.openapi(routes.approvals, async (c) => c.json({ approvals: await approvalsOf(door, runs, c.req.valid('query').run) }, 200) as never);
   app.openapi(routes.decide, async (c) => {
     const ruling = await decide(door, c.req.param('id'), c.req.valid('json') as never, traceOf(c.req.header('traceparent')));
     return c.json(ruling, (ruling.ruling === 'pending' ? 202 : 200) as 200) as never;
   });
-  app.openapi(routes.tools, async (c) => c.json({ tools: [...(await door.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }, 200) as never);
+  app.openapi(
+    routes.tools,
+    async (c) => c.json({ tools: [...(await door.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }, 200) as never,
+  );
   app.openapi(routes.healthy, (c) => c.json({ status: 'alive' }, 200));
   app.openapi(routes.ready, async (c) => {
     await door.ready().catch((error: Error) => {
@@ -164,6 +296,9 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     });
     return c.json({ status: 'ready' }, 200) as never;
   });
-  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Reel', version: '1', description: 'Governed, durable, observable runs.' } });
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Reel', version: '1', description: 'Governed, durable, observable runs.' },
+  });
   return app;
 }

@@ -1,15 +1,15 @@
 /** What waits for a person, and what they decide: a vote, of which policy says whether it counts. */
-import { parseAddress, type Place } from '@reel/contracts/address.ts';
+
+import { hash } from 'node:crypto';
+import type { Door } from '@reel/bus/door.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { expiresAt } from '@reel/contracts/expiry.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
-import { theRun } from '@reel/contracts/address.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
-import type { Door } from '@reel/bus/door.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
-import { hash } from 'node:crypto';
 import { HttpProblem } from './problems.ts';
 import { approvalId, type Listed, type Runs } from './runs.ts';
 import type { Approval, Ruling } from './shapes.ts';
@@ -29,14 +29,25 @@ async function approvalOf(door: Door, run: Listed, held: Entry): Promise<Approva
   const { prompt, form, policies } = (held as Entry & { data: { prompt: string; form?: JsonSchema; policies: string[] } }).data;
   const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
   return {
-    id: approvalId(held), run: run.id, workflow: run.workflow, kind, step: id, question: held.address, prompt, ...(form === undefined ? {} : { form }),
-    ...(call === undefined ? {} : { uses: call.uses, arguments: call.arguments }), heldAt: new Date(held.time).toISOString(),
-    expiresAt: new Date(expiresAt({ kind, id, n }, held.time, call, deadlineMs)).toISOString(), policies, requestedBy: run.requestedBy,
+    id: approvalId(held),
+    run: run.id,
+    workflow: run.workflow,
+    kind,
+    step: id,
+    question: held.address,
+    prompt,
+    ...(form === undefined ? {} : { form }),
+    ...(call === undefined ? {} : { uses: call.uses, arguments: call.arguments }),
+    heldAt: new Date(held.time).toISOString(),
+    expiresAt: new Date(expiresAt({ kind, id, n }, held.time, call, deadlineMs)).toISOString(),
+    policies,
+    requestedBy: run.requestedBy,
   };
 }
 
 /** Any name as a token of an address: readable where it can be, unique always. */
-const voterToken = (who: string): string => (/^[A-Za-z0-9_-]{1,64}$/.test(who) ? who : `${who.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)}-${hash('sha256', who).slice(0, 12)}`);
+const voterToken = (who: string): string =>
+  /^[A-Za-z0-9_-]{1,64}$/.test(who) ? who : `${who.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)}-${hash('sha256', who).slice(0, 12)}`;
 
 type Decision = { decision: 'grant' | 'refuse'; who: string; why: string; form?: unknown };
 
@@ -56,7 +67,10 @@ export async function decide(door: Door, id: string, decision: Decision, tracepa
   const { form } = held.data as { form?: JsonSchema };
   if (decision.decision === 'grant' && form !== undefined) {
     const wrong = checkAgainst(form, decision.form);
-    if (wrong !== undefined) throw new HttpProblem(422, 'form-invalid', 'The form is not filled in as asked', wrong, [{ path: 'body.form', message: wrong, value: (decision.form ?? null) as never }]);
+    if (wrong !== undefined)
+      throw new HttpProblem(422, 'form-invalid', 'The form is not filled in as asked', wrong, [
+        { path: 'body.form', message: wrong, value: (decision.form ?? null) as never },
+      ]);
   }
   const settled = Promise.withResolvers<Entry>();
   let vote: Place = { kind: 'vote', id: voterToken(decision.who), n: 1 };
@@ -68,9 +82,22 @@ export async function decide(door: Door, id: string, decision: Decision, tracepa
   });
   const timer = setTimeout(() => settled.reject(new Error('pending')), PATIENCE_MS);
   try {
-    const data = { question: held.address, decision: decision.decision, who: decision.who, why: decision.why, ...(decision.form === undefined ? {} : { form: decision.form as never }) };
-    while (!(await door.say(at.shard, at.run, voteCast(vote, data), { cause: held.address, traceparent })).said) vote = { ...vote, n: vote.n + 1 };
-    return answerTo(id, at.run, decision, `reel.${at.shard}.${at.run}.vote.${vote.id}.${vote.n}.request`, await settled.promise.catch(() => undefined));
+    const data = {
+      question: held.address,
+      decision: decision.decision,
+      who: decision.who,
+      why: decision.why,
+      ...(decision.form === undefined ? {} : { form: decision.form as never }),
+    };
+    while (!(await door.say(at.shard, at.run, voteCast(vote, data), { cause: held.address, traceparent })).said)
+      vote = { ...vote, n: vote.n + 1 };
+    return answerTo(
+      id,
+      at.run,
+      decision,
+      `reel.${at.shard}.${at.run}.vote.${vote.id}.${vote.n}.request`,
+      await settled.promise.catch(() => undefined),
+    );
   } finally {
     clearTimeout(timer);
     listen();
@@ -92,5 +119,10 @@ function answerTo(id: string, run: string, { who, why, form }: Decision, vote: s
 function alreadyRuled(entry: Entry): HttpProblem {
   const { who } = (isVoid(entry) ? {} : entry.data) as { who?: string };
   const answer = isVoid(entry) ? 'decided' : entry.type.split('.')[2];
-  return new HttpProblem(409, 'already-ruled', 'This has been decided', `${answer}${who === undefined ? '' : ` by ${who}`} at ${new Date(entry.time).toISOString()}`);
+  return new HttpProblem(
+    409,
+    'already-ruled',
+    'This has been decided',
+    `${answer}${who === undefined ? '' : ` by ${who}`} at ${new Date(entry.time).toISOString()}`,
+  );
 }

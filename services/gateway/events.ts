@@ -1,6 +1,7 @@
 /** The facts of a run as readers get them: JSON at once, or a stream that resumes where it was cut off. */
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+
 import type { Door } from '@reel/bus/door.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
 import type { CloudEvent, VoidEntry } from './shapes.ts';
 
 const sequence = (seq: number): string => String(seq).padStart(20, '0');
@@ -10,13 +11,23 @@ export function eventOf(entry: Entry): CloudEvent | VoidEntry {
   if (isVoid(entry)) return { void: entry.void, address: entry.address, time, sequence: sequence(entry.seq) };
   const { address, source, type, cause, traceparent, data, at } = entry;
   return {
-    specversion: '1.0', id: address, source, type, time, datacontenttype: 'application/json', runid: at.run, causationid: cause,
-    ...(traceparent === undefined ? {} : { traceparent }), sequence: sequence(entry.seq), data: data as never,
+    specversion: '1.0',
+    id: address,
+    source,
+    type,
+    time,
+    datacontenttype: 'application/json',
+    runid: at.run,
+    causationid: cause,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    sequence: sequence(entry.seq),
+    data: data as never,
   };
 }
 
 const isEnd = ({ at }: Entry): boolean => at.kind === 'run' && at.slot === 'outcome';
-const frame = (entry: Entry): string => `id: ${entry.seq}\nevent: ${isVoid(entry) ? 'void' : entry.type}\ndata: ${JSON.stringify(eventOf(entry))}\n\n`;
+const frame = (entry: Entry): string =>
+  `id: ${entry.seq}\nevent: ${isVoid(entry) ? 'void' : entry.type}\ndata: ${JSON.stringify(eventOf(entry))}\n\n`;
 
 /** A reader who is this far behind is let go: it can resume. */
 const QUEUED = 1000;

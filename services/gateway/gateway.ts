@@ -1,11 +1,12 @@
 /** The door to Reel: runs are requested, followed, decided on and stopped over HTTP. On loopback, until it can tell who is asking. */
+
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
-import { voteCast } from '@reel/contracts/vote.ts';
 import type { Door } from '@reel/bus/door.ts';
 import { defineDoor } from '@reel/bus/service.ts';
-import type { Server } from 'node:http';
+import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
+import { voteCast } from '@reel/contracts/vote.ts';
 import { appOf } from './app.ts';
 import { openRuns, type Runs } from './runs.ts';
 
@@ -16,7 +17,8 @@ export default defineDoor({
   says: [keyClaimed, runRequested, cancelRequested, voteCast],
   open: async (door, { env, log }) => {
     const port = Number(env['REEL_PORT'] ?? 7070);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`REEL_PORT is "${env['REEL_PORT']}" and has to be a port: 0 (any free one) to 65535`);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new Error(`REEL_PORT is "${env['REEL_PORT']}" and has to be a port: 0 (any free one) to 65535`);
     const closing = new AbortController();
     const runs = openRuns();
     const unfollow = door.follow(runs.enter);

@@ -22,7 +22,11 @@ export class HttpProblem extends Error {
 /** The response that a problem is. */
 export function problemResponse({ status, code, title, message, errors }: HttpProblem, instance: string, errorId?: string): Response {
   const body = {
-    type: `/problems/${code}`, title, status, detail: message, instance,
+    type: `/problems/${code}`,
+    title,
+    status,
+    detail: message,
+    instance,
     ...(errors === undefined ? {} : { errors }),
     ...(errorId === undefined ? {} : { errorId }),
   };
@@ -35,8 +39,12 @@ type Issue = { code: string; path: PropertyKey[]; message: string; keys?: string
 export function fieldErrors(where: string, issues: readonly Issue[], given: unknown): NonNullable<Errors> {
   return issues.flatMap((issue) => {
     const path = [where, ...issue.path.map(String)];
-    if (issue.code === 'unrecognized_keys') return (issue.keys ?? []).map((key) => ({ path: [...path, key].join('.'), message: `there is no field "${key}" here` }));
-    const value = issue.path.reduce<unknown>((inside, key) => (inside === null || typeof inside !== 'object' ? undefined : (inside as { [key: PropertyKey]: unknown })[key]), given);
+    if (issue.code === 'unrecognized_keys')
+      return (issue.keys ?? []).map((key) => ({ path: [...path, key].join('.'), message: `there is no field "${key}" here` }));
+    const value = issue.path.reduce<unknown>(
+      (inside, key) => (inside === null || typeof inside !== 'object' ? undefined : (inside as { [key: PropertyKey]: unknown })[key]),
+      given,
+    );
     return [{ path: path.join('.'), message: issue.message, ...(value === undefined ? {} : { value: value as never }) }];
   });
 }

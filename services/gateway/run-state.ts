@@ -1,26 +1,40 @@
 /** A run as its facts say it stands: status, steps, what it waits for and who owes it. Pure. */
-import { aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
-import { fallbackId } from '@reel/contracts/workflow/attempt.ts';
-import type { Event, Problem } from '@reel/contracts/envelope.ts';
-import { approvedPlan } from '@reel/contracts/approved.ts';
-import { cancelRequested, runRequested } from '@reel/contracts/run.ts';
+
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { approvedPlan } from '@reel/contracts/approved.ts';
+import type { Event, Problem } from '@reel/contracts/envelope.ts';
+import { cancelRequested, runRequested } from '@reel/contracts/run.ts';
+import { fallbackId } from '@reel/contracts/workflow/attempt.ts';
 import type { Run, RunStatus, StepState, StepStatus, Waiting } from './shapes.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const answerOf = (entry: Entry): string => (isVoid(entry) ? 'void' : (entry.type.split('.')[2] ?? 'void'));
+// biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, and each was parsed when it was read
 const dataOf = (entry: Entry | undefined): { [field: string]: any } => (entry === undefined || isVoid(entry) ? {} : (entry.data as object));
 
 /** Where the run is, told from the facts about the run as a whole. */
-export function statusOf(turn: Entry | undefined, outcome: Entry | undefined, verdict: Entry | undefined, ruling: Entry | undefined): RunStatus {
+export function statusOf(
+  turn: Entry | undefined,
+  outcome: Entry | undefined,
+  verdict: Entry | undefined,
+  ruling: Entry | undefined,
+): RunStatus {
   if (outcome !== undefined) return isVoid(outcome) ? 'stranded' : (answerOf(outcome) as RunStatus);
-  if (turn !== undefined) return ({ completed: 'completing', cancelling: 'cancelling', exhausted: 'exhausting' } as const)[answerOf(turn) as 'completed'] ?? 'failing';
+  if (turn !== undefined)
+    return (
+      ({ completed: 'completing', cancelling: 'cancelling', exhausted: 'exhausting' } as const)[answerOf(turn) as 'completed'] ?? 'failing'
+    );
   if (verdict === undefined) return 'requested';
   if (answerOf(verdict) === 'held') return ruling === undefined ? 'held' : 'running';
   return 'running';
 }
 
-export const linksOf = (id: string): Run['links'] => ({ self: `/v1/runs/${id}`, events: `/v1/runs/${id}/events`, cancel: `/v1/runs/${id}/cancel` });
+export const linksOf = (id: string): Run['links'] => ({
+  self: `/v1/runs/${id}`,
+  events: `/v1/runs/${id}/events`,
+  cancel: `/v1/runs/${id}/cancel`,
+});
 
 type Attempt = { at: Parts; slots: Map<string, Entry> };
 
@@ -37,14 +51,32 @@ export function runState(history: History): Run | undefined {
   const steps = stepsOf(history, attempts);
   const waitsFor = outcome === undefined ? waitingFor(history, attempts) : [];
   return {
-    id: history.run, shard: history.shard, status: statusOf(turn, outcome, slot('verdict'), slot('ruling')), workflow: request.data.workflow.name,
-    requestedBy: request.data.requestedBy, requestedAt: iso(request.time), deadlineAt: iso(request.data.deadlineMs),
-    ...(outcome === undefined ? {} : { endedAt: iso(outcome.time) }), ...(turn === undefined ? {} : { turnedAt: iso(turn.time) }),
-    held: waitsFor.filter(({ owedBy }) => owedBy === 'a person').length, links: linksOf(history.run), input: request.data.input,
-    ...('answer' in end ? { answer: end['answer'] } : {}), ...(problem === undefined ? {} : { problem }),
+    id: history.run,
+    shard: history.shard,
+    status: statusOf(turn, outcome, slot('verdict'), slot('ruling')),
+    workflow: request.data.workflow.name,
+    requestedBy: request.data.requestedBy,
+    requestedAt: iso(request.time),
+    deadlineAt: iso(request.data.deadlineMs),
+    ...(outcome === undefined ? {} : { endedAt: iso(outcome.time) }),
+    ...(turn === undefined ? {} : { turnedAt: iso(turn.time) }),
+    held: waitsFor.filter(({ owedBy }) => owedBy === 'a person').length,
+    links: linksOf(history.run),
+    input: request.data.input,
+    ...('answer' in end ? { answer: end['answer'] } : {}),
+    ...(problem === undefined ? {} : { problem }),
     ...(cancel === undefined ? {} : { cancel: { who: cancel.data.who, why: cancel.data.why, at: iso(cancel.time) } }),
-    undone: end['undone'] ?? [], stranded: end['stranded'] ?? [], steps, waitsFor,
-    faults: history.entries().flatMap((entry) => (!isVoid(entry) && entry.type === 'fault.fault.raised' ? [{ service: entry.at.id, ...(entry.data as { event: string; problem: Problem }) }] : [])),
+    undone: end['undone'] ?? [],
+    stranded: end['stranded'] ?? [],
+    steps,
+    waitsFor,
+    faults: history
+      .entries()
+      .flatMap((entry) =>
+        !isVoid(entry) && entry.type === 'fault.fault.raised'
+          ? [{ service: entry.at.id, ...(entry.data as { event: string; problem: Problem }) }]
+          : [],
+      ),
   };
 }
 
@@ -63,11 +95,16 @@ function attemptsOf(entries: readonly Entry[]): Map<string, Attempt> {
 }
 
 const ORDER = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check', 'retry', 'wake'];
-const newest = ({ slots }: Attempt): StepStatus => (ORDER.map((slot) => slots.get(slot)).filter((entry) => entry !== undefined).map(answerOf).at(-1) ?? 'pending') as StepStatus;
-const problemIn = ({ slots }: Attempt): Problem | undefined => [...slots.values()].map((entry) => dataOf(entry)['problem'] as Problem | undefined).findLast((problem) => problem !== undefined);
+const newest = ({ slots }: Attempt): StepStatus =>
+  (ORDER.map((slot) => slots.get(slot))
+    .filter((entry) => entry !== undefined)
+    .map(answerOf)
+    .at(-1) ?? 'pending') as StepStatus;
+const problemIn = ({ slots }: Attempt): Problem | undefined =>
+  [...slots.values()].map((entry) => dataOf(entry)['problem'] as Problem | undefined).findLast((problem) => problem !== undefined);
 
 function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): StepState[] {
-  const plan = approvedPlan(history as never);
+  const plan = approvedPlan(history);
   const asked = [...attempts.values()].filter(({ at }) => aboutOf(at.kind) === 'step');
   const latest = new Map<string, Attempt>();
   for (const attempt of asked) if ((latest.get(attempt.at.id)?.at.n ?? 0) < attempt.at.n) latest.set(attempt.at.id, attempt);
@@ -79,7 +116,8 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
     const fallbackOf = planned.find((one) => fallbackId(one.id) === id)?.id;
     const undos = [...attempts.values()].filter(({ at }) => aboutOf(at.kind) === 'undo' && undoneBy(at).id === id);
     const common = { id, dependsOn: step?.dependsOn ?? [], ...(fallbackOf === undefined ? {} : { fallbackOf }) };
-    if (attempt === undefined) return { ...common, kind: step?.kind ?? 'tool', uses: step?.uses ?? '', status: 'pending', attempt: 0, undos: [] };
+    if (attempt === undefined)
+      return { ...common, kind: step?.kind ?? 'tool', uses: step?.uses ?? '', status: 'pending', attempt: 0, undos: [] };
     const { slots, at } = attempt;
     const call = dataOf(slots.get('request'))['call'];
     const outcome = slots.get('outcome');
@@ -87,14 +125,28 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
     const problem = problemIn(attempt);
     const time = (slot: string, name: string): object => (slots.has(slot) ? { [name]: iso((slots.get(slot) as Entry).time) } : {});
     return {
-      ...common, kind: at.kind, uses: call?.uses ?? step?.uses ?? '', status: newest(attempt), attempt: at.n,
-      ...time('request', 'requestedAt'), ...time('start', 'startedAt'), ...time('outcome', 'endedAt'),
-      ...(call === undefined ? {} : { arguments: call.arguments }), ...('output' in dataOf(outcome) ? { result: dataOf(outcome)['output'] } : {}),
-      ...(problem === undefined ? {} : { problem }), ...(late === undefined ? {} : { late: late.address }),
+      ...common,
+      kind: at.kind,
+      uses: call?.uses ?? step?.uses ?? '',
+      status: newest(attempt),
+      attempt: at.n,
+      ...time('request', 'requestedAt'),
+      ...time('start', 'startedAt'),
+      ...time('outcome', 'endedAt'),
+      ...(call === undefined ? {} : { arguments: call.arguments }),
+      ...('output' in dataOf(outcome) ? { result: dataOf(outcome)['output'] } : {}),
+      ...(problem === undefined ? {} : { problem }),
+      ...(late === undefined ? {} : { late: late.address }),
       ...(slots.has('residue') ? { residue: dataOf(slots.get('residue'))['problem'] } : {}),
       undos: undos.map((undo) => {
         const wrong = problemIn(undo);
-        return { attempt: undoneBy(undo.at).n, try: undo.at.n, uses: dataOf(undo.slots.get('request'))['call']?.uses ?? '', status: newest(undo), ...(wrong === undefined ? {} : { problem: wrong }) };
+        return {
+          attempt: undoneBy(undo.at).n,
+          try: undo.at.n,
+          uses: dataOf(undo.slots.get('request'))['call']?.uses ?? '',
+          status: newest(undo),
+          ...(wrong === undefined ? {} : { problem: wrong }),
+        };
       }),
     };
   });
@@ -106,7 +158,12 @@ const PERFORMERS: { [kind: string]: string } = { tool: 'tool-executor', person: 
 function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): Waiting[] {
   const open: Waiting[] = [];
   const owe = (at: Place, slot: string, owedBy: string, since: Entry): void => {
-    open.push({ address: addressOf({ shard: history.shard, run: history.run, ...at, slot }), waitsFor: slot, owedBy, since: iso(since.time) });
+    open.push({
+      address: addressOf({ shard: history.shard, run: history.run, ...at, slot }),
+      waitsFor: slot,
+      owedBy,
+      since: iso(since.time),
+    });
   };
   const run = (slot: string): Entry | undefined => history.occupant(theRun, slot);
   const verdict = run('verdict');
@@ -115,16 +172,25 @@ function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): W
     const about = aboutOf(at.kind);
     const asked = slots.get('request') ?? slots.get('proposal');
     const judged = slots.get('verdict');
-    if (asked === undefined || answerOf(asked) === 'skipped' || answerOf(asked) === 'abandoned' || (slots.has('start') && answerOf(slots.get('start') as Entry) === 'withdrawn')) continue;
+    if (
+      asked === undefined ||
+      answerOf(asked) === 'skipped' ||
+      answerOf(asked) === 'abandoned' ||
+      (slots.has('start') && answerOf(slots.get('start') as Entry) === 'withdrawn')
+    )
+      continue;
     if (about === 'answer' && !slots.has('check')) owe(at, 'check', 'validator', asked);
-    else if (judged === undefined) { if (!slots.has('outcome')) owe(at, 'verdict', 'policy', asked); }
-    else if (answerOf(judged) === 'held' && !slots.has('ruling')) owe(at, 'ruling', 'a person', judged);
+    else if (judged === undefined) {
+      if (!slots.has('outcome')) owe(at, 'verdict', 'policy', asked);
+    } else if (answerOf(judged) === 'held' && !slots.has('ruling')) owe(at, 'ruling', 'a person', judged);
     else if (about === 'step' || about === 'undo') {
       const allowed = answerOf(judged) === 'approved' || (slots.has('ruling') && answerOf(slots.get('ruling') as Entry) === 'granted');
       const outcome = slots.get('outcome');
       const kind = about === 'undo' ? at.kind.slice('undo-'.length) : at.kind;
-      if (allowed && outcome === undefined) owe(at, 'outcome', PERFORMERS[kind] ?? kind, slots.get('start') ?? slots.get('ruling') ?? judged);
-      else if (about === 'step' && outcome !== undefined && answerOf(outcome) === 'succeeded' && !slots.has('check')) owe(at, 'check', 'validator', outcome);
+      if (allowed && outcome === undefined)
+        owe(at, 'outcome', PERFORMERS[kind] ?? kind, slots.get('start') ?? slots.get('ruling') ?? judged);
+      else if (about === 'step' && outcome !== undefined && answerOf(outcome) === 'succeeded' && !slots.has('check'))
+        owe(at, 'check', 'validator', outcome);
       else if (slots.has('retry') && !slots.has('wake')) owe(at, 'wake', 'saga-tracker', slots.get('retry') as Entry);
     }
   }
@@ -133,6 +199,16 @@ function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): W
   if (turn !== undefined) owe(theRun, 'outcome', 'saga-tracker', turn);
   else if (verdict === undefined) owe(theRun, 'verdict', 'policy', run('request') as Entry);
   else if (answerOf(verdict) === 'held' && run('ruling') === undefined) owe(theRun, 'ruling', 'a person', verdict);
-  else owe(theRun, 'turn', ['answer', 'plan'].includes(last.at.kind) && last.at.slot !== 'proposal' && answerOf(last) !== 'approved' ? 'saga-tracker' : last.at.kind === 'answer' ? 'saga-tracker' : 'planner', last);
+  else
+    owe(
+      theRun,
+      'turn',
+      ['answer', 'plan'].includes(last.at.kind) && last.at.slot !== 'proposal' && answerOf(last) !== 'approved'
+        ? 'saga-tracker'
+        : last.at.kind === 'answer'
+          ? 'saga-tracker'
+          : 'planner',
+      last,
+    );
   return open;
 }

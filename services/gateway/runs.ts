@@ -1,7 +1,8 @@
 /** The list of runs and of what is held in them: kept in memory from the facts, bounded, and rebuilt from the log at the start. */
+
+import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { addressOf, type Place } from '@reel/contracts/address.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { linksOf, statusOf } from './run-state.ts';
 import type { RunSummary } from './shapes.ts';
 
@@ -36,7 +37,15 @@ export function openRuns(): Runs {
     if (at.kind === 'run' && at.slot === 'request') {
       if (isVoid(entry) || runs.has(at.run)) return;
       const { data, time } = entry as EventOf<'run.request.requested'>;
-      runs.set(at.run, { id: at.run, shard: at.shard, workflow: data.workflow.name, requestedBy: data.requestedBy, requestedMs: time, slots: new Map(), held: new Map() });
+      runs.set(at.run, {
+        id: at.run,
+        shard: at.shard,
+        workflow: data.workflow.name,
+        requestedBy: data.requestedBy,
+        requestedMs: time,
+        slots: new Map(),
+        held: new Map(),
+      });
       if (runs.size > LISTED) runs.delete(runs.keys().next().value as string);
       return;
     }
@@ -44,7 +53,8 @@ export function openRuns(): Runs {
     if (run === undefined) return;
     if (at.kind === 'run') run.slots.set(at.slot, entry);
     if (at.slot === 'verdict' && !isVoid(entry) && entry.type.endsWith('.held')) run.held.set(placeKey(at), entry);
-    if (at.slot === 'ruling' || at.slot === 'outcome' || (at.slot === 'start' && !isVoid(entry) && entry.type.endsWith('.withdrawn'))) run.held.delete(placeKey(at));
+    if (at.slot === 'ruling' || at.slot === 'outcome' || (at.slot === 'start' && !isVoid(entry) && entry.type.endsWith('.withdrawn')))
+      run.held.delete(placeKey(at));
     if (at.kind === 'run' && at.slot === 'outcome') run.held.clear();
   }
   return {
@@ -59,9 +69,14 @@ export function openRuns(): Runs {
 export function summaryOf({ id, workflow, requestedBy, requestedMs, slots, held }: Listed): RunSummary {
   const outcome = slots.get('outcome');
   return {
-    id, status: statusOf(slots.get('turn'), outcome, slots.get('verdict'), slots.get('ruling')), workflow, requestedBy,
-    requestedAt: new Date(requestedMs).toISOString(), ...(outcome === undefined ? {} : { endedAt: new Date(outcome.time).toISOString() }),
-    held: held.size, links: linksOf(id),
+    id,
+    status: statusOf(slots.get('turn'), outcome, slots.get('verdict'), slots.get('ruling')),
+    workflow,
+    requestedBy,
+    requestedAt: new Date(requestedMs).toISOString(),
+    ...(outcome === undefined ? {} : { endedAt: new Date(outcome.time).toISOString() }),
+    held: held.size,
+    links: linksOf(id),
   };
 }
 

@@ -7,7 +7,7 @@ export default definePerformer({
   perform: async ({ arguments: { to, text } }, { key, signal }) => {
     const url = process.env['SMS_URL'] ?? 'http://127.0.0.1:9001';
     const response = await fetch(url, { method: 'POST', signal, headers: { 'idempotency-key': key }, body: JSON.stringify({ to, text }) });
-    if (response.status === 422) throw new Failure({ code: 'bad-number', message: `${String(to)} is no number`, retryable: false });
+    if (response.status === 422) throw new Failure({ code: 'bad-number', message: `${JSON.stringify(to)} is no number`, retryable: false });
     if (!response.ok) throw new Error(`the SMS service answered ${response.status}`);
     return { sent: true };
   },
