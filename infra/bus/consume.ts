@@ -11,6 +11,8 @@ export type Delivery = {
   readonly count: number;
   readonly time: number;
   readonly working: () => void;
+  /** The type of the fact, at a glance: read without parsing, so it decides nothing but what may be passed over. */
+  readonly glance: () => string | undefined;
 };
 
 export type Consuming = {
@@ -51,6 +53,7 @@ export async function consume(
       count: info.deliveryCount,
       time: Math.floor(info.timestampNanos / 1e6),
       working: () => message.working(),
+      glance: () => /"type":"([a-z.-]+)"/.exec(message.string())?.[1],
     };
     // A second delivery of what is still being worked on here waits for the first.
     const first = under.get(subject);

@@ -1,4 +1,5 @@
 /** Serving services on JetStream: one connection each, with its own credentials; one reader for all of a process. */
+import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
 import pino from 'pino';
 import { clockStream, reelStream } from './accounts.ts';
@@ -120,7 +121,9 @@ async function serveListener(
       continue;
     }
     if (hearsSubjects(role, shard).length > 0)
-      await take(reelStream(shard), ({ subject, seq, count }) => react(service, opened.deps, log, subject, seq, count));
+      await take(reelStream(shard), async ({ subject, seq, count, glance }) =>
+        isFor(service, glance()) ? react(service, opened.deps, log, subject, seq, count) : 'handled',
+      );
     if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards)));
   }
   return {
@@ -132,6 +135,10 @@ async function serveListener(
     },
   };
 }
+
+/** A durable delivers whole slots, and a service may listen for some of their answers alone: of every step's four facts, half. */
+const isFor = ({ on }: Service<never>, type: string | undefined): boolean =>
+  type === undefined || type in on || definitionOf(type) === undefined;
 
 /** What the clock says: `clock.<shard>.rang.<run>.<name>`, where the run `sweep` stands for all that are open. */
 function rings(service: Service<never>, deps: object, log: Log, sweep: ReturnType<typeof openSweep>): Parameters<typeof consume>[5] {
