@@ -71,19 +71,17 @@ const occupantData = (history: History, at: Place, slot: string): { [field: stri
   return entry === undefined || isVoid(entry) ? undefined : (entry.data as { [field: string]: unknown });
 };
 
-/** After the turn nothing begins but undos; after the end come late results, residue and faults alone. */
+/** After the turn nothing begins but undos; after the end nothing is done any more. */
 function ofTime(event: Event, whole: History): string[] {
   const { address, at, seq, type } = event;
   const turn = whole.occupant(theRun, 'turn');
   const outcome = whole.occupant(theRun, 'outcome');
   if (turn === undefined && type.startsWith('run.outcome.')) return [`${address}: an end without a turn`];
   if (outcome !== undefined && seq > outcome.seq) {
-    const harmless =
-      ['late', 'residue', 'fault', 'control', 'check', 'start'].includes(at.slot) ||
-      ['vote', 'fault', 'claim'].includes(at.kind) ||
-      readOnly(whole, at) ||
-      type.endsWith('.denied');
-    return harmless ? [] : [`${address}: ${type} after the run had ended`];
+    // Words that were on their way when the run ended do no harm; deeds do.
+    const deed =
+      type.endsWith('.start.started') || aboutOf(at.kind) === 'undo' || (type === 'step.outcome.succeeded' && !readOnly(whole, at));
+    return deed ? [`${address}: ${type} after the run had ended`] : [];
   }
   if (turn === undefined || seq <= turn.seq || aboutOf(at.kind) !== 'step') return [];
   if (type === 'step.start.started')
@@ -94,8 +92,7 @@ function ofTime(event: Event, whole: History): string[] {
 }
 
 const callAt = (whole: History, at: Place): Call | undefined => (occupantData(whole, at, 'request') as { call?: Call } | undefined)?.call;
-const readOnly = (whole: History, at: Place): boolean =>
-  callAt(whole, at)?.effect === 'read-only' || occupantData(whole, at, 'request')?.['when'] !== undefined;
+const readOnly = (whole: History, at: Place): boolean => callAt(whole, at)?.effect === 'read-only';
 
 /** A start may reach the log right after the turn, when it was on its way: as long as nobody had withdrawn it. */
 const startedOnOldNews = (whole: History, at: Place, turnSeq: number): boolean =>
