@@ -69,7 +69,7 @@ describe('the protocol', () => {
     const [request, , start, outcome] = done('a') as [Draft, Draft, Draft, Draft];
     assert.match(found([...begin, request, start, outcome]), /is void/);
     assert.match(
-      found([...begin, request, stepApproved(at('a'), grounds('else')) as Draft, start, outcome]),
+      found([...begin, request, stepApproved(at('a'), grounds('else')), start, outcome]),
       /what was approved is not what was requested/,
     );
   });
