@@ -85,5 +85,7 @@ export const Problem = z.object({
   step: z.string().optional(),
   /** False when trying the same again cannot help. */
   retryable: z.boolean().optional(),
+  /** How long to leave it alone before trying again, in ms, when whoever refused it said so. */
+  retryAfterMs: z.int().min(0).optional(),
 });
 export type Problem = z.infer<typeof Problem>;

@@ -1,6 +1,7 @@
 /** The beginning and the end of a run. */
 import { z } from 'zod';
 import { fact, Json, Problem } from './envelope.ts';
+import { ModelDefinition } from './model.ts';
 import { ToolDefinition } from './tool.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 import { Workflow } from './workflow/format.ts';
@@ -8,24 +9,36 @@ import { Workflow } from './workflow/format.ts';
 /** gateway: this Idempotency-Key (whose hash stands in the place of the run) belongs to that run; `request` is the digest of what was asked. */
 export const keyClaimed = fact('claim', 'claim', 'claimed', { run: z.string(), request: z.string() });
 
+/** `rubric`: by what a model is to judge the answer before it is given. `review`: whoever asked wants to see the plan first. */
+export const Goal = z.object({ text: z.string(), rubric: z.string().optional(), review: z.boolean().optional() });
+export type Goal = z.infer<typeof Goal>;
+
 /** gateway: somebody wants this done. It carries everything that the run may depend on from outside: nothing is looked up later. */
 export const runRequested = fact('run', 'request', 'requested', {
   requestedBy: z.string(),
+  /** What to do. For a goal it has no steps: what it says of the answer and of escalation holds for whatever plan is made. */
   workflow: Workflow,
+  /** What to achieve, in words, where no steps are given. */
+  goal: Goal.optional(),
   input: Json,
-  /** The tools that the workflow names, as they were when the run was requested. */
+  /** The tools that the workflow names, as they were when the run was requested; for a goal, all that there were. */
   tools: z.record(z.string(), ToolDefinition),
+  /** The models that there were. */
+  models: z.array(ModelDefinition).optional(),
   /** When the run has to be over, ms since the epoch. */
   deadlineMs: z.int(),
   idempotencyKey: z.string().optional(),
 });
 
+/** The tools which whoever asks may never use: for a goal, so that no plan is made with them. */
+const withheld = z.array(z.string()).optional();
+
 /** policy: this may begin. */
-export const runApproved = fact('run', 'verdict', 'approved', Approved, ['request.requested']);
+export const runApproved = fact('run', 'verdict', 'approved', { ...Approved, withheld }, ['request.requested']);
 /** policy: this may not begin. */
 export const runDenied = fact('run', 'verdict', 'denied', Denied, ['request.requested']);
 /** policy: a person has to say whether this may begin. */
-export const runHeld = fact('run', 'verdict', 'held', Held, ['request.requested']);
+export const runHeld = fact('run', 'verdict', 'held', { ...Held, withheld }, ['request.requested']);
 /** policy: a person said that it may. */
 export const runGranted = fact('run', 'ruling', 'granted', Granted, ['verdict.held']);
 /** policy: a person said that it may not. */

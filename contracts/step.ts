@@ -1,6 +1,7 @@
 /** One attempt at one step, from the request to the check: what performers, policy and validator say about it. */
 import { z } from 'zod';
 import { fact, Json, JsonSchema, Problem } from './envelope.ts';
+import { Usage } from './model.ts';
 import { Compensation, Effect } from './tool.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 
@@ -14,9 +15,14 @@ export const Call = z.object({
   timeoutMs: z.int().positive(),
   /** The digest of the tool's definition; another definition is another tool. */
   definition: z.string().optional(),
-  /** What a person is asked to fill in, and the words it is asked with. */
+  /** What a person is asked to fill in. */
   form: JsonSchema.optional(),
+  /** What a person or a model is asked, in words. */
   prompt: z.string().optional(),
+  /** What the result has to be, where whoever performs it should know beforehand: a model does. */
+  output: JsonSchema.optional(),
+  /** Why it is to be performed by just this one (`uses`), where there was a choice. */
+  routing: z.string().optional(),
   compensation: Compensation.optional(),
 });
 export type Call = z.infer<typeof Call>;
@@ -47,9 +53,9 @@ export const stepStarted = fact('step', 'start', 'started', { nonce: z.string() 
 export const stepWithdrawn = fact('step', 'start', 'withdrawn', { problem: Problem }, ['request.requested']);
 
 /** performers: it is done, and this came of it. */
-export const stepSucceeded = fact('step', 'outcome', 'succeeded', { output: Json }, performed);
+export const stepSucceeded = fact('step', 'outcome', 'succeeded', { output: Json, usage: Usage.optional() }, performed);
 /** performers: it is not done, and has had no effect. */
-export const stepFailed = fact('step', 'outcome', 'failed', { problem: Problem }, performed);
+export const stepFailed = fact('step', 'outcome', 'failed', { problem: Problem, usage: Usage.optional() }, performed);
 /** performers: it was started, and nobody can tell whether it had its effect. */
 export const stepUnknown = fact('step', 'outcome', 'unknown', { problem: Problem }, performed);
 /** saga-tracker: nothing was heard of it in time. */

@@ -4,9 +4,10 @@ import { Json, JsonSchema } from './envelope.ts';
 
 /**
  * What calling it twice does to the world. `read-only`: nothing, ever. `idempotent`: no more than once per idempotency key.
- * `once`: it cannot be repeated safely. MCP's annotations readOnlyHint and idempotentHint say the same; without a hint it is `once`.
+ * `once`: it cannot be repeated safely. `metered`: nothing but its price, so there is nothing to undo and another attempt does no harm,
+ * though no attempt is ever made twice. MCP's annotations readOnlyHint and idempotentHint say the same; without a hint it is `once`.
  */
-export const Effect = z.enum(['read-only', 'idempotent', 'once']);
+export const Effect = z.enum(['read-only', 'idempotent', 'once', 'metered']);
 export type Effect = z.infer<typeof Effect>;
 
 /** What undoes an effect: another tool, and its arguments as a template over `input`, `steps`, `arguments` and `result`. */

@@ -1,6 +1,7 @@
 /** The workflow format: what to do, in YAML or JSON, for people to write and for models to propose. */
 import { z } from 'zod';
 import { Json, JsonSchema } from '../envelope.ts';
+import { Needs } from '../model.ts';
 import { Compensation, Effect } from '../tool.ts';
 
 const StepId = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/, 'a step id is 1 to 48 of A-Z a-z 0-9 _ -');
@@ -15,9 +16,9 @@ const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower cas
 const Template = z.record(z.string(), Json);
 
 const Attempt = {
-  /** Who performs it: `tool`, `person`, or a kind that a performer of the user's own has taken. */
+  /** Who performs it: `tool`, `model`, `person`, or a kind that a performer of the user's own has taken. */
   kind: StepKind.default('tool'),
-  /** What performs it, within its kind: for a tool its name. */
+  /** What performs it, within its kind: for a tool its name, for a person who is asked, for a model its name (left out: whichever fits). */
   uses: z.string().default(''),
   with: Template.default({}),
   /** How long one attempt may take (for a person: until the question expires), in ms. */
@@ -28,16 +29,18 @@ const Attempt = {
   compensate: Compensation.optional(),
   /** JSONata expressions that must all be true of the `result`. */
   assert: z.array(z.string()).default([]),
-  /** JSON Schema of the result, beside what the tool declares. */
+  /** JSON Schema of the result, beside what the tool declares; a model without one answers `{ text }`. */
   output: JsonSchema.optional(),
-  /** For a person: the question. A string that begins with `=` is an expression. */
+  /** For a model: what it has to be able to do, and may cost. */
+  needs: Needs.optional(),
+  /** For a person: the question; for a model: the instructions, to which `with` is the matter. A string that begins with `=` is an expression. */
   prompt: z.string().optional(),
   /** For a person: the JSON Schema of what they fill in. */
   form: Template.optional(),
 };
 
 /** The format, built twice: as facts carry it (unknown fields pass, later versions may have more) and as a file must be (they do not). */
-function build(object: typeof z.object) {
+function build(object: typeof z.object, fewest: number) {
   const WorkflowStep = object({
     id: StepId,
     ...Attempt,
@@ -57,15 +60,20 @@ function build(object: typeof z.object) {
     input: JsonSchema.optional(),
     /** How long the run may take, in ms. */
     deadlineMs: z.int().positive().optional(),
-    steps: z.array(WorkflowStep).min(1).max(5_000),
+    steps: z.array(WorkflowStep).min(fewest).max(5_000),
+    /** Who is asked, one after the other and each for so long, when a step has failed for good. */
+    escalate: z
+      .array(object({ to: z.string().min(1), withinMs: z.int().min(1000).max(2_592_000_000) }))
+      .max(5)
+      .optional(),
     /** The answer: a template over `input` and `steps`, what must be true of it (as `result`), and its JSON Schema. */
     answer: object({ value: Json, schema: JsonSchema.optional(), assert: z.array(z.string()).default([]) }).optional(),
   });
 }
 
-export const Workflow = build(z.object);
+export const Workflow = build(z.object, 0);
 export type Workflow = z.infer<typeof Workflow>;
 export type WorkflowStep = Workflow['steps'][number];
 
 /** The same, refusing what it does not know: for what people and models hand in. */
-export const StrictWorkflow = build(z.strictObject as unknown as typeof z.object);
+export const StrictWorkflow = build(z.strictObject as unknown as typeof z.object, 1);

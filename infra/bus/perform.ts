@@ -5,7 +5,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { aboutOf, addressOf, keyOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
-import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
+import type { Draft, Event, Json, Problem } from '@reel/contracts/envelope.ts';
+import type { Usage } from '@reel/contracts/model.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import * as steps from '@reel/contracts/step.ts';
 import * as undos from '@reel/contracts/undo.ts';
@@ -20,7 +21,13 @@ import { traced } from './trace.ts';
 import { envelop } from './wire.ts';
 
 /** What the delivery of an approved call can be told: that it is still being worked on, and that the process is stopping. */
-export type Work = { readonly beat: () => void; readonly stopping: AbortSignal; readonly log: Logger };
+export type Work = {
+  readonly beat: () => void;
+  readonly stopping: AbortSignal;
+  /** Shows a piece of what is being made at `at` to whoever is watching. */
+  readonly show: (at: Parts, text: string) => void;
+  readonly log: Logger;
+};
 
 /** How often a performer says that it is alive, and looks whether it is still wanted. */
 export const BEAT_MS = 250;
@@ -54,8 +61,9 @@ export const spoken = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknow
 export const heard = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
 
 type Result =
-  | { said: 'succeeded'; output: Json }
-  | { said: 'failed' | 'unknown'; problem: Problem; unsent?: boolean }
+  | { said: 'succeeded'; output: Json; usage?: Usage | undefined }
+  | { said: 'failed'; problem: Problem; unsent?: boolean; usage?: Usage | undefined }
+  | { said: 'unknown'; problem: Problem }
   | { said: 'nothing' };
 
 /** Handles the verdict or ruling at `address`. Rejects only when the log cannot be reached. */
@@ -114,6 +122,13 @@ export async function perform(
         },
       });
     }
+    // What is only paid for is given up at once: another attempt does no harm, and this one is never made twice.
+    if (started !== 'mine' && call.effect === 'metered') {
+      return await conclude({
+        said: 'unknown',
+        problem: { code: 'performer-lost', message: 'whoever started it did not come back with an answer', retryable: true },
+      });
+    }
     doubt = started !== 'mine';
   }
   const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
@@ -148,9 +163,11 @@ async function start(
   return !isVoid(occupant) && occupant.type === words.started.type ? { time: occupant.time } : 'declined';
 }
 
+const isHarmless = ({ effect }: Pick<Call, 'effect'>): boolean => effect === 'read-only' || effect === 'metered';
+
 /** An effect under way is let finish, so that it can be undone; what has no effect is given up as soon as nobody wants it. */
 function wantedStill(newest: History, at: Place, call: Call): boolean {
-  if (call.effect !== 'read-only') return true;
+  if (!isHarmless(call)) return true;
   return (
     newest.occupant(theRun, 'turn') === undefined &&
     newest.occupant(theRun, 'control') === undefined &&
@@ -189,9 +206,16 @@ async function act(
     effect: call.effect,
     timeoutMs: call.timeoutMs,
     definition: call.definition,
+    prompt: call.prompt,
+    output: call.output,
     form,
   };
-  const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, log: work.log };
+  let usage: Usage | undefined;
+  const used = (soFar: Usage): void => {
+    usage = soFar;
+  };
+  const show = (text: string): void => work.show(entry.at, text);
+  const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, used, show, log: work.log };
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
       const given = await attempt(performer, approved, { ...deps, ...acting });
@@ -201,7 +225,8 @@ async function act(
       doubt ||= result.said === 'unknown';
       if (again) await log.pause(waitMs, signal);
       if (again && !signal.aborted) continue;
-      return work.stopping.aborted && result.said !== 'succeeded' ? { said: 'nothing' } : result;
+      if (work.stopping.aborted && result.said !== 'succeeded') return { said: 'nothing' };
+      return usage === undefined || result.said === 'unknown' || result.said === 'nothing' ? result : { ...result, usage };
     }
   } finally {
     // With a reason of its own: the default one is a DOMException, whose stack costs more than the whole rest.
@@ -223,7 +248,7 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
   const doubt = (error: unknown): Result => {
     const message = error instanceof Error ? error.message : String(error);
     const code = context.signal.aborted ? 'timed-out' : 'performer-error';
-    return call.effect === 'read-only'
+    return isHarmless(call)
       ? { said: 'failed', problem: { code, message, retryable: true } }
       : { said: 'unknown', problem: { code: 'unknown-effect', message, retryable: call.effect === 'idempotent' } };
   };
@@ -242,7 +267,7 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
       message: `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`,
       retryable: false,
     };
-    return { said: call.effect === 'read-only' ? 'failed' : 'unknown', problem };
+    return { said: isHarmless(call) ? 'failed' : 'unknown', problem };
   } catch (error) {
     return error instanceof Failure ? { said: 'failed', problem: error.problem, unsent: error instanceof Unsent } : doubt(error);
   } finally {
@@ -259,10 +284,8 @@ async function sayOutcome(
   call: Call,
 ): Promise<Verdict> {
   if (result.said === 'nothing') return { againInMs: 1 };
-  const draft =
-    result.said === 'succeeded' ? words.succeeded(at, { output: result.output }) : words[result.said](at, { problem: result.problem });
-  const outcome = await sayOne(log, voice, draft);
-  if (outcome.said || result.said !== 'succeeded' || call.effect === 'read-only') return 'handled';
+  const outcome = await sayOne(log, voice, outcomeOf(words, at, result));
+  if (outcome.said || result.said !== 'succeeded' || isHarmless(call)) return 'handled';
   if (!isVoid(outcome.occupant) && outcome.occupant.type === words.succeeded.type) return 'handled';
   // The slot was decided otherwise meanwhile: the effect is real all the same, unless a later attempt under this key has told of it.
   const newest = historyOf(await log.read(voice.shard, voice.run));
@@ -271,4 +294,12 @@ async function sayOutcome(
   }
   await sayOne(log, voice, words.late(at, { output: result.output }));
   return 'handled';
+}
+
+function outcomeOf(words: typeof STEP | typeof UNDO, at: Parts, result: Exclude<Result, { said: 'nothing' }>): Draft {
+  if (result.said === 'unknown') return words.unknown(at, { problem: result.problem });
+  // Undoing is not metered.
+  const usage = words === STEP && result.usage !== undefined ? { usage: result.usage } : {};
+  if (result.said === 'failed') return words.failed(at, { problem: result.problem, ...usage });
+  return words.succeeded(at, { output: result.output, ...usage });
 }

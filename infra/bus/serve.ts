@@ -69,7 +69,7 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
   const log = openLog(service.name, connection, context.reader);
   watch(connection, context.log);
   const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
-  const surroundings: Surroundings = { env: context.env, log: context.log, ...registry };
+  const surroundings: Surroundings = { env: context.env, log: context.log, offer: () => {}, ...registry };
   try {
     const running =
       service.shape === 'door'
@@ -116,7 +116,7 @@ async function serveListener(
   for (let shard = 0; shard < shards; shard += 1) {
     if (service.shape === 'performer') {
       await take(reelStream(shard), ({ subject, seq, working }) =>
-        perform(service, opened.deps, log, subject, seq, { beat: working, stopping: stopping.signal, log: logger }),
+        perform(service, opened.deps, log, subject, seq, { beat: working, stopping: stopping.signal, show: () => {}, log: logger }),
       );
       continue;
     }

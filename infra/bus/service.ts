@@ -1,7 +1,8 @@
 /** The shape of a service: one inert object that says what it hears and what it may say. Importing it starts nothing. */
 
 import { isStepKind, type Place } from '@reel/contracts/address.ts';
-import type { Draft, FactDefinition, Json, Problem } from '@reel/contracts/envelope.ts';
+import type { Draft, FactDefinition, Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
+import type { ModelDefinition, Usage } from '@reel/contracts/model.ts';
 import type { EventOf, FactType } from '@reel/contracts/story.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
 import type { Door } from './door.ts';
@@ -29,7 +30,12 @@ export type Surroundings = {
   readonly log: Logger;
   /** The registry bucket of this service; only the tool-executor has one. */
   readonly registry?: Registry;
+  /** Tells what this process has on offer, from now until it tells anew. */
+  readonly offer: (offers: Offers) => void;
 };
+
+/** What a performer has on offer: the names of tools whose definitions are in the registry, and models. */
+export type Offers = { readonly tools?: readonly string[]; readonly models?: readonly ModelDefinition[] };
 
 /** As much of pino as services use. */
 export type Logger = { [Level in 'debug' | 'info' | 'warn' | 'error']: (fields: object, message: string) => void };
@@ -68,6 +74,9 @@ export type ApprovedCall = {
   readonly effect: Effect;
   readonly timeoutMs: number;
   readonly definition?: string | undefined;
+  /** What is asked, in words, and the schema that the result has to meet. */
+  readonly prompt?: string | undefined;
+  readonly output?: JsonSchema | undefined;
   /** What a person filled in when they granted it. */
   readonly form?: Json | undefined;
 };
@@ -78,6 +87,10 @@ export type Acting = {
   /** The idempotency key: the same for every attempt at one effect. Hand it on to whatever is called. */
   readonly key: string;
   readonly traceparent?: string | undefined;
+  /** Tells what the call has come to so far, to be said with its outcome, whichever that is. */
+  readonly used: (usage: Usage) => void;
+  /** Shows a piece of what is being made to whoever is watching. Nothing of it is kept. */
+  readonly show: (text: string) => void;
   readonly log: Logger;
 };
 

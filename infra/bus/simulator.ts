@@ -154,7 +154,12 @@ export function simulate(options: SimulationOptions): Simulation {
   function handle(player: Player, task: Task, { address, seq, count }: Delivery): Promise<Verdict> {
     const { service, deps = {} } = player;
     if (service.shape === 'service') return react(service, deps, portFor(task), address, seq, count);
-    return perform(service, deps, portFor(task), address, seq, { beat: () => {}, stopping: task.stopping.signal, log: SILENT });
+    return perform(service, deps, portFor(task), address, seq, {
+      beat: () => {},
+      stopping: task.stopping.signal,
+      show: () => {},
+      log: SILENT,
+    });
   }
 
   /** Works on one delivery; whatever happens, it comes again until it has been handled. */

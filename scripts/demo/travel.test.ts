@@ -21,6 +21,7 @@ test('the travel story has nothing wrong with it, by the tools that the executor
   const { close } = await openTools({
     env: { REEL_TOOLS: join(here, 'tools.yaml'), REEL_DEMO_WORLD: world.url },
     log: { debug: complain, info: complain, warn: complain, error: complain },
+    offer: () => {},
     registry: { put: async (name, value) => void offered.set(name, value as unknown as ToolDefinition), remove: async () => {} },
   });
   context.after(close);

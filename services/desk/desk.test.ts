@@ -15,7 +15,7 @@ const perform = (form?: Json) => {
     effect: 'read-only' as const,
     timeoutMs: 1,
   };
-  return desk.perform({ ...call, form }, { signal: new AbortController().signal, key: 'R.person.pick', log });
+  return desk.perform({ ...call, form }, { signal: new AbortController().signal, key: 'R.person.pick', log, used() {}, show() {} });
 };
 
 test('what a person filled in is what comes of the step, an empty form and a null included', async () => {

@@ -253,13 +253,13 @@ test('the tool that undoes is bound to its definition, and policies may forbid i
 
 test('it starts with the policies that come with it, or those of REEL_POLICIES, and not with bad ones', async () => {
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const opened = await policy.deps?.({ env: {}, log });
+  const opened = await policy.deps?.({ env: {}, log, offer() {} });
   assert.equal(opened?.deps.judge.digest, judge.digest);
   const folder = mkdtempSync(join(tmpdir(), 'policies-'));
-  await assert.rejects(async () => policy.deps?.({ env: { REEL_POLICIES: folder }, log }), /no \*\.cedar file in it/);
+  await assert.rejects(async () => policy.deps?.({ env: { REEL_POLICIES: folder }, log, offer() {} }), /no \*\.cedar file in it/);
   writeFileSync(join(folder, 'mine.cedar'), 'permit (principal, action, resource);\n\nforbid (principal, action resource);\n');
   await assert.rejects(
-    async () => policy.deps?.({ env: { REEL_POLICIES: folder }, log }),
+    async () => policy.deps?.({ env: { REEL_POLICIES: folder }, log, offer() {} }),
     (error: Error) => error.message.startsWith(`${join(folder, 'mine.cedar')}:3:27: unexpected token \`resource\` (expected`),
   );
 });
