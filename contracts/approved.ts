@@ -6,6 +6,7 @@ import { planApproved, planGranted, planProposed } from './plan.ts';
 import { runApproved, runGranted } from './run.ts';
 import { stepApproved, stepGranted } from './step.ts';
 import { undoApproved, undoGranted } from './undo.ts';
+import { type Planned, plannedAs } from './workflow/attempt.ts';
 import type { Workflow } from './workflow/format.ts';
 
 /** As much of a run's history as is needed here. */
@@ -25,11 +26,23 @@ export function isApproved(history: Facts, at: Place): boolean {
 }
 
 /** The newest revision of the plan that was approved or granted: the one that is being carried out. */
-export function approvedPlan(history: Facts): Workflow | undefined {
-  let plan: Workflow | undefined;
+export const approvedPlan = (history: Facts): Workflow | undefined => approvedPlans(history)[0];
+
+/** What an id stands for, in the newest approved revision that has it: a revision may have dropped what an earlier one began. */
+export function everPlanned(history: Facts, id: string): (Planned & { readonly plan: Workflow }) | undefined {
+  for (const plan of approvedPlans(history)) {
+    const planned = plannedAs(plan, id);
+    if (planned !== undefined) return { ...planned, plan };
+  }
+  return undefined;
+}
+
+/** Every revision that was approved or granted, the newest first. */
+export function approvedPlans(history: Facts): Workflow[] {
+  const plans: Workflow[] = [];
   for (let n = 1; ; n += 1) {
-    const proposal = history.find(planProposed, planRevision(n));
-    if (proposal === undefined) return plan;
-    if (isApproved(history, planRevision(n))) plan = (proposal.data as { plan: Workflow }).plan;
+    const proposal = history.find(planProposed as never, planRevision(n));
+    if (proposal === undefined) return plans;
+    if (isApproved(history, planRevision(n))) plans.unshift((proposal.data as { plan: Workflow }).plan);
   }
 }

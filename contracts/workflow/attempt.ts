@@ -1,26 +1,46 @@
-/** What a step's id stands for in a plan: the step itself, or what is done instead when it has failed, as `<id>-fallback`. */
+/** What a step's id stands for in a plan: the step itself, or what is done in its place when it has failed. */
+import type { JsonSchema } from '../envelope.ts';
 import type { Effect } from '../tool.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 
-/** How something is done: what a step and its fallback have in common. */
+/** How something is done: what a step and what is done in its place have in common. */
 export type Attempt = NonNullable<WorkflowStep['fallback']>;
 
-/** An attempt, the step of the plan that it belongs to, and how often it may be made in all. */
-export type Planned = { readonly attempt: Attempt; readonly step: WorkflowStep; readonly attempts: number };
+/**
+ * An attempt, the step of the plan that it belongs to, how often it may be made in all, and what it is to the step: `step` itself; its
+ * `fallback`; an `escalation` to a person, who says how it goes on; a `retry` because that person wanted one. Levels count from 1.
+ */
+export type Planned = {
+  readonly attempt: Attempt;
+  readonly step: WorkflowStep;
+  readonly attempts: number;
+  readonly role: 'step' | 'fallback' | 'escalation' | 'retry';
+  readonly level: number;
+};
+
+/** Providers fail more often than tools, and asking once more costs little. */
+const MODEL_ATTEMPTS = 4;
 
 /** What performs it, within its kind. A kind that has only one performer need not name it: then it is called as the kind is. */
 export const usesOf = ({ kind, uses }: Attempt): string => (uses === '' && kind !== 'tool' ? kind : uses);
 
-/** What calling it twice does, for a kind without a registry. Asking a person changes nothing. */
-export const effectOf = ({ kind, effect }: Attempt): Effect => (kind === 'person' ? 'read-only' : (effect ?? 'once'));
+/** What calling it twice does, for a kind without a registry. Asking a person changes nothing; asking a model is only paid for. */
+export function effectOf({ kind, effect }: Attempt): Effect {
+  if (kind === 'person') return 'read-only';
+  return kind === 'model' ? 'metered' : (effect ?? 'once');
+}
 
 /** The id under which a step's fallback is requested. */
 export const fallbackId = (id: string): string => `${id}-fallback`;
+/** The id under which a person is asked, at the given level, how a step that has failed goes on. */
+export const escalationId = (id: string, level: number): string => `${id}-escalation-${level}`;
+/** The id under which a step is tried again because the person asked at that level wanted it. */
+export const retryId = (id: string, level: number): string => `${id}-retry-${level}`;
 
 // Every step of a run is looked up several times, and a plan may have thousands: so the index is kept with the plan.
 const indexes = new WeakMap<Workflow, ReadonlyMap<string, Planned>>();
 
-/** What the plan has under this id, or undefined. A step's own id goes before another's fallback. */
+/** What the plan has under this id, or undefined. A step's own id goes before what is done in another's place. */
 export function plannedAs(plan: Workflow, id: string): Planned | undefined {
   let index = indexes.get(plan);
   if (index === undefined) indexes.set(plan, (index = indexOf(plan)));
@@ -30,8 +50,45 @@ export function plannedAs(plan: Workflow, id: string): Planned | undefined {
 function indexOf(plan: Workflow): ReadonlyMap<string, Planned> {
   const index = new Map<string, Planned>();
   for (const step of plan.steps) {
-    if (step.fallback !== undefined) index.set(fallbackId(step.id), { attempt: step.fallback, step, attempts: 1 });
+    const attempts = attemptsOf(step);
+    if (step.fallback !== undefined) {
+      const ofFallback = step.fallback.kind === 'model' ? MODEL_ATTEMPTS : 1;
+      index.set(fallbackId(step.id), { attempt: step.fallback, step, attempts: ofFallback, role: 'fallback', level: 0 });
+    }
+    for (const [before, { to, withinMs }] of (plan.escalate ?? []).entries()) {
+      const level = before + 1;
+      const asked: Attempt = { kind: 'person', uses: to, with: {}, timeoutMs: withinMs, assert: [], form: escalationForm(step) };
+      index.set(escalationId(step.id, level), { attempt: asked, step, attempts: 1, role: 'escalation', level });
+      index.set(retryId(step.id, level), { attempt: step, step, attempts, role: 'retry', level });
+    }
   }
-  for (const step of plan.steps) index.set(step.id, { attempt: step, step, attempts: step.retry?.attempts ?? 1 });
+  for (const step of plan.steps) index.set(step.id, { attempt: step, step, attempts: attemptsOf(step), role: 'step', level: 0 });
   return index;
+}
+
+const attemptsOf = ({ kind, retry }: WorkflowStep): number => retry?.attempts ?? (kind === 'model' ? MODEL_ATTEMPTS : 1);
+
+/** What a person says about a step that has failed: here is its result; try again (with these arguments instead); or the run ends. */
+export type Escalated = {
+  readonly action: 'supply' | 'retry' | 'end';
+  readonly result?: unknown;
+  readonly with?: object;
+  readonly why?: string;
+};
+
+function escalationForm({ output }: WorkflowStep): JsonSchema {
+  return {
+    type: 'object',
+    required: ['action'],
+    additionalProperties: false,
+    properties: {
+      action: { enum: ['supply', 'retry', 'end'] },
+      result: output ?? { description: 'The result, when it is supplied' },
+      with: { type: 'object', description: 'Other arguments, when it is tried again' },
+      why: { type: 'string' },
+    },
+    if: { properties: { action: { const: 'supply' } } },
+    // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema
+    then: { required: ['result'] },
+  };
 }

@@ -1,6 +1,7 @@
 /** What can be wrong with a workflow before it runs: its graph, its expressions, its schemas, the tools it names. Each with its place. */
 import { isStepKind } from '../address.ts';
 import type { Json, JsonSchema } from '../envelope.ts';
+import type { ModelDefinition } from '../model.ts';
 import { compileSchema } from '../schema.ts';
 import type { Attempt } from './attempt.ts';
 import { compile, templateExpressions } from './expression.ts';
@@ -11,10 +12,15 @@ import { didYouMean } from './nearest.ts';
 import type { Finding, Path } from './place.ts';
 import { ExpressionError } from './program.ts';
 import type { Sight } from './references.ts';
+import { candidatesFor, wanted } from './route.ts';
 import { checkTool, type Tools } from './tool-check.ts';
 
 /** What there is to carry out a workflow with. What is left out is not checked. */
-export type Means = { readonly tools?: Tools | undefined; readonly kinds?: ReadonlySet<string> | undefined };
+export type Means = {
+  readonly tools?: Tools | undefined;
+  readonly kinds?: ReadonlySet<string> | undefined;
+  readonly models?: readonly ModelDefinition[] | undefined;
+};
 
 /** Everything that is wrong with a workflow; `[]` when it can be carried out. */
 export function checkWorkflow(workflow: Workflow, means: Means = {}): Finding[] {
@@ -46,10 +52,11 @@ function checkStep(step: WorkflowStep, path: Path, graph: Graph, means: Means): 
   return findings;
 }
 
-function checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds }: Means): Finding[] {
+function checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds, models }: Means): Finding[] {
   const { kind, form, prompt, compensate, output } = attempt;
   const findings = checkKind(attempt, path, kinds);
   if (kind === 'tool') findings.push(...checkTool(attempt, path, tools));
+  if (kind === 'model') findings.push(...checkModel(attempt, path, models));
   findings.push(...checkTemplate(attempt.with, [...path, 'with'], place));
   if (prompt !== undefined) findings.push(...checkTemplate(prompt, [...path, 'prompt'], place));
   if (form !== undefined) {
@@ -66,10 +73,14 @@ function checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, 
   return findings;
 }
 
-function checkKind({ kind, form, prompt, effect, compensate }: Attempt, path: Path, kinds: ReadonlySet<string> | undefined): Finding[] {
+function checkKind(
+  { kind, form, prompt, effect, compensate, needs }: Attempt,
+  path: Path,
+  kinds: ReadonlySet<string> | undefined,
+): Finding[] {
   const findings: Finding[] = [];
   const say = (field: string, message: string): number => findings.push({ path: field === '' ? path : [...path, field], message });
-  if (!isStepKind(kind)) say('kind', `"${kind}" is reserved: kinds are tool, person, or what a performer of your own has taken`);
+  if (!isStepKind(kind)) say('kind', `"${kind}" is reserved: kinds are tool, model, person, or what a performer of your own has taken`);
   else if (kinds !== undefined && !kinds.has(kind)) say('kind', `nobody performs steps of kind "${kind}"${didYouMean(kind, kinds)}`);
   if (kind === 'person') {
     if (prompt === undefined) say('', 'a step for a person needs a "prompt": the question it is asked');
@@ -77,11 +88,26 @@ function checkKind({ kind, form, prompt, effect, compensate }: Attempt, path: Pa
     if (effect !== undefined) say('effect', 'asking a person has no effect');
     if (compensate !== undefined) say('compensate', 'asking a person has no effect: there is nothing to undo');
   } else {
-    if (kind === 'tool' && prompt !== undefined) say('prompt', 'only a step of kind "person" asks something');
-    if (kind === 'tool' && form !== undefined) say('form', 'only a step of kind "person" has something to fill in');
+    if (kind === 'tool' && prompt !== undefined) say('prompt', 'only a step of kind "person" or "model" is asked something');
+    if (kind !== 'model' && needs !== undefined) say('needs', 'only a step of kind "model" chooses by what it needs');
+    if ((kind === 'tool' || kind === 'model') && form !== undefined) say('form', 'only a step of kind "person" has something to fill in');
     if (effect === 'read-only' && compensate !== undefined) say('compensate', 'it is read-only: there is nothing to undo');
   }
   return findings;
+}
+
+function checkModel({ prompt, effect, compensate, ...wants }: Attempt, path: Path, models: Means['models']): Finding[] {
+  const findings: Finding[] = [];
+  if (prompt === undefined)
+    findings.push({ path, message: 'a step for a model needs a "prompt": what it is to do with what "with" gives it' });
+  if (effect !== undefined) findings.push({ path: [...path, 'effect'], message: 'asking a model has no effect' });
+  if (compensate !== undefined)
+    findings.push({ path: [...path, 'compensate'], message: 'asking a model has no effect: there is nothing to undo' });
+  if (models === undefined || candidatesFor(wants, models).length > 0) return findings;
+  const there = models.map(({ name, price, capabilities }) => `${name} (${[price, ...capabilities].join(', ')})`).join('; ');
+  const field = wants.uses !== '' ? 'uses' : 'needs';
+  const message = `there is no model ${wanted(wants)}; there ${models.length === 0 ? 'is none at all: is the model-executor running?' : `are: ${there}`}`;
+  return [...findings, { path: [...path, field], message }];
 }
 
 function checkTemplate(template: Json, path: Path, place: Standpoint): Finding[] {

@@ -1,21 +1,28 @@
 /** What can be wrong with a workflow as a graph: names taken twice, steps that wait for nobody they could, steps that wait for each other. */
-import { fallbackId } from './attempt.ts';
+import { escalationId, fallbackId, retryId } from './attempt.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 import type { Graph } from './graph.ts';
 import { didYouMean } from './nearest.ts';
 import type { Finding } from './place.ts';
 
-/** Ids that are not unique, also counting what fallbacks are called. */
-export function checkIds({ steps }: Workflow): Finding[] {
+/** Ids that are not unique, also counting what is done in the place of steps. */
+export function checkIds({ steps, escalate = [] }: Workflow): Finding[] {
   const first = new Map<string, number>();
-  const fallbacks = new Map(steps.flatMap(({ id, fallback }) => (fallback === undefined ? [] : [[fallbackId(id), id]])));
+  const taken = new Map<string, string>();
+  for (const { id, fallback } of steps) {
+    if (fallback !== undefined) taken.set(fallbackId(id), `the fallback of "${id}"`);
+    for (const level of escalate.keys()) {
+      taken.set(escalationId(id, level + 1), `asking a person about "${id}"`);
+      taken.set(retryId(id, level + 1), `trying "${id}" again`);
+    }
+  }
   return steps.flatMap(({ id }, index) => {
     const path = ['steps', index, 'id'];
     const before = first.get(id);
     if (before !== undefined) return [{ path, message: `there is already a step "${id}": steps[${before}]` }];
     first.set(id, index);
-    const owner = fallbacks.get(id);
-    return owner === undefined ? [] : [{ path, message: `"${id}" is what the fallback of "${owner}" is called: rename one of the two` }];
+    const other = taken.get(id);
+    return other === undefined ? [] : [{ path, message: `"${id}" is what ${other} is called: rename one of the two` }];
   });
 }
 

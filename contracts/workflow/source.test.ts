@@ -108,7 +108,7 @@ answer: {}
       '«id: a b» steps[0].id: a step id is 1 to 48 of A-Z a-z 0-9 _ -, and is "a b"',
       '«with: [1]» steps[0].with: it has to be an object, and is [1]',
       '«timeoutMs» steps[0].timeoutMs: it has to be more than 0, and is 0',
-      '«effect: t» steps[0].effect: it has to be one of read-only, idempotent, once, and is "twice"',
+      '«effect: t» steps[0].effect: it has to be one of read-only, idempotent, once, metered, and is "twice"',
       '«attempts:» steps[0].retry.attempts: it has to be at least 1, and is 0',
       '«delay: 5 » steps[0].retry.delay: there is no field "delay" here; did you mean "delayMs"?',
       '«useses: x» steps[0].useses: there is no field "useses" here; did you mean "uses"?',
@@ -255,7 +255,7 @@ answer: { value: "= steps.f" }
       '«{ id: a, » steps[0]: a step for a person needs a "prompt": the question it is asked',
       '«{ id: a, » steps[0]: a step for a person needs a "form": the JSON Schema of the answer',
       '«compensat» steps[0].compensate: asking a person has no effect: there is nothing to undo',
-      '«prompt: W» steps[1].prompt: only a step of kind "person" asks something',
+      '«prompt: W» steps[1].prompt: only a step of kind "person" or "model" is asked something',
       '«form: {} » steps[1].form: only a step of kind "person" has something to fill in',
     ]);
   });

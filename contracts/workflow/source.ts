@@ -1,6 +1,7 @@
 /** Workflows as people write them: YAML or JSON text, read with the place of everything, so that what is wrong can be pointed at. */
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import type { ModelDefinition } from '../model.ts';
 import { checkWorkflow } from './check.ts';
 import { StrictWorkflow, type Workflow } from './format.ts';
 import { didYouMean } from './nearest.ts';
@@ -19,9 +20,16 @@ export type Read =
  * Reads a workflow from YAML or JSON text (JSON is YAML) or from a parsed object, and checks it.
  * @param tools the tools there are; without them their names and arguments are not checked.
  * @param kinds the kinds of steps that somebody performs; without them any kind will do.
+ * @param models the models there are; without them any will do.
  */
-export function readWorkflow(source: string | object, tools?: Tools, kinds?: ReadonlySet<string>): Read {
-  if (typeof source !== 'string') return judge(source, { tools, kinds }, (finding) => finding);
+export function readWorkflow(
+  source: string | object,
+  tools?: Tools,
+  kinds?: ReadonlySet<string>,
+  models?: readonly ModelDefinition[],
+): Read {
+  const means = { tools, kinds, models };
+  if (typeof source !== 'string') return judge(source, means, (finding) => finding);
   const lines = new LineCounter();
   const at = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(offset);
@@ -31,7 +39,7 @@ export function readWorkflow(source: string | object, tools?: Tools, kinds?: Rea
   if (document.errors.length > 0) return { findings: document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) })) };
   const value = unfold(document);
   if (value instanceof Error) return { findings: [{ path: [], message: value.message, line: 1, column: 1 }] };
-  return judge(value, { tools, kinds }, (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }));
+  return judge(value, means, (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }));
 }
 
 /** An alias that leads nowhere, or a few that would unfold to millions, come to light only here. */

@@ -5,20 +5,40 @@ import type { EventOf } from '@reel/contracts/story.ts';
 import { type Attempt, effectOf, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
+import { candidatesFor, modelFor, wanted } from '@reel/contracts/workflow/route.ts';
 import type { Progress } from './progress.ts';
-import { inStep } from './uncomputable.ts';
+import { inStep, Uncomputable } from './uncomputable.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
 
-/** A person has a day, anything without a registry a minute, unless the plan says otherwise. */
-const DEFAULT_TIMEOUT_MS = { person: 86_400_000, other: 60_000 };
+/** A person has a day, a model two minutes, anything else without a registry one, unless the plan says otherwise. */
+const TIMEOUT_MS: { readonly [kind: string]: number } = { person: 86_400_000, model: 120_000 };
+const OTHER_TIMEOUT_MS = 60_000;
 
-/** @param id the step's. @throws Uncomputable when a template cannot be filled in. */
-export async function callOf(attempt: Attempt, id: string, progress: Progress, request: RunRequest): Promise<Call> {
+/** @param id the step's. @param n the number of the attempt. @throws Uncomputable when a template cannot be filled in, or no model fits. */
+export async function callOf(attempt: Attempt, id: string, n: number, progress: Progress, request: RunRequest): Promise<Call> {
   const fill = <T extends Json>(field: string, template: T): Promise<T> =>
     inStep(id, [field], async () => (await renderTemplate(template, await progress.scopeFor(referencesOf(template), id))) as T);
   const filled = await fill('with', attempt.with);
-  return attempt.kind === 'tool' ? toolCall(attempt, filled, request) : await otherCall(attempt, filled, fill);
+  if (attempt.kind === 'tool') return toolCall(attempt, filled, request);
+  const call = await otherCall(attempt, filled, fill);
+  return attempt.kind === 'model' ? { ...call, ...routed(attempt, id, n, request) } : call;
+}
+
+/** Which model is asked, and why: each attempt goes to the next that fits. */
+function routed(attempt: Attempt, id: string, n: number, { models = [] }: RunRequest): Pick<Call, 'uses' | 'routing' | 'output'> {
+  const candidates = candidatesFor(attempt, models);
+  const chosen = modelFor(candidates, n);
+  if (chosen === undefined) {
+    const message = `there was no model ${wanted(attempt)} when the run was requested: configure one (OPENAI_API_KEY, OPENAI_BASE_URL, REEL_MODEL; or REEL_MODELS)`;
+    throw new Uncomputable({ code: 'no-model', message, step: id, retryable: false });
+  }
+  const of = candidates.length === 1 ? 'the only model' : `one of ${candidates.length} models`;
+  const why =
+    n === 1
+      ? `${candidates.length === 1 ? of : `the cheapest of ${candidates.length} models`} ${wanted(attempt)}`
+      : `attempt ${n - 1} failed, and this is ${of} ${wanted(attempt)}`;
+  return { uses: chosen.name, routing: why, ...(attempt.output === undefined ? {} : { output: attempt.output }) };
 }
 
 function toolCall(attempt: Attempt, filled: Call['arguments'], request: RunRequest): Call {
@@ -28,7 +48,7 @@ function toolCall(attempt: Attempt, filled: Call['arguments'], request: RunReque
     uses: attempt.uses,
     arguments: filled,
     effect: tool?.effect ?? 'once',
-    timeoutMs: attempt.timeoutMs ?? tool?.timeoutMs ?? DEFAULT_TIMEOUT_MS.other,
+    timeoutMs: attempt.timeoutMs ?? tool?.timeoutMs ?? OTHER_TIMEOUT_MS,
     ...(tool === undefined ? {} : { definition: tool.digest }),
     ...(compensation === undefined ? {} : { compensation }),
   };
@@ -44,7 +64,7 @@ async function otherCall(attempt: Attempt, filled: Call['arguments'], fill: Fill
     ...(prompt === undefined ? {} : { prompt: textOf(await fill<Json>('prompt', prompt)) }),
     ...(form === undefined ? {} : { form: await fill<JsonSchema>('form', form) }),
     effect: effectOf(attempt),
-    timeoutMs: attempt.timeoutMs ?? (kind === 'person' ? DEFAULT_TIMEOUT_MS.person : DEFAULT_TIMEOUT_MS.other),
+    timeoutMs: attempt.timeoutMs ?? TIMEOUT_MS[kind] ?? OTHER_TIMEOUT_MS,
     ...(compensate === undefined ? {} : { compensation: compensate }),
   };
 }

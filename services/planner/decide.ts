@@ -97,7 +97,7 @@ async function goOn(situation: Situation, candidates: readonly WorkflowStep[], i
 
 async function ask({ progress, request }: Situation, step: WorkflowStep, at: Place): Promise<Draft> {
   const attempt = at.id === step.id ? step : (step.fallback ?? step);
-  return stepRequested(at, { call: await callOf(attempt, step.id, progress, request) });
+  return stepRequested(at, { call: await callOf(attempt, step.id, at.n, progress, request) });
 }
 
 /** What the plan says, or else the results of the steps that nobody waits for. */

@@ -1,12 +1,11 @@
 /** How far a run has come, told from its facts alone: which steps are over, with which results, and which were passed over. */
 import type { Entry, History } from '@reel/bus/history.ts';
-import { type Place, theRun } from '@reel/contracts/address.ts';
+import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { stepAccepted, stepSucceeded } from '@reel/contracts/step.ts';
-import { fallbackId } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
+import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { inStep } from './uncomputable.ts';
 
 /** How a step ended: with a result, or passed over because its condition did not hold. */
@@ -29,26 +28,12 @@ export type Progress = {
 /** @param input the run's input. */
 export function progressOf(history: History, plan: Workflow, input: Json): Progress {
   const graph = graphOf(plan);
+  const levels = plan.escalate?.length ?? 0;
   const ends = new Map<string, End | undefined>();
-
-  /** A result counts once it has been checked. Attempts are numbered without gaps. */
-  function resultOf({ id, kind, fallback }: WorkflowStep): { result: Json } | undefined {
-    const own = accepted({ kind, id, n: 1 });
-    if (own !== undefined || fallback === undefined) return own;
-    return accepted({ kind: fallback.kind, id: fallbackId(id), n: 1 });
-  }
-  function accepted(first: Place): { result: Json } | undefined {
-    for (let at = first; history.occupant(at, 'request') !== undefined; at = { ...at, n: at.n + 1 }) {
-      if (history.find(stepAccepted, at) === undefined) continue;
-      const output = history.find(stepSucceeded, at)?.data.output;
-      if (output !== undefined) return { result: output };
-    }
-    return undefined;
-  }
 
   async function endOf(step: WorkflowStep): Promise<End | undefined> {
     if (ends.has(step.id)) return ends.get(step.id);
-    let end: End | undefined = resultOf(step);
+    let end: End | undefined = resultOf(history, step, levels);
     // That a step is skipped is worked out, not read: its fact may not be stored yet when the other half of a join arrives.
     if (end === undefined && step.when !== undefined && (await isPassedOver(step, step.when))) end = 'skipped';
     ends.set(step.id, end);

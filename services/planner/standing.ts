@@ -1,0 +1,84 @@
+/** How each step of a plan stands, so that a revised plan can keep what is done and what is under way. */
+import type { History } from '@reel/bus/history.ts';
+import type { Place } from '@reel/contracts/address.ts';
+import { approvedPlans } from '@reel/contracts/approved.ts';
+import type { Problem } from '@reel/contracts/envelope.ts';
+import { stepAccepted, stepPostponed, stepRequested, stepSkipped, stepSucceeded } from '@reel/contracts/step.ts';
+import { type Escalated, escalationId, fallbackId, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
+import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { type Setback, setbackOf } from './setback.ts';
+
+/** `open`: somebody may still act on it, or the planner will ask for more of it. `at`: the attempt by which it failed. */
+export type Standing = 'unasked' | 'skipped' | 'done' | 'open' | { readonly at: Place; readonly setback: Setback };
+
+/** True when the attempt may be made again. */
+export const mayRepeat = ({ attempts }: Planned, at: Place, { again }: Setback): boolean => again && at.n < attempts;
+
+/** True when the fallback is next. What may have been done must not be done another way as well. */
+export const mayFallBack = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
+  role === 'step' && step.fallback !== undefined && !doubtful;
+
+/** How a step of this plan stands at the end of the history. */
+export function standingOf(history: History, plan: Workflow, step: WorkflowStep): Standing {
+  if (history.find(stepSkipped, { kind: step.kind, id: step.id, n: 1 }) !== undefined) return 'skipped';
+  const at = newestAttempt(history, plan, step);
+  if (at === undefined) return 'unasked';
+  if (history.find(stepAccepted, at) !== undefined) {
+    if (plannedAs(plan, at.id)?.role !== 'escalation') return 'done';
+    const { action } = history.find(stepSucceeded, at)?.data.output as Escalated;
+    return action === 'supply' ? 'done' : 'open';
+  }
+  const setback = setbackOf(history, at);
+  const planned = plannedAs(plan, at.id);
+  if (setback === undefined || planned === undefined || history.find(stepPostponed, at) !== undefined) return 'open';
+  return mayRepeat(planned, at, setback) || mayFallBack(planned, setback) ? 'open' : { at, setback };
+}
+
+/** The last attempt that was asked for at a step, in whatever way. */
+function newestAttempt(history: History, { escalate = [] }: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
+  const ways: Place[] = [{ kind, id, n: 1 }];
+  if (fallback !== undefined) ways.push({ kind: fallback.kind, id: fallbackId(id), n: 1 });
+  for (const level of escalate.keys()) {
+    ways.push({ kind: 'person', id: escalationId(id, level + 1), n: 1 }, { kind, id: retryId(id, level + 1), n: 1 });
+  }
+  const asked = (at: Place): boolean => history.find(stepRequested, at) !== undefined;
+  let newest: Place | undefined;
+  for (const first of ways) for (let at = first; asked(at); at = { ...at, n: at.n + 1 }) newest = at;
+  return newest;
+}
+
+/** The planner's own steps in the plan of a goal: asking a model for a plan, for the answer, for a judgement of it. */
+export const isReasoning = ({ id, kind }: Pick<WorkflowStep, 'id' | 'kind'>): boolean =>
+  kind === 'model' && /^(plan|answer|judge)-[1-9]\d*$/.test(id);
+export const isPlanning = (step: Pick<WorkflowStep, 'id' | 'kind'>): boolean => isReasoning(step) && step.id.startsWith('plan-');
+
+export type Kept = {
+  /** Done, passed over, or under way: a revised plan has them as they are. */
+  readonly steps: readonly WorkflowStep[];
+  readonly done: readonly string[];
+  readonly underWay: readonly string[];
+  readonly failed: readonly { readonly step: string; readonly uses: string; readonly problem: Problem }[];
+};
+
+/** What of all that was ever begun in this run goes on into the next revision of its plan. */
+export function keptIn(history: History): Kept {
+  const seen = new Set<string>();
+  const kept = { steps: [] as WorkflowStep[], done: [] as string[], underWay: [] as string[], failed: [] as Kept['failed'][number][] };
+  for (const plan of approvedPlans(history)) {
+    for (const step of plan.steps) {
+      if (seen.has(step.id) || isReasoning(step)) continue;
+      const standing = standingOf(history, plan, step);
+      if (standing === 'unasked') continue;
+      seen.add(step.id);
+      if (typeof standing === 'object') {
+        const { code, message } = standing.setback.problem;
+        kept.failed.push({ step: step.id, uses: step.uses, problem: { code, message } });
+        continue;
+      }
+      kept.steps.push(step);
+      if (standing === 'done') kept.done.push(step.id);
+      if (standing === 'open') kept.underWay.push(step.id);
+    }
+  }
+  return kept;
+}
