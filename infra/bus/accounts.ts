@@ -2,6 +2,8 @@
  * Who may do what at the broker, as nats-server configuration. The streams live in an account of their own, and every service
  * imports from it just what it needs: so no reply, header or administration request of a service can reach a slot that is not its.
  */
+import { undoKind } from '@reel/contracts/address.ts';
+import { aliveSubject, ROLL_CALL } from './alive.ts';
 import { hearsSubjects, kindsOf, type Role, saysSubjects } from './role.ts';
 
 /** A service's copy of an imported subject of the JetStream API: clients ask for it with this prefix. */
@@ -38,8 +40,19 @@ export function permissionsOf(role: Role, roles: readonly Role[], shards: number
       : each((shard) => (hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []))),
     ...(role.clock ? each((shard) => [`clock.${shard}.ask.>`, ...consume(clockStream(shard))]) : []),
     ...(role.registry ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
+    ...aside(role),
   ];
-  return { publish, subscribe: [`_INBOX_${role.name}.>`, 'live.>'] };
+  const door = role.shape === 'door' ? ['alive.>', 'tokens.>'] : [];
+  return { publish, subscribe: [`_INBOX_${role.name}.>`, 'live.>', ROLL_CALL, ...door] };
+}
+
+/** What is said outside the log: that one is there, under one's own name and kind, and what one's own kind of step is making. */
+function aside({ name, kind, shape }: Role): string[] {
+  return [
+    aliveSubject(name, '*', kind),
+    ...(kind === undefined ? [] : [kind, undoKind(kind)].map((own) => `tokens.*.*.${own}.*.*`)),
+    ...(shape === 'door' ? [ROLL_CALL] : []),
+  ];
 }
 
 export type ServerConfig = {

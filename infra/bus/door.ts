@@ -1,8 +1,11 @@
 /** What the gateway is given: a way to speak and a way to look. It reads the log as everybody does, and may say only what it declared. */
 import type { Place } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
+import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import type { Component } from './alive.ts';
 import type { Entry, History } from './history.ts';
+import type { Tokens } from './show.ts';
 
 /** What became of something said: it was stored (or had been, by the same words), or somebody else's answer stands there. */
 export type Outcome = { readonly said: true; readonly seq: number } | { readonly said: false; readonly occupant: Entry };
@@ -22,8 +25,19 @@ export type Door = {
   runs(shard: number, fromSeq: number): AsyncIterable<Entry>;
   /** Every entry from now on, in order, of every run. @returns how to stop. */
   follow(listener: (entry: Entry) => void): () => void;
-  /** The tools that are offered right now, by name. */
+  /** Every piece that is shown of what a run is making, from now on; some may be missing. @returns how to stop. */
+  watch(run: string, listener: (tokens: Tokens) => void): () => void;
+  /**
+   * The tools that are offered right now, by name: the same map as before while they are the same. A door that was just opened first gives
+   * everybody half a second to say that they are there; so whoever has waited for this finds the following three filled as well.
+   */
   tools(): Promise<ReadonlyMap<string, ToolDefinition>>;
-  /** Resolves when the log can be read and written; rejects with the reason. */
+  /** The instances of services that are there right now. */
+  components(): readonly Component[];
+  /** The models that are offered right now, by name. */
+  models(): readonly ModelDefinition[];
+  /** The kinds of step that somebody performs right now. */
+  kinds(): ReadonlySet<string>;
+  /** Resolves when the log can be read and written and the first roll call is over; rejects with the reason. */
   ready(): Promise<void>;
 };

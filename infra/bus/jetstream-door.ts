@@ -1,22 +1,33 @@
 /** The door on JetStream. */
 import { addressOf, type Place, theRun } from '@reel/contracts/address.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { NatsConnection } from 'nats';
 import type { Door } from './door.ts';
 import { type Entry, historyOf } from './history.ts';
 import type { Log } from './log.ts';
 import type { Reader } from './reader.ts';
 import { readTools } from './registry.ts';
+import { openRoll } from './roll.ts';
 import { sayOne } from './say.ts';
+import { watchRun } from './show.ts';
+
+type Tools = ReadonlyMap<string, ToolDefinition>;
+
+export type DoorOptions = {
+  readonly connection: NatsConnection;
+  readonly log: Log;
+  readonly reader: Reader;
+  readonly shards: number;
+  /** How often services say that they are there. */
+  readonly aliveMs?: number | undefined;
+};
 
 /** Opens the door of the service `name`. */
-export async function openDoor(
-  name: string,
-  connection: NatsConnection,
-  log: Log,
-  reader: Reader,
-  shards: number,
-): Promise<{ door: Door; close(): void }> {
+export async function openDoor(name: string, options: DoorOptions): Promise<{ door: Door; close(): void }> {
+  const { connection, log, reader, shards, aliveMs } = options;
   const registry = await readTools(connection);
+  const roll = openRoll(connection, aliveMs);
+  const offered = offeredOf();
   const look: Door['look'] = async (shard, run) => historyOf(await reader.read(shard, run));
   const door: Door = {
     shards,
@@ -32,10 +43,34 @@ export async function openDoor(
       reader.occupant(addressOf({ shard, run, ...at, slot })),
     runs: (shard, fromSeq) => reader.scan(shard, `reel.${shard}.*.run.>`, fromSeq),
     follow: (listener) => reader.follow(listener),
-    tools: () => registry.tools(),
+    watch: (run, listener) => watchRun(connection, run, listener),
+    tools: async () => {
+      await roll.called;
+      return offered(await registry.tools(), roll.tools());
+    },
+    components: roll.components,
+    models: roll.models,
+    kinds: roll.kinds,
     ready: async () => {
+      await roll.called;
       await reader.occupant(addressOf({ shard: 0, run: 'ready', ...theRun, slot: 'request' }));
     },
   };
-  return { door, close: () => registry.close() };
+  const close = (): void => {
+    roll.close();
+    registry.close();
+  };
+  return { door, close };
+}
+
+/** Those of the registered tools that are on offer. What is derived from the map is kept for as long as it is the same map. */
+function offeredOf(): (registered: Tools, names: ReadonlySet<string> | 'all') => Tools {
+  let last: { registered: Tools; names: string; tools: Tools } | undefined;
+  return (registered, names) => {
+    if (names === 'all') return registered;
+    const key = [...names].sort().join('\n');
+    if (last?.registered !== registered || last.names !== key)
+      last = { registered, names: key, tools: new Map([...registered].filter(([name]) => names.has(name))) };
+    return last.tools;
+  };
 }

@@ -3,6 +3,7 @@ import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
 import pino from 'pino';
 import { clockStream, reelStream } from './accounts.ts';
+import { announcer } from './alive.ts';
 import { type Broker, connect } from './connect.ts';
 import { type Consuming, consume } from './consume.ts';
 import { openDoor } from './jetstream-door.ts';
@@ -14,6 +15,7 @@ import { openReader, type Reader } from './reader.ts';
 import { openRegistry } from './registry.ts';
 import { hearsSubjects, roleOf } from './role.ts';
 import type { AnyService, Performer, Service, Surroundings } from './service.ts';
+import { openStage, type Stage } from './show.ts';
 import { openSweep } from './sweep.ts';
 
 export type Serving = {
@@ -28,6 +30,8 @@ export type ServeOptions = {
   readonly shards?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly log?: pino.Logger;
+  /** How often the services say that they are there; whoever is silent for five times as long is gone. Default: 2,000. */
+  readonly aliveMs?: number;
 };
 
 const GRACE_MS = 10_000;
@@ -47,7 +51,7 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
   };
   try {
     for (const service of services)
-      running.push(await serveOne(service, { broker, shards, env, reader, log: log.child({ service: service.name }) }));
+      running.push(await serveOne(service, { ...options, shards, env, reader, log: log.child({ service: service.name }) }));
   } catch (error) {
     await stop(0);
     throw error;
@@ -58,6 +62,7 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
 type Running = { readonly name: string; readonly url?: string; stop(graceMs: number): Promise<void> };
 type Context = {
   readonly broker: Broker;
+  readonly aliveMs?: number;
   readonly shards: number;
   readonly env: NodeJS.ProcessEnv;
   readonly reader: Reader;
@@ -68,16 +73,18 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
   const connection = await connect(context.broker, service.name);
   const log = openLog(service.name, connection, context.reader);
   watch(connection, context.log);
+  const announced = announcer(connection, service, context.log, context.aliveMs);
   const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
-  const surroundings: Surroundings = { env: context.env, log: context.log, offer: () => {}, ...registry };
+  const surroundings: Surroundings = { env: context.env, log: context.log, offer: announced.offer, ...registry };
   try {
     const running =
       service.shape === 'door'
         ? await serveDoor(service, connection, log, context, surroundings)
         : await serveListener(service, connection, log, context, surroundings);
+    announced.start();
     context.log.info(running.url === undefined ? {} : { url: running.url }, 'serving');
     const stop = async (graceMs: number): Promise<void> => {
-      await running.stop(graceMs);
+      await Promise.all([announced.leave(), running.stop(graceMs)]);
       await connection.close();
     };
     return { ...running, name: service.name, stop };
@@ -91,10 +98,10 @@ async function serveDoor(
   service: Extract<AnyService, { shape: 'door' }>,
   connection: NatsConnection,
   log: Log,
-  { reader, shards }: Context,
+  { reader, shards, aliveMs }: Context,
   surroundings: Surroundings,
 ): Promise<Omit<Running, 'name'>> {
-  const { door, close } = await openDoor(service.name, connection, log, reader, shards);
+  const { door, close } = await openDoor(service.name, { connection, log, reader, shards, aliveMs });
   const opened = await service.open(door, surroundings);
   return { url: opened.url, stop: () => opened.close().finally(close) };
 }
@@ -109,6 +116,7 @@ async function serveListener(
   const role = roleOf(service);
   const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
   const stopping = new AbortController();
+  const stage = openStage(connection);
   const consuming: Consuming[] = [];
   const take = async (stream: string, handle: Parameters<typeof consume>[5]): Promise<void> => {
     consuming.push(await consume(connection, stream, role.name, role.concurrency, logger, handle));
@@ -116,7 +124,12 @@ async function serveListener(
   for (let shard = 0; shard < shards; shard += 1) {
     if (service.shape === 'performer') {
       await take(reelStream(shard), ({ subject, seq, working }) =>
-        perform(service, opened.deps, log, subject, seq, { beat: working, stopping: stopping.signal, show: () => {}, log: logger }),
+        perform(onStage(service, stage), opened.deps, log, subject, seq, {
+          beat: working,
+          stopping: stopping.signal,
+          show: stage.show,
+          log: logger,
+        }),
       );
       continue;
     }
@@ -134,6 +147,11 @@ async function serveListener(
       await opened.close?.();
     },
   };
+}
+
+/** The same performer; what it has shown is out before its outcome is said. */
+function onStage(performer: Performer<never>, stage: Stage): Performer<never> {
+  return { ...performer, perform: (call, context) => performer.perform(call, context).finally(() => stage.clear(call.run, call.at)) };
 }
 
 /** A durable delivers whole slots, and a service may listen for some of their answers alone: of every step's four facts, half. */

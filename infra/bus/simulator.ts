@@ -4,6 +4,7 @@
  * once; services crash between any two touches and before they acknowledge; what is stored may be reported as failed; reads may be behind.
  */
 import { addressOf, parseAddress, theRun } from '@reel/contracts/address.ts';
+import { componentOf } from './alive.ts';
 import type { Door } from './door.ts';
 import { type Entry, type History, historyOf } from './history.ts';
 import { type Log, LogUnavailable } from './log.ts';
@@ -263,7 +264,7 @@ export function simulate(options: SimulationOptions): Simulation {
     throw new Error(`seed ${seed}: it does not come to rest within ${STEPS} steps`);
   }
 
-  const door = doorOf(log, stored, () => nowMs);
+  const door = doorOf(log, stored, () => nowMs, players);
   const scribble = (address: string, text: string): void => {
     const put = log.putText(address, text, nowMs);
     if (put !== 'taken') stored(put);
@@ -278,7 +279,8 @@ function hears({ kind, hears: slots }: Role, { at }: Entry): boolean {
 }
 
 /** The door of the simulator: exact and without faults, for those who ask for runs and look at them. */
-function doorOf(log: SimulatedLog, stored: (entry: Entry) => void, now: () => number): Door {
+function doorOf(log: SimulatedLog, stored: (entry: Entry) => void, now: () => number, players: readonly Player[]): Door {
+  const components = players.map(({ service }, index) => componentOf(service, `simulated-${index}`, START_MS));
   const port = {
     put: (fact: Parameters<Log['put']>[0]) => {
       const put = log.put(fact, now());
@@ -302,7 +304,11 @@ function doorOf(log: SimulatedLog, stored: (entry: Entry) => void, now: () => nu
       for (const entry of log.entries) if (parseAddress(entry.address)?.kind === 'run') yield entry;
     },
     follow: () => () => {},
+    watch: () => () => {},
     tools: () => Promise.resolve(new Map()),
+    components: () => components,
+    models: () => [],
+    kinds: () => new Set(components.flatMap(({ kind }) => kind ?? [])),
     ready: () => Promise.resolve(),
   };
 }

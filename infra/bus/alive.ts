@@ -1,0 +1,122 @@
+/**
+ * Who is there: every service says so itself, every two seconds and whenever somebody asks, outside the log. The subject carries its
+ * name, and the kind that it performs, so that the broker holds it to both.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { ModelDefinition } from '@reel/contracts/model.ts';
+import type { NatsConnection } from 'nats';
+import { z } from 'zod';
+import { heard, spoken } from './perform.ts';
+import type { AnyService, Logger, Offers } from './service.ts';
+
+/** How often a service says that it is there, in ms. */
+export const ALIVE_MS = 2000;
+
+/** One instance of a service, as it describes itself. */
+export const Component = z
+  .object({
+    name: z.string(),
+    shape: z.enum(['service', 'performer', 'door']),
+    /** The kind of step that it performs. */
+    kind: z.string().optional(),
+    /** Which one of several under this name. */
+    instance: z.string(),
+    pid: z.int(),
+    startedAt: z.iso.datetime(),
+    /** Of Reel, as the service has it. */
+    version: z.string(),
+    /** The types of the facts that it hears, and of those that it may say. */
+    hears: z.array(z.string()),
+    says: z.array(z.string()),
+    /** What it has on offer now; without `tools`, it has not told (yet) which. */
+    offers: z.object({ tools: z.array(z.string()).optional(), models: z.array(ModelDefinition).optional() }),
+  })
+  .meta({ id: 'Component' });
+export type Component = z.infer<typeof Component>;
+
+/** What is said on the wire; `leaving`: it is being stopped, and takes nothing new. */
+export const Announcement = Component.extend({ leaving: z.literal(true).optional() });
+export type Announcement = z.infer<typeof Announcement>;
+
+/** Where an instance announces itself: `alive.<service>.<instance>`, a performer's with its kind at the end. */
+export const aliveSubject = (name: string, instance: string, kind?: string): string =>
+  `alive.${name}.${instance}${kind === undefined ? '' : `.${kind}`}`;
+
+/** Where everybody is asked to announce themselves. */
+export const ROLL_CALL = 'alive-ask';
+
+const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** A service as a component, with nothing on offer. */
+export function componentOf(service: AnyService, instance: string, startedMs: number): Component {
+  const { name, shape } = service;
+  const performs = shape === 'performer';
+  return {
+    name,
+    shape,
+    ...(performs ? { kind: service.kind } : {}),
+    instance,
+    pid: process.pid,
+    startedAt: new Date(startedMs).toISOString(),
+    version,
+    hears: performs ? heard.map(({ type }) => type) : shape === 'door' ? [] : Object.keys(service.on),
+    says: (performs ? spoken : service.says).map(({ type }) => type),
+    offers: {},
+  };
+}
+
+export type Announcer = {
+  /** Tells what is on offer from now on: at once, or with the first announcement. */
+  offer(offers: Offers): void;
+  /** From now on it is there. */
+  start(): void;
+  /** Says that it is leaving, and nothing after that. Resolves when the broker has heard it, or cannot. */
+  leave(): Promise<void>;
+};
+
+/** How long a last word may take to reach the broker. */
+const LAST_WORD_MS = 500;
+
+/** Announces a service over its own connection. A broker that is away is nothing to it. */
+export function announcer(connection: NatsConnection, service: AnyService, log: Logger, everyMs = ALIVE_MS): Announcer {
+  const component = componentOf(service, randomUUID().slice(0, 8), Date.now());
+  const subject = aliveSubject(component.name, component.instance, component.kind);
+  let offers: Offers = {};
+  let here = false;
+  let timer: NodeJS.Timeout | undefined;
+  const say = (last: { leaving?: true } = {}): void => {
+    if (!here || connection.isClosed()) return;
+    try {
+      connection.publish(subject, JSON.stringify({ ...component, offers, ...last }));
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, 'it could not be announced that this service is there');
+    }
+  };
+  return {
+    offer: (now) => {
+      offers = now;
+      say();
+    },
+    start: () => {
+      here = true;
+      connection.subscribe(ROLL_CALL, { callback: (error) => (error === null ? say() : undefined) });
+      // Neither keeps the process: it is there for the service, not the other way round.
+      timer = setInterval(say, everyMs).unref();
+      void (async () => {
+        for await (const { type } of connection.status()) if (type === 'reconnect') say();
+      })();
+      say();
+    },
+    leave: async () => {
+      if (!here || connection.isClosed()) return;
+      clearInterval(timer);
+      say({ leaving: true });
+      here = false;
+      const patience = Promise.withResolvers<void>();
+      const late = setTimeout(patience.resolve, LAST_WORD_MS);
+      await Promise.race([connection.flush().catch(() => {}), patience.promise]);
+      clearTimeout(late);
+    },
+  };
+}
