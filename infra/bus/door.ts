@@ -30,6 +30,7 @@ export type Door = {
   /**
    * The tools that are offered right now, by name: the same map as before while they are the same. A door that was just opened first gives
    * everybody half a second to say that they are there; so whoever has waited for this finds the following three filled as well.
+   * A service that is leaving still offers what it did for five beats, unless another has taken its place: a restart is not felt.
    */
   tools(): Promise<ReadonlyMap<string, ToolDefinition>>;
   /** The instances of services that are there right now. */
@@ -38,6 +39,8 @@ export type Door = {
   models(): readonly ModelDefinition[];
   /** The kinds of step that somebody performs right now. */
   kinds(): ReadonlySet<string>;
+  /** Hears whenever one of the above has changed, the registry's definitions aside. @returns how to stop. */
+  followComponents(listener: () => void): () => void;
   /** Resolves when the log can be read and written and the first roll call is over; rejects with the reason. */
   ready(): Promise<void>;
 };

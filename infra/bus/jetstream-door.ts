@@ -51,6 +51,7 @@ export async function openDoor(name: string, options: DoorOptions): Promise<{ do
     components: roll.components,
     models: roll.models,
     kinds: roll.kinds,
+    followComponents: roll.follow,
     ready: async () => {
       await roll.called;
       await reader.occupant(addressOf({ shard: 0, run: 'ready', ...theRun, slot: 'request' }));

@@ -214,7 +214,7 @@ async function act(
   const used = (soFar: Usage): void => {
     usage = soFar;
   };
-  const show = (text: string): void => work.show(entry.at, text);
+  const show = (text: string): void => (done.signal.aborted ? undefined : work.show(entry.at, text));
   const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, used, show, log: work.log };
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {

@@ -1,4 +1,5 @@
 /** Who is there, as a door hears it: whoever has not been heard of for five beats is gone, and so is what only they had on offer. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { Msg, NatsConnection } from 'nats';
 import { ALIVE_MS, Announcement, aliveSubject, type Component, ROLL_CALL } from './alive.ts';
@@ -12,6 +13,8 @@ export type Roll = {
   models(): readonly ModelDefinition[];
   /** The kinds of step that somebody performs. */
   kinds(): ReadonlySet<string>;
+  /** Hears whenever somebody has come, gone, or changed what is on offer. @returns how to stop. */
+  follow(listener: () => void): () => void;
   /** Resolves when everybody has had the time to answer the first roll call. */
   readonly called: Promise<void>;
   close(): void;
@@ -21,54 +24,59 @@ export type Roll = {
 const ANSWER_MS = 500;
 const BEATS = 5;
 
-type Known = { readonly component: Component; readonly left: boolean; heardMs: number };
+/** `heard`: the beat in which it was last heard. */
+type Known = { readonly component: Component; readonly left: boolean; heard: number };
 
-/** Calls the roll, and keeps it. */
+/** Calls the roll, and keeps it. `everyMs` is how often services announce themselves. */
 export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
   const known = new Map<string, Known>();
-  let awayMs: number | undefined;
+  const listeners = new Set<() => void>();
+  const tell = (): void => {
+    for (const listener of listeners) listener();
+  };
+  // Silence is counted in beats of this process while it has a broker: that it was busy or cut off itself tells nothing about others.
+  let beat = 0;
+  let away = false;
 
   const hear = (error: Error | null, message: Msg): void => {
     const said = error === null ? announcementIn(message) : undefined;
     if (said === undefined) return;
-    const { leaving = false, ...component } = said;
-    known.set(message.subject, { component, left: leaving, heardMs: performance.now() });
+    const { leaving: left = false, ...component } = said;
+    const before = known.get(message.subject);
+    known.set(message.subject, { component, left, heard: beat });
+    if (before?.left !== left || !isDeepStrictEqual(before.component, component)) tell();
   };
   const subscription = connection.subscribe('alive.>', { callback: hear });
   const ask = (): void => connection.publish(ROLL_CALL);
   ask();
   void (async () => {
     for await (const { type } of connection.status()) {
-      if (type === 'disconnect') awayMs ??= performance.now();
+      if (type === 'disconnect') away = true;
       if (type !== 'reconnect') continue;
-      // While the broker was away nobody could be heard: that tells nothing about them.
-      for (const one of known.values()) one.heardMs = performance.now();
-      awayMs = undefined;
+      away = false;
       ask();
     }
   })();
+  const beating = setInterval(() => {
+    if (away) return;
+    beat += 1;
+    const gone = [...known].filter(([, { heard }]) => beat - heard >= BEATS);
+    for (const [subject] of gone) known.delete(subject);
+    if (gone.length > 0) tell();
+  }, everyMs).unref();
   const answered = Promise.withResolvers<void>();
   const timer = setTimeout(answered.resolve, ANSWER_MS);
 
-  function alive(): Known[] {
-    const oldestMs = (awayMs ?? performance.now()) - BEATS * everyMs;
-    for (const [subject, { heardMs }] of known) if (heardMs < oldestMs) known.delete(subject);
-    return [...known.values()];
-  }
+  const here = (): Component[] => [...known.values()].filter(({ left }) => !left).map(({ component }) => component);
   /** Those whose offers count. One that leaves is expected back, as after an update: until it is overdue, or another is there instead. */
   function offering(): Component[] {
-    const all = alive();
-    const here = new Set(all.filter(({ left }) => !left).map(({ component }) => component.name));
-    return all.filter(({ left, component }) => !left || !here.has(component.name)).map(({ component }) => component);
+    const names = new Set(here().map(({ name }) => name));
+    return [...known.values()].filter(({ left, component }) => !left || !names.has(component.name)).map(({ component }) => component);
   }
   const ofKind = (kind: string): Component[] => offering().filter((component) => component.kind === kind);
 
   return {
-    components: () =>
-      alive()
-        .filter(({ left }) => !left)
-        .map(({ component }) => component)
-        .sort((a, b) => order(a).localeCompare(order(b), 'en')),
+    components: () => here().sort((a, b) => order(a).localeCompare(order(b), 'en')),
     tools: () => {
       const offers = ofKind('tool').map(({ offers }) => offers.tools);
       return offers.includes(undefined) ? 'all' : new Set(offers.flatMap((tools) => tools ?? []));
@@ -78,9 +86,14 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
       return [...new Map(models.map((model) => [model.name, model])).values()].sort((a, b) => a.name.localeCompare(b.name, 'en'));
     },
     kinds: () => new Set(offering().flatMap(({ kind }) => kind ?? [])),
+    follow: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     called: answered.promise,
     close: () => {
       clearTimeout(timer);
+      clearInterval(beating);
       answered.resolve();
       if (!connection.isClosed()) subscription.unsubscribe();
     },

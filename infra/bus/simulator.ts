@@ -3,7 +3,8 @@
  * by; every time they touch the log, one of all that wait is let go on, by lot. Deliveries come in any order, twice, and to two replicas at
  * once; services crash between any two touches and before they acknowledge; what is stored may be reported as failed; reads may be behind.
  */
-import { addressOf, parseAddress, theRun } from '@reel/contracts/address.ts';
+import type { ModelDefinition } from '@reel/contracts/model.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { componentOf } from './alive.ts';
 import type { Door } from './door.ts';
 import { type Entry, type History, historyOf } from './history.ts';
@@ -12,8 +13,8 @@ import { perform } from './perform.ts';
 import { type Random, random } from './random.ts';
 import { react, reactToRing, type Verdict } from './react.ts';
 import { type Role, roleOf } from './role.ts';
-import { sayOne } from './say.ts';
 import type { Logger, Performer, Ring, Service } from './service.ts';
+import { simulatedDoor } from './simulated-door.ts';
 import { behind, type SimulatedLog, simulatedLog } from './simulated-log.ts';
 
 /** Probabilities: of each delivery or each touch of the log. */
@@ -41,6 +42,9 @@ export type SimulationOptions = {
   readonly seed: number;
   readonly faults?: Faults;
   readonly planted?: Planted;
+  /** What is on offer, throughout. */
+  readonly tools?: readonly ToolDefinition[];
+  readonly models?: readonly ModelDefinition[];
   /** Hears every fact as it is stored; may speak through the door, as a person would. */
   readonly onFact?: (entry: Entry, door: Door) => void | Promise<void>;
 };
@@ -264,7 +268,8 @@ export function simulate(options: SimulationOptions): Simulation {
     throw new Error(`seed ${seed}: it does not come to rest within ${STEPS} steps`);
   }
 
-  const door = doorOf(log, stored, () => nowMs, players);
+  const components = players.map(({ service }, index) => componentOf(service, `simulated-${index}`, START_MS));
+  const door = simulatedDoor({ log, stored, now: () => nowMs, components, ...options });
   const scribble = (address: string, text: string): void => {
     const put = log.putText(address, text, nowMs);
     if (put !== 'taken') stored(put);
@@ -276,39 +281,4 @@ export function simulate(options: SimulationOptions): Simulation {
 function hears({ kind, hears: slots }: Role, { at }: Entry): boolean {
   if (kind !== undefined && at.kind !== kind && at.kind !== `undo-${kind}`) return false;
   return slots.some(({ slot }) => slot === at.slot);
-}
-
-/** The door of the simulator: exact and without faults, for those who ask for runs and look at them. */
-function doorOf(log: SimulatedLog, stored: (entry: Entry) => void, now: () => number, players: readonly Player[]): Door {
-  const components = players.map(({ service }, index) => componentOf(service, `simulated-${index}`, START_MS));
-  const port = {
-    put: (fact: Parameters<Log['put']>[0]) => {
-      const put = log.put(fact, now());
-      if (put === 'taken') return Promise.resolve(put);
-      stored(put);
-      return Promise.resolve({ seq: put.seq });
-    },
-    occupant: (address: string) => Promise.resolve(log.at(address)),
-    read: (_shard: number, run: string) => Promise.resolve(log.run(run)),
-    setAlarm: () => Promise.resolve(),
-    now,
-    pause: () => Promise.resolve(),
-  } satisfies Log;
-  return {
-    shards: 1,
-    say: (shard, run, draft, options = {}) => sayOne(port, { source: 'gateway', shard, run, ...options }, draft),
-    look: (_shard, run) => Promise.resolve(historyOf(log.run(run))),
-    find: (run) => Promise.resolve(log.run(run).byAddress.has(addressOf({ shard: 0, run, ...theRun, slot: 'request' })) ? 0 : undefined),
-    occupant: (shard, run, at, slot) => Promise.resolve(log.at(addressOf({ shard, run, ...at, slot }))),
-    runs: async function* () {
-      for (const entry of log.entries) if (parseAddress(entry.address)?.kind === 'run') yield entry;
-    },
-    follow: () => () => {},
-    watch: () => () => {},
-    tools: () => Promise.resolve(new Map()),
-    components: () => components,
-    models: () => [],
-    kinds: () => new Set(components.flatMap(({ kind }) => kind ?? [])),
-    ready: () => Promise.resolve(),
-  };
 }
