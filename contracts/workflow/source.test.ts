@@ -263,7 +263,7 @@ answer: { value: "= steps.f" }
   it('has kinds that are reserved, or that nobody performs', () => {
     const text = steps('  - { id: a, kind: undo-tool }\n  - { id: b, kind: persn }');
     assert.deepEqual(wrong(text, new Set(['tool', 'person'])), [
-      '«kind: und» steps[0].kind: "undo-tool" is reserved: kinds are tool, person, or what a performer of your own has taken',
+      '«kind: und» steps[0].kind: "undo-tool" is reserved: kinds are tool, model, person, or what a performer of your own has taken',
       '«kind: per» steps[1].kind: nobody performs steps of kind "persn"; did you mean "person"?',
     ]);
   });

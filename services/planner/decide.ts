@@ -1,72 +1,104 @@
-/** What comes next: which steps are asked for when something is over, what is tried again, when it is given up, what the answer is. */
+/** What comes next: which steps are asked for when something is over, what is mended, what the answer is. */
 import type { History } from '@reel/bus/history.ts';
 import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
-import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
-import { planAbandoned, planProposed } from '@reel/contracts/plan.ts';
+import { planProposed } from '@reel/contracts/plan.ts';
 import { runRequested } from '@reel/contracts/run.ts';
-import { stepPostponed, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
-import type { EventOf } from '@reel/contracts/story.ts';
-import { fallbackId, plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { stepAccepted, stepDue, stepPostponed, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
+import { type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
-import { callOf } from './call.ts';
-import { type Progress, progressOf } from './progress.ts';
+import { ask, whatWasSaid } from './ask.ts';
+import { answerRefused, firstPlan, isUnfinished, mayRevise, planMade, planRefused, revise } from './goal.ts';
+import { mend } from './mend.ts';
+import type { Progress } from './progress.ts';
+import { setbackOf } from './setback.ts';
+import { abandon, isOver, type Situation, situationIn } from './situation.ts';
+import { isPlanning, newestAttempt } from './standing.ts';
 import { inStep, Uncomputable } from './uncomputable.ts';
 
-type RunRequest = EventOf<'run.request.requested'>['data'];
-type Situation = { readonly history: History; readonly request: RunRequest; readonly progress: Progress };
-
-/** The plan of a run that may begin. */
+/** The plan of a run that may begin: the workflow that was asked for, or to have one made for the goal. */
 export function propose(history: History): Draft[] {
-  const request = history.find(runRequested, theRun);
-  if (request === undefined || isOver(history)) return [];
-  return [planProposed(planRevision(1), { plan: request.data.workflow })];
-}
-
-/** Nothing is planned any more once the run has turned or been given up. */
-function isOver(history: History): boolean {
-  if (history.occupant(theRun, 'turn') !== undefined) return true;
-  return history.find(planAbandoned, planRevision(newestRevision(history))) !== undefined;
-}
-
-/** The number of the newest revision of the plan that was proposed or abandoned; 0 before the first. */
-function newestRevision(history: History): number {
-  let n = 0;
-  while (history.occupant(planRevision(n + 1), 'proposal') !== undefined) n += 1;
-  return n;
-}
-
-/** Looks at the run, if there is still anything to be planned, and asks for what comes next. What cannot be computed ends the plan. */
-async function inSituation(history: History, next: (situation: Situation) => Promise<Draft[]>): Promise<Draft[]> {
   const request = history.find(runRequested, theRun)?.data;
-  const plan = isOver(history) ? undefined : approvedPlan(history);
-  if (plan === undefined || request === undefined) return [];
+  if (request === undefined || isOver(history)) return [];
+  return request.goal === undefined ? [planProposed(planRevision(1), { plan: request.workflow })] : firstPlan(history, request);
+}
+
+/** Asks for what comes next, where anything does. What cannot be computed ends the plan; a goal may have another. */
+async function inSituation(history: History, next: (situation: Situation) => Promise<Draft[]> | Draft[]): Promise<Draft[]> {
+  const situation = situationIn(history);
+  if (situation === undefined) return [];
   try {
-    return await next({ history, request, progress: progressOf(history, plan, request.input) });
+    return await next(situation);
   } catch (error) {
     if (!(error instanceof Uncomputable)) throw error;
-    return abandon(history, error.problem);
+    const { request, progress } = situation;
+    const canRevise = request.goal !== undefined && !isUnfinished(progress.plan) && error.problem.step !== undefined && mayRevise(history);
+    return canRevise ? await revise(situation, [error.problem]) : abandon(history, error.problem);
   }
 }
 
-const abandon = (history: History, problem: Problem): Draft[] => [planAbandoned(planRevision(newestRevision(history) + 1), { problem })];
+/** A plan may be carried out: everything that waits for nothing is asked for. If it follows another, what that one left is taken up. */
+export const begin = (history: History, { n }: Place): Promise<Draft[]> =>
+  inSituation(history, async (situation) => {
+    const { graph, plan } = situation.progress;
+    if (n === 1) return await goOn(situation, graph.roots, false);
+    const drafts: Draft[] = [];
+    for (const step of plan.steps) drafts.push(...(await leftAt(situation, step)));
+    const unasked = plan.steps.filter(({ kind, id }) => history.occupant({ kind, id, n: 1 }, 'request') === undefined);
+    return [...drafts, ...(await goOn(situation, unasked, true))];
+  });
 
-/** The plan may be carried out: everything that waits for nothing is asked for. */
-export const begin = (history: History): Promise<Draft[]> =>
-  inSituation(history, (situation) => goOn(situation, situation.progress.graph.roots, false));
+/** What is owed to a step whose news came while the next plan was on its way. */
+async function leftAt(situation: Situation, step: WorkflowStep): Promise<Draft[]> {
+  const { history, progress } = situation;
+  const at = newestAttempt(history, progress.plan, step);
+  if (at === undefined) return [];
+  if (history.find(stepAccepted, at) !== undefined) {
+    const planned = plannedAs(progress.plan, at.id);
+    return planned?.role === 'escalation' ? await decided(situation, planned) : [];
+  }
+  if (history.find(stepPostponed, at) !== undefined) {
+    return history.find(stepDue, at) === undefined ? [] : [await ask(situation, { ...at, n: at.n + 1 })];
+  }
+  const setback = setbackOf(history, at);
+  return setback === undefined ? [] : await mend(situation, at, setback);
+}
 
 /** A step is over: everything that waited for it last is asked for. */
 export const settled = (history: History, at: Place): Promise<Draft[]> =>
   inSituation(history, async (situation) => {
-    const { plan, graph } = situation.progress;
-    const step = plannedAs(plan, at.id)?.step;
-    if (step === undefined) return [];
-    const dependents = graph.dependents.get(step.id) ?? [];
-    return await goOn(situation, dependents, dependents.length === 0);
+    const { plan } = situation.progress;
+    const planned = plannedAs(plan, at.id);
+    if (planned === undefined) return [];
+    if (planned.role === 'escalation') return await decided(situation, planned);
+    return await passed(situation, planned.step);
   });
+
+async function passed(situation: Situation, step: WorkflowStep): Promise<Draft[]> {
+  if (isPlanning(step)) return await planMade(situation, step);
+  const dependents = situation.progress.graph.dependents.get(step.id) ?? [];
+  return await goOn(situation, dependents, dependents.length === 0);
+}
+
+/** A person has said how a step that failed goes on. */
+async function decided(situation: Situation, planned: Planned): Promise<Draft[]> {
+  const { step, level } = planned;
+  const said = whatWasSaid(situation, planned);
+  if (said?.action === 'supply') return await passed(situation, step);
+  if (said?.action === 'retry') {
+    const at = { kind: step.kind, id: retryId(step.id, level), n: 1 };
+    return situation.history.occupant(at, 'request') === undefined ? [await ask(situation, at)] : [];
+  }
+  const why = said?.why === undefined ? '' : `: ${said.why}`;
+  return abandon(situation.history, {
+    code: 'ended-by-person',
+    message: `step "${step.id}" had failed, and a person ended the run${why}`,
+    step: step.id,
+  });
+}
 
 /**
  * Asks for those of the candidates that are ready and passes over those whose condition does not hold. It proposes the answer when
@@ -89,15 +121,18 @@ async function goOn(situation: Situation, candidates: readonly WorkflowStep[], i
       const next = dependents.get(step.id) ?? [];
       waiting.push(...next);
       ended ||= next.length === 0;
-    } else drafts.push(await ask(situation, step, at));
+    } else drafts.push(await ask(situation, at));
   }
-  if (ended && (await progress.isComplete())) drafts.push(answerProposed(answerRevision(1), { answer: await answerOf(progress) }));
+  if (ended && !isUnfinished(progress.plan) && (await progress.isComplete())) {
+    drafts.push(answerProposed(nextAnswer(situation.history), { answer: await answerOf(progress) }));
+  }
   return drafts;
 }
 
-async function ask({ progress, request }: Situation, step: WorkflowStep, at: Place): Promise<Draft> {
-  const attempt = at.id === step.id ? step : (step.fallback ?? step);
-  return stepRequested(at, { call: await callOf(attempt, step.id, at.n, progress, request) });
+function nextAnswer(history: History): Place {
+  let n = 1;
+  while (history.occupant(answerRevision(n), 'proposal') !== undefined) n += 1;
+  return answerRevision(n);
 }
 
 /** What the plan says, or else the results of the steps that nobody waits for. */
@@ -109,29 +144,26 @@ async function answerOf(progress: Progress): Promise<Json> {
   );
 }
 
-/** How an attempt went wrong: whether its effect may yet be in the world, and whether trying again can help. */
-export type Setback = { readonly problem: Problem; readonly doubtful: boolean; readonly again: boolean };
-
-/** An attempt came to nothing: it is tried again, replaced by its fallback, or the plan is given up. */
-export const setBack = (history: History, at: Place, timeMs: number, { problem, doubtful, again }: Setback): Promise<Draft[]> =>
+/** An attempt came to nothing, if this is the fact that first says so. */
+export const setBack = (history: History, at: Place, seq: number): Promise<Draft[]> =>
   inSituation(history, async (situation) => {
-    const planned = plannedAs(situation.progress.plan, at.id);
-    if (planned === undefined) return [];
-    const { step, attempts } = planned;
-    const delayMs = step.retry?.delayMs ?? 0;
-    if (again && at.n < attempts) {
-      return delayMs > 0 ? [stepPostponed(at, { untilMs: timeMs + delayMs })] : [await ask(situation, step, { ...at, n: at.n + 1 })];
-    }
-    // What may have been done must not be done another way as well.
-    if (step.fallback !== undefined && at.id === step.id && !doubtful) {
-      return [await ask(situation, step, { kind: step.fallback.kind, id: fallbackId(step.id), n: 1 })];
-    }
-    return abandon(history, { ...problem, step: step.id });
+    const setback = setbackOf(history, at);
+    return setback?.seq === seq ? await mend(situation, at, setback) : [];
   });
 
 /** The time to try again has come. */
 export const tryAgain = (history: History, at: Place): Promise<Draft[]> =>
-  inSituation(history, async (situation) => {
-    const planned = plannedAs(situation.progress.plan, at.id);
-    return planned === undefined ? [] : [await ask(situation, planned.step, { kind: at.kind, id: at.id, n: at.n + 1 })];
-  });
+  inSituation(history, async (situation) =>
+    plannedAs(situation.progress.plan, at.id) === undefined || history.find(stepRequested, at) === undefined
+      ? []
+      : [await ask(situation, { kind: at.kind, id: at.id, n: at.n + 1 })],
+  );
+
+/** Policy does not let a plan pass. */
+export function planDenied(history: History, problem: Problem): Draft[] {
+  return isOver(history) ? [] : planRefused(history, history.find(runRequested, theRun)?.data, problem);
+}
+
+/** The answer is not what it has to be, or may not be given. */
+export const answerDenied = (history: History, { n }: Place, problem: Problem): Promise<Draft[]> =>
+  inSituation(history, (situation) => answerRefused(situation, n, problem));

@@ -6,6 +6,7 @@ import type { Problem } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepPostponed, stepRequested, stepSkipped, stepSucceeded } from '@reel/contracts/step.ts';
 import { type Escalated, escalationId, fallbackId, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { type Setback, setbackOf } from './setback.ts';
 
 /** `open`: somebody may still act on it, or the planner will ask for more of it. `at`: the attempt by which it failed. */
@@ -25,8 +26,8 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep)
   if (at === undefined) return 'unasked';
   if (history.find(stepAccepted, at) !== undefined) {
     if (plannedAs(plan, at.id)?.role !== 'escalation') return 'done';
-    const { action } = history.find(stepSucceeded, at)?.data.output as Escalated;
-    return action === 'supply' ? 'done' : 'open';
+    const said = history.find(stepSucceeded, at)?.data.output as Escalated | undefined;
+    return said?.action === 'supply' ? 'done' : 'open';
   }
   const setback = setbackOf(history, at);
   const planned = plannedAs(plan, at.id);
@@ -35,7 +36,7 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep)
 }
 
 /** The last attempt that was asked for at a step, in whatever way. */
-function newestAttempt(history: History, { escalate = [] }: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
+export function newestAttempt(history: History, { escalate = [] }: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
   const ways: Place[] = [{ kind, id, n: 1 }];
   if (fallback !== undefined) ways.push({ kind: fallback.kind, id: fallbackId(id), n: 1 });
   for (const level of escalate.keys()) {
@@ -57,28 +58,36 @@ export type Kept = {
   readonly steps: readonly WorkflowStep[];
   readonly done: readonly string[];
   readonly underWay: readonly string[];
-  readonly failed: readonly { readonly step: string; readonly uses: string; readonly problem: Problem }[];
+  readonly failed: readonly { readonly step: WorkflowStep; readonly problem: Problem }[];
 };
 
 /** What of all that was ever begun in this run goes on into the next revision of its plan. */
 export function keptIn(history: History): Kept {
-  const seen = new Set<string>();
-  const kept = { steps: [] as WorkflowStep[], done: [] as string[], underWay: [] as string[], failed: [] as Kept['failed'][number][] };
+  const kept = new Map<string, WorkflowStep>();
+  const failed = new Map<string, { step: WorkflowStep; problem: Problem }>();
+  const done: string[] = [];
+  const underWay: string[] = [];
   for (const plan of approvedPlans(history)) {
+    const { byId } = graphOf(plan);
     for (const step of plan.steps) {
-      if (seen.has(step.id) || isReasoning(step)) continue;
+      if (kept.has(step.id) || failed.has(step.id) || isReasoning(step)) continue;
       const standing = standingOf(history, plan, step);
       if (standing === 'unasked') continue;
-      seen.add(step.id);
       if (typeof standing === 'object') {
-        const { code, message } = standing.setback.problem;
-        kept.failed.push({ step: step.id, uses: step.uses, problem: { code, message } });
+        const { problem } = standing.setback;
+        // It had been asked for by a plan that no longer held.
+        if (problem.code !== 'not-in-plan') failed.set(step.id, { step, problem });
         continue;
       }
-      kept.steps.push(step);
-      if (standing === 'done') kept.done.push(step.id);
-      if (standing === 'open') kept.underWay.push(step.id);
+      if (standing === 'done') done.push(step.id);
+      if (standing === 'open') underWay.push(step.id);
+      kept.set(step.id, step);
+      // Whatever it waited for is over, though the fact that says it was passed over may not be stored yet.
+      for (const id of ancestorsOf(graphOf(plan), step.id)) {
+        const before = byId.get(id);
+        if (before !== undefined && !kept.has(id) && standingOf(history, plan, before) === 'unasked') kept.set(id, before);
+      }
     }
   }
-  return kept;
+  return { steps: [...kept.values()], done, underWay, failed: [...failed.values()] };
 }

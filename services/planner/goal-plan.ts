@@ -1,0 +1,86 @@
+/** A plan for a goal, put together from what is kept, what a model proposes, and the composing and judging of the answer. */
+import type { Json } from '@reel/contracts/envelope.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { StrictWorkflow, type Workflow, type WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
+import { readWorkflow } from '@reel/contracts/workflow/source.ts';
+import { judgementSchema, literal, promptFor } from './prompts.ts';
+import type { RunRequest } from './situation.ts';
+import { isReasoning } from './standing.ts';
+
+const KINDS = new Set(['tool', 'model', 'person']);
+
+export type Means = {
+  readonly request: RunRequest;
+  /** The number of the revision that it is to be. */
+  readonly n: number;
+  readonly kept: readonly WorkflowStep[];
+  /** The ids that new steps may not have. */
+  readonly used: ReadonlySet<string>;
+  readonly tools: { readonly [name: string]: ToolDefinition };
+};
+
+/** The plan, or everything that is wrong with it: the places are those of the steps as the model gave them. */
+export function proposedPlan({ request, n, kept, used, tools }: Means, proposed: readonly Json[]): { plan: Workflow; errors: string[] } {
+  const parsed = StrictWorkflow.shape.steps.min(0).safeParse(proposed);
+  const added = parsed.success ? parsed.data : [];
+  const plan = answering(request, n, [...kept, ...added]);
+  const source = { ...plan, steps: [...kept, ...proposed, ...plan.steps.slice(kept.length + added.length)] };
+  const known = new Map(Object.entries(tools));
+  const { findings } = readWorkflow(source, known, KINDS, request.models ?? []);
+  const errors = findings.map(({ path, message }) => `${pathText(inProposal(path, kept.length))}: ${message}`);
+  for (const [index, { id }] of added.entries()) {
+    const reserved = isReasoning({ id, kind: 'model' }) ? 'ids like plan-1, answer-1 and judge-1 are taken' : undefined;
+    const problem = used.has(id) ? 'a step of this run has had this id before' : reserved;
+    if (problem !== undefined) errors.push(`steps[${index}].id: "${id}" cannot be used: ${problem}; choose another`);
+  }
+  return { plan, errors };
+}
+
+const inProposal = (path: Path, before: number): Path =>
+  path[0] === 'steps' && typeof path[1] === 'number' ? ['steps', path[1] - before, ...path.slice(2)] : path;
+
+/** These steps, and after them a model that composes the answer from their results, and one that judges it where there is a rubric. */
+export function answering(
+  request: RunRequest,
+  n: number,
+  steps: readonly WorkflowStep[],
+  repair: { readonly previous?: Json; readonly reasons?: Json[] } = {},
+): Workflow {
+  const goal = request.goal?.text ?? '';
+  const rubric = request.goal?.rubric;
+  const { answer: { schema, assert = [] } = {}, ...frame } = request.workflow;
+  const id = `answer-${n}`;
+  const waitedFor = new Set(steps.flatMap(({ dependsOn }) => dependsOn));
+  const sinks = steps.map((step) => step.id).filter((one) => !waitedFor.has(one));
+  const words = literal({ task: 'answer', goal, ...repair }) as { [name: string]: Json };
+  const results = steps.length === 0 ? {} : '= steps';
+  const compose: WorkflowStep = {
+    id,
+    kind: 'model',
+    uses: '',
+    needs: { capabilities: ['answer'] },
+    prompt: literal(promptFor('answer')) as string,
+    with: { ...words, results },
+    dependsOn: sinks,
+    ...(schema === undefined ? {} : { output: schema }),
+    assert: [],
+  };
+  const composed = `steps.\`${id}\``;
+  const judge: WorkflowStep = {
+    id: `judge-${n}`,
+    kind: 'model',
+    uses: '',
+    needs: { capabilities: ['judge'] },
+    prompt: literal(promptFor('judge')) as string,
+    with: { ...(literal({ task: 'judge', goal, rubric: rubric ?? '' }) as object), answer: `= ${composed}`, results: '= steps' },
+    dependsOn: [id],
+    output: judgementSchema,
+    assert: [],
+  };
+  return {
+    ...frame,
+    steps: [...steps, compose, ...(rubric === undefined ? [] : [judge])],
+    answer: { value: `= ${composed}`, ...(schema === undefined ? {} : { schema }), assert },
+  };
+}

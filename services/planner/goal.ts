@@ -1,0 +1,147 @@
+/** Goals: a model is asked for a plan, its plan is checked like a person's file, and mended, revised, or carried out. */
+import type { History } from '@reel/bus/history.ts';
+import { answerRevision, planRevision, theRun } from '@reel/contracts/address.ts';
+import { answerProposed } from '@reel/contracts/answer.ts';
+import { approvedPlans } from '@reel/contracts/approved.ts';
+import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import { planProposed } from '@reel/contracts/plan.ts';
+import { runApproved, runHeld } from '@reel/contracts/run.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { planSchema } from '@reel/contracts/workflow/plan-schema.ts';
+import { answering, proposedPlan } from './goal-plan.ts';
+import { literal, promptFor, type Task } from './prompts.ts';
+import { abandon, newestRevision, type RunRequest, type Situation } from './situation.ts';
+import { isPlanning, isReasoning, type Kept, keptIn } from './standing.ts';
+
+const REVISIONS = 3;
+const REPAIRS = 2;
+
+/** True for a plan in which a model is asked for the rest of it: of a goal, one that does not say yet what the answer is. */
+export const isUnfinished = (plan: Workflow): boolean => plan.steps.some(isPlanning);
+
+/** The first plan of a goal: to have a plan made. */
+export const firstPlan = (history: History, request: RunRequest): Draft[] => [planning(history, request, keptIn(history), 'plan', {})];
+
+export const mayRevise = (history: History): boolean => tasksIn(history).filter((task) => task === 'revise').length < REVISIONS;
+
+/** Steps have failed for good: a model is asked for another way. @param broken why steps could not even be asked for. */
+export async function revise(
+  { history, request }: Pick<Situation, 'history' | 'request'>,
+  broken: readonly Problem[] = [],
+): Promise<Draft[]> {
+  const kept = keptIn(history);
+  return [
+    planning(history, request, kept, 'revise', {
+      failed: [...failuresIn(kept), ...broken.map((problem) => ({ step: problem.step ?? '', problem: shown(problem) }))],
+    }),
+  ];
+}
+
+/** A model has made a plan, or a person in its stead: it is carried out if it can be. */
+export async function planMade({ history, request, progress }: Situation, step: WorkflowStep): Promise<Draft[]> {
+  const end = await progress.endOf(step);
+  const made = (end === undefined || end === 'skipped' ? {} : end.result) as { steps?: Json[] };
+  const kept = keptIn(history);
+  const told = history.find(stepRequested, { kind: step.kind, id: step.id, n: 1 })?.data.call.arguments['failed'] as
+    | { step: string }[]
+    | undefined;
+  const untold = kept.failed.filter(({ step: { id } }) => !(told ?? []).some((one) => one.step === id));
+  // What failed while the plan was being made: nobody has planned around it yet.
+  if (untold.length > 0 && mayRevise(history)) return await revise({ history, request });
+  const stays = [...kept.steps, ...untold.map((one) => one.step)];
+  const n = newestRevision(history) + 1;
+  const { plan, errors } = proposedPlan(
+    { request, n, kept: stays, used: idsIn(history), tools: offered(history, request) },
+    made.steps ?? [],
+  );
+  return errors.length === 0 ? [planProposed(planRevision(n), { plan })] : repair(history, request, made as Json, errors);
+}
+
+/** Policy does not let the plan pass: for a goal there may be another one. */
+export function planRefused(history: History, request: RunRequest | undefined, problem: Problem): Draft[] {
+  const plan = history.find(planProposed, planRevision(newestRevision(history)))?.data.plan;
+  if (request?.goal === undefined || plan === undefined || isUnfinished(plan)) return abandon(history, problem);
+  const steps = plan.steps.filter((step) => !isReasoning(step)) as unknown as Json;
+  return repair(history, request, { steps }, [`the plan is not allowed: ${problem.message}`]);
+}
+
+/** An answer that was not accepted goes back, with the reasons. */
+export function answerRefused(situation: Situation, n: number, problem: Problem): Draft[] {
+  const { history, request, progress } = situation;
+  if (request.goal === undefined || n > REPAIRS) return abandon(history, problem);
+  const previous = history.find(answerProposed, answerRevision(n))?.data.answer ?? null;
+  const revision = newestRevision(history) + 1;
+  const steps = progress.plan.steps.filter((step) => !isReasoning(step));
+  return [planProposed(planRevision(revision), { plan: answering(request, revision, steps, { previous, reasons: [problem.message] }) })];
+}
+
+function repair(history: History, request: RunRequest, plan: Json, errors: readonly string[]): Draft[] {
+  const tasks = tasksIn(history);
+  if (tasks.slice(-REPAIRS).filter((task) => task === 'repair').length === REPAIRS) {
+    const message = `no plan for this goal could be carried out, after ${REPAIRS} repairs: ${errors.join('; ')}`;
+    return abandon(history, { code: 'no-valid-plan', message, retryable: false });
+  }
+  const kept = keptIn(history);
+  return [planning(history, request, kept, 'repair', { plan, errors: [...errors], failed: failuresIn(kept) })];
+}
+
+/** The next revision of the plan: what is kept, and asking a model for the rest. */
+function planning(history: History, request: RunRequest, kept: Kept, task: Task, more: { [name: string]: Json }): Draft {
+  const n = newestRevision(history) + 1;
+  const goal = request.goal?.text ?? '';
+  const begun = kept.steps.length + kept.failed.length === 0 ? {} : { underWay: [...kept.underWay], used: [...idsIn(history)] };
+  const words: { [name: string]: Json } = {
+    task,
+    goal,
+    input: request.input,
+    tools: Object.values(offered(history, request)).map(forModel),
+    people: [...new Set([request.requestedBy, 'operators'])],
+    ...begun,
+    ...more,
+  };
+  const step: WorkflowStep = {
+    id: `plan-${n}`,
+    kind: 'model',
+    uses: '',
+    needs: { capabilities: ['plan'] },
+    prompt: literal(promptFor(task)) as string,
+    with: { ...(literal(words) as { [name: string]: Json }), ...(kept.done.length === 0 ? {} : { done: '= steps' }) },
+    dependsOn: [...kept.done],
+    output: planSchema,
+    assert: [],
+  };
+  const { answer: _, ...frame } = request.workflow;
+  return planProposed(planRevision(n), { plan: { ...frame, steps: [...kept.steps, step] } });
+}
+
+const forModel = ({ name, description, input, output, effect }: ToolDefinition): Json =>
+  ({ name, description, input, ...(output === undefined ? {} : { output }), effect }) as Json;
+
+const shown = ({ code, message }: Problem): Json => ({ code, message });
+
+const failuresIn = ({ failed }: Kept): Json[] =>
+  failed.map(({ step: { id, uses }, problem }) => ({ step: id, ...(uses === '' ? {} : { uses }), problem: shown(problem) }));
+
+/** The tools that may be planned with: those that whoever asks may never use are not shown to any model. */
+function offered(history: History, { tools }: RunRequest): { [name: string]: ToolDefinition } {
+  const { withheld = [] } = history.find(runApproved, theRun)?.data ?? history.find(runHeld, theRun)?.data ?? {};
+  return Object.fromEntries(Object.entries(tools).filter(([name]) => !withheld.includes(name)));
+}
+
+/** What was asked of models so far, in order: for a plan, a repair, a revision. */
+function tasksIn(history: History): Json[] {
+  const tasks: Json[] = [];
+  for (let n = 1; n <= newestRevision(history); n += 1) {
+    const asking = history.find(planProposed, planRevision(n))?.data.plan.steps.find(isPlanning);
+    if (asking !== undefined) tasks.push(asking.with['task'] ?? null);
+  }
+  return tasks;
+}
+
+/** The ids that stood for something in this run: what was asked for under one of them might otherwise be taken for something else. */
+function idsIn(history: History): Set<string> {
+  const ids = approvedPlans(history).flatMap(({ steps }) => steps.filter((step) => !isReasoning(step)).map(({ id }) => id));
+  return new Set(ids);
+}
