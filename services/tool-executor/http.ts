@@ -1,40 +1,71 @@
 /**
- * Carries a call's idempotency key and trace as HTTP headers, and notices when the connection that was to carry the answer breaks: the
- * SDK would wait for the answer until the call's time is up.
+ * Carries a call's idempotency key and trace as HTTP headers, and notices when the answer will not come any more: the SDK would wait for
+ * it until the call's time is up. A stream whose events bear ids may end early; the SDK then asks for the rest of it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 
 /** One call on its way: what goes with it, and whom to tell that it will not be answered. */
 export type Post = { readonly headers: Record<string, string>; readonly lost: (reason: Error) => void };
+type UnderWay = Post & { misses: number };
 
-// The SDK offers no headers per request; the call that a fetch belongs to is known by the context in which it is made.
-const underWay = new AsyncLocalStorage<Post>();
+/** How a stream that ended early is asked for; a server that says `retry` says when. */
+export const resuming = { initialReconnectionDelay: 500, reconnectionDelayGrowFactor: 2, maxReconnectionDelay: 5_000, maxRetries: 3 };
+
+// The SDK offers no headers per request; the call that a fetch belongs to, later ones included, is known by the context in which it is made.
+const underWay = new AsyncLocalStorage<UnderWay>();
 
 /** Does `send` so that whatever it posts belongs to `post`. */
-export const posting = <T>(post: Post, send: () => T): T => underWay.run(post, send);
+export const posting = <T>(post: Post, send: () => T): T => underWay.run({ ...post, misses: 0 }, send);
 
 /** `fetch` for the SDK's transport. */
 export const fetchCall: FetchLike = async (url, init) => {
   const post = underWay.getStore();
-  if (post === undefined || init?.method !== 'POST') return await fetch(url, init);
-  const headers = new Headers(init.headers);
+  if (post === undefined) return await fetch(url, init);
+  const headers = new Headers(init?.headers);
+  if (init?.method === 'GET') return headers.has('last-event-id') ? await resume(post, () => fetch(url, init)) : await fetch(url, init);
+  if (init?.method !== 'POST') return await fetch(url, init);
   for (const [name, value] of Object.entries(post.headers)) headers.set(name, value);
-  const response = await fetch(url, { ...init, headers });
-  const streams = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-  if (!response.ok || !streams || response.body === null) return response;
-  return new Response(watched(response.body, post.lost), response);
+  return watched(await fetch(url, { ...init, headers }), post.lost);
 };
 
-function watched(body: ReadableStream<Uint8Array>, lost: Post['lost']): ReadableStream<Uint8Array> {
+/** Asks for the rest of an answer; what the SDK does not ask for again is lost. */
+async function resume(post: UnderWay, ask: () => Promise<Response>): Promise<Response> {
+  const miss = (why: string, cause?: unknown): void => {
+    post.misses += 1;
+    if (post.misses >= resuming.maxRetries) post.lost(new Error(`the connection ended without an answer, and ${why}`, { cause }));
+  };
+  try {
+    const response = await ask();
+    if (response.status === 405) post.lost(new Error('the connection ended without an answer, and the server does not resume it'));
+    else if (!response.ok) miss(`the server answered ${response.status} when it was asked for the rest`);
+    else post.misses = 0;
+    return watched(response, post.lost);
+  } catch (error) {
+    miss('the server cannot be reached any more', error);
+    throw error;
+  }
+}
+
+function watched(response: Response, lost: Post['lost']): Response {
+  const streams = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (!response.ok || !streams || response.body === null) return response;
+  return new Response(watchedBody(response.body, lost), response);
+}
+
+function watchedBody(body: ReadableStream<Uint8Array>, lost: Post['lost']): ReadableStream<Uint8Array> {
+  const ids = idsIn();
   // What has arrived is read within the microtasks that follow, so an answer that came last still comes first.
-  const over = (reason: Error): unknown => setImmediate(lost, reason);
+  const over = (reason: Error): unknown => ids.seen() || setImmediate(lost, reason);
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
+        if (!done) {
+          ids.look(value);
+          return controller.enqueue(value);
+        }
         controller.close();
         over(new Error('the connection ended without an answer'));
       } catch (error) {
@@ -44,4 +75,22 @@ function watched(body: ReadableStream<Uint8Array>, lost: Post['lost']): Readable
     },
     cancel: (reason) => reader.cancel(reason),
   });
+}
+
+/** Looks for the id of an event in a stream: only after one can the stream be resumed. */
+function idsIn(): { look(chunk: Uint8Array): void; seen(): boolean } {
+  const decoder = new TextDecoder();
+  let line = '';
+  let seen = false;
+  return {
+    look(chunk) {
+      if (seen) return;
+      const [rest = '', ...lines] = decoder.decode(chunk, { stream: true }).split(/[\r\n]/);
+      const all = [line + rest, ...lines];
+      // The last line may not be complete, but whether it bears an id shows at its beginning.
+      seen = all.some((one) => /^id: ?[^ ]/.test(one));
+      line = (all.at(-1) as string).slice(0, 8);
+    },
+    seen: () => seen,
+  };
 }

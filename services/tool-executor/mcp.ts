@@ -7,7 +7,7 @@ import * as mcp from '@modelcontextprotocol/sdk/types.js';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { explain, isAnswer } from './answer.ts';
 import type { Server } from './config.ts';
-import { fetchCall, posting } from './http.ts';
+import { fetchCall, posting, resuming } from './http.ts';
 
 /** Where the idempotency key stands in a call's `_meta`. */
 const KEY = 'reel/idempotency-key';
@@ -132,7 +132,7 @@ async function farewell(transport: StreamableHTTPClientTransport): Promise<void>
 /** `told` is what the server said beside the protocol: where to look when it does not work. */
 function transportTo(server: Server): { transport: Transport; told: () => string } {
   if ('url' in server) {
-    const options = { fetch: fetchCall, requestInit: { headers: server.headers } };
+    const options = { fetch: fetchCall, requestInit: { headers: server.headers }, reconnectionOptions: resuming };
     return { transport: new StreamableHTTPClientTransport(new URL(server.url), options), told: () => '' };
   }
   const { command, args, env, cwd } = server;

@@ -8,6 +8,7 @@ import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { serveHttp } from './fixtures/http.ts';
 import { growing, opened } from './fixtures/opened.ts';
+import { serveStreams } from './fixtures/streams.ts';
 import { everyday, type Fixture } from './fixtures/tools.ts';
 
 const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name);
@@ -136,6 +137,22 @@ test('an HTTP server that is killed in mid-call leaves it open at once; back on 
   await registry.told.next((what) => what === 'put echo', gone);
   assert.equal(await went(call('echo', { word: 'a' })), 'done');
 });
+
+for (const [ending, words, asked] of [
+  ['no-ids', /the connection ended without an answer$/, 0],
+  ['no-way', /the server does not resume it/, 0],
+  ['fails', /the server answered 500 when it was asked for the rest/, 3],
+  ['breaks', /the server answered 500 when it was asked for the rest/, 3],
+] as const) {
+  test(`a stream that ends before the answer leaves the call open as soon as nobody asks for the rest: ${ending}`, async (context) => {
+    const server = await serveStreams(ending);
+    context.after(() => server.close());
+    const { call } = await opened(context, { servers: { remote: { url: server.url } } });
+    await assert.rejects(call('look'), failure('tool-lost', words, true));
+    assert.equal(server.asked(), asked);
+    assert.equal(await went(call('do')), 'ambiguous');
+  });
+}
 
 test('tools that come and go while the server runs are registered and removed', async (context) => {
   let offered: readonly Fixture[] = everyday.slice(0, 3);
