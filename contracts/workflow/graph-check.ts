@@ -4,6 +4,7 @@ import type { Workflow, WorkflowStep } from './format.ts';
 import type { Graph } from './graph.ts';
 import { didYouMean } from './nearest.ts';
 import type { Finding } from './place.ts';
+import { isReasoning } from './reasoning.ts';
 
 /** Ids that are not unique, also counting what is done in the place of steps. */
 export function checkIds({ steps, escalate = [] }: Workflow): Finding[] {
@@ -16,11 +17,12 @@ export function checkIds({ steps, escalate = [] }: Workflow): Finding[] {
       taken.set(retryId(id, level + 1), `trying "${id}" again`);
     }
   }
-  return steps.flatMap(({ id }, index) => {
+  return steps.flatMap(({ id, kind }, index) => {
     const path = ['steps', index, 'id'];
     const before = first.get(id);
     if (before !== undefined) return [{ path, message: `there is already a step "${id}": steps[${before}]` }];
     first.set(id, index);
+    if (isReasoning({ id, kind })) return [{ path, message: `"${id}" is kept for the planner's own questions to models: rename it` }];
     const other = taken.get(id);
     return other === undefined ? [] : [{ path, message: `"${id}" is what ${other} is called: rename one of the two` }];
   });

@@ -10,13 +10,14 @@ import { type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attem
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
+import { isPlanning } from '@reel/contracts/workflow/reasoning.ts';
 import { ask, whatWasSaid } from './ask.ts';
 import { answerRefused, firstPlan, isUnfinished, mayRevise, planMade, planRefused, revise } from './goal.ts';
 import { mend } from './mend.ts';
 import type { Progress } from './progress.ts';
 import { setbackOf } from './setback.ts';
 import { abandon, isOver, type Situation, situationIn } from './situation.ts';
-import { isPlanning, newestAttempt } from './standing.ts';
+import { newestAttempt } from './standing.ts';
 import { inStep, Uncomputable } from './uncomputable.ts';
 
 /** The plan of a run that may begin: the workflow that was asked for, or to have one made for the goal. */

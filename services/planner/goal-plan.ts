@@ -6,7 +6,6 @@ import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { judgementSchema, literal, promptFor } from './prompts.ts';
 import type { RunRequest } from './situation.ts';
-import { isReasoning } from './standing.ts';
 
 const KINDS = new Set(['tool', 'model', 'person']);
 
@@ -24,17 +23,16 @@ export type Means = {
 export function proposedPlan({ request, n, kept, used, tools }: Means, proposed: readonly Json[]): { plan: Workflow; errors: string[] } {
   const parsed = StrictWorkflow.shape.steps.min(0).safeParse(proposed);
   const added = parsed.success ? parsed.data : [];
-  const plan = answering(request, n, [...kept, ...added]);
-  const source = { ...plan, steps: [...kept, ...proposed, ...plan.steps.slice(kept.length + added.length)] };
-  const known = new Map(Object.entries(tools));
-  const { findings } = readWorkflow(source, known, KINDS, request.models ?? []);
+  const { answer: _, ...frame } = request.workflow;
+  const source = { ...frame, steps: [...kept, ...proposed] };
+  const nothing = source.steps.length === 0;
+  const findings = nothing ? [] : readWorkflow(source, new Map(Object.entries(tools)), KINDS, request.models ?? []).findings;
   const errors = findings.map(({ path, message }) => `${pathText(inProposal(path, kept.length))}: ${message}`);
   for (const [index, { id }] of added.entries()) {
-    const reserved = isReasoning({ id, kind: 'model' }) ? 'ids like plan-1, answer-1 and judge-1 are taken' : undefined;
-    const problem = used.has(id) ? 'a step of this run has had this id before' : reserved;
-    if (problem !== undefined) errors.push(`steps[${index}].id: "${id}" cannot be used: ${problem}; choose another`);
+    if (used.has(id) && !kept.some((step) => step.id === id))
+      errors.push(`steps[${index}].id: a step of this run was called "${id}" before: choose another`);
   }
-  return { plan, errors };
+  return { plan: answering(request, n, [...kept, ...added]), errors };
 }
 
 const inProposal = (path: Path, before: number): Path =>

@@ -10,10 +10,11 @@ import { stepRequested } from '@reel/contracts/step.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { planSchema } from '@reel/contracts/workflow/plan-schema.ts';
+import { isPlanning, isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { answering, proposedPlan } from './goal-plan.ts';
 import { literal, promptFor, type Task } from './prompts.ts';
 import { abandon, newestRevision, type RunRequest, type Situation } from './situation.ts';
-import { isPlanning, isReasoning, type Kept, keptIn } from './standing.ts';
+import { type Kept, keptIn } from './standing.ts';
 
 const REVISIONS = 3;
 const REPAIRS = 2;

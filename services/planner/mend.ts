@@ -3,12 +3,13 @@ import type { Place } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { stepPostponed, stepRequested } from '@reel/contracts/step.ts';
 import { fallbackId, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
 import { ask, escalated } from './ask.ts';
 import { isUnfinished, mayRevise, revise } from './goal.ts';
 import type { Setback } from './setback.ts';
 import { abandon, type Situation } from './situation.ts';
-import { isReasoning, mayFallBack, mayRepeat } from './standing.ts';
+import { mayFallBack, mayRepeat } from './standing.ts';
 
 /** A model that is the only one gets so long to come round, and twice as long every time after that. */
 const FIRST_DELAY_MS = 500;

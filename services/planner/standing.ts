@@ -7,6 +7,7 @@ import { stepAccepted, stepPostponed, stepRequested, stepSkipped, stepSucceeded 
 import { type Escalated, escalationId, fallbackId, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
+import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { type Setback, setbackOf } from './setback.ts';
 
 /** `open`: somebody may still act on it, or the planner will ask for more of it. `at`: the attempt by which it failed. */
@@ -47,11 +48,6 @@ export function newestAttempt(history: History, { escalate = [] }: Workflow, { i
   for (const first of ways) for (let at = first; asked(at); at = { ...at, n: at.n + 1 }) newest = at;
   return newest;
 }
-
-/** The planner's own steps in the plan of a goal: asking a model for a plan, for the answer, for a judgement of it. */
-export const isReasoning = ({ id, kind }: Pick<WorkflowStep, 'id' | 'kind'>): boolean =>
-  kind === 'model' && /^(plan|answer|judge)-[1-9]\d*$/.test(id);
-export const isPlanning = (step: Pick<WorkflowStep, 'id' | 'kind'>): boolean => isReasoning(step) && step.id.startsWith('plan-');
 
 export type Kept = {
   /** Done, passed over, or under way: a revised plan has them as they are. */

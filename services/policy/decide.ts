@@ -5,17 +5,20 @@ import type { History } from '@reel/bus/history.ts';
 import { aboutOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
 import { approvedPlan, isApproved } from '@reel/contracts/approved.ts';
-import type { Draft, JsonSchema } from '@reel/contracts/envelope.ts';
-import { runRequested, turnedCompleted } from '@reel/contracts/run.ts';
+import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { runDenied, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
 import { type Call, stepRequested } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Compensation, Effect, ToolDefinition } from '@reel/contracts/tool.ts';
-import { effectOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import { type Attempt, effectOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import type { Workflow } from '@reel/contracts/workflow/format.ts';
+import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
+import { candidatesFor } from '@reel/contracts/workflow/route.ts';
 import type { Judge, Question } from './cedar.ts';
+import { findingsIn } from './detect/findings.ts';
 import { type Family, families } from './families.ts';
-import { referTo, type Value } from './value.ts';
-
-type Run = EventOf<'run.request.requested'>['data'];
+import { aboutCall, aboutWorkflow, type Run, toolOf } from './question.ts';
+import { withheldFrom } from './withheld.ts';
 
 /** Why something is denied whatever the policies say. */
 type Objection = { readonly code: string; readonly message: string };
@@ -24,7 +27,15 @@ const object = (code: string, message: string): Objection => ({ code, message })
 
 export function judgeRun(event: EventOf<'run.request.requested'>, judge: Judge): Draft {
   const run = event.data;
-  return verdict('run', event.at, run, judge, () => ({ action: 'run', ...aboutWorkflow(event.at, run) }));
+  const asked = { goal: run.goal?.text ?? null, input: run.input };
+  const draft = verdict('run', event.at, run, judge, () => ({
+    action: 'run',
+    ...aboutWorkflow(event.at, run),
+    findings: () => findingsIn(asked),
+  }));
+  if (run.goal === undefined || draft.type === runDenied.type) return draft;
+  const withheld = withheldFrom(event.at, run, judge);
+  return withheld.length === 0 ? draft : { ...draft, data: { ...(draft.data as object), withheld } };
 }
 
 export function judgePlan(event: EventOf<'plan.proposal.proposed'>, history: History, judge: Judge): Draft {
@@ -35,7 +46,17 @@ export function judgePlan(event: EventOf<'plan.proposal.proposed'>, history: His
   const about = aboutWorkflow(event.at, run);
   const attempts = plan.steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]));
   const outline = { steps: plan.steps.length, uses: [...new Set(attempts.map(usesOf))] };
-  return verdict('plan', event.at, event.data, judge, () => ({ action: 'plan', ...about, context: { ...about.context, plan: outline } }));
+  const context = { ...about.context, plan: outline };
+  const question = (): Question => ({ action: 'plan', ...about, context, findings: () => findingsIn(plan as unknown as Json) });
+  return verdict('plan', event.at, event.data, judge, question, reviewing(run, plan, approvedPlan(history)));
+}
+
+/** Whoever wanted to see the plan of a goal first is asked about everything in it that they have not seen. */
+function reviewing({ goal }: Run, plan: Workflow, before: Workflow | undefined): Asking | undefined {
+  const seen = new Set(before?.steps.map(({ id }) => id));
+  const added = plan.steps.filter((step) => !isReasoning(step) && !seen.has(step.id)).map(({ id }) => id);
+  if (goal?.review !== true || added.length === 0) return undefined;
+  return { prompts: [`Carry out this plan? ${before === undefined ? 'Its' : 'Its new'} steps are: ${added.join(', ')}`], always: true };
 }
 
 /** Hears that the answer was checked; what is judged is the answer. */
@@ -54,7 +75,8 @@ export function judgeAnswer(event: EventOf<'answer.check.accepted'>, history: Hi
   if (turned(history)) return denied('answer', event.at, proposal, judge, runTurned);
   const about = aboutWorkflow(event.at, run);
   const context = { ...about.context, answer: proposal.answer };
-  return verdict('answer', event.at, proposal, judge, () => ({ action: 'answer', ...about, context }));
+  const findings = () => findingsIn(proposal.answer);
+  return verdict('answer', event.at, proposal, judge, () => ({ action: 'answer', ...about, context, findings }));
 }
 
 export function judgeStep(event: EventOf<'step.request.requested'>, history: History, judge: Judge): Draft {
@@ -87,7 +109,7 @@ function objectionToStep(at: Place, call: Call, run: Run, history: History): Obj
   const planned = plannedAs(plan, at.id);
   if (planned === undefined) return object('not-in-plan', `the approved plan has no step "${at.id}"`);
   const { attempt, attempts } = planned;
-  if (attempt.kind !== at.kind || usesOf(attempt) !== call.uses) {
+  if (attempt.kind !== at.kind || !mayUse(attempt, call.uses, run)) {
     const plans = `${attempt.kind} "${usesOf(attempt)}"`;
     return object('not-in-plan', `the approved plan has ${plans} as step "${at.id}", and asked for is ${at.kind} "${call.uses}"`);
   }
@@ -96,6 +118,10 @@ function objectionToStep(at: Place, call: Call, run: Run, history: History): Obj
   const differs = at.kind === 'tool' ? toolDiffers(call, tool) : effectDiffers(call, effectOf(attempt));
   return differs ?? compensationDiffers(call, attempt.compensate ?? tool?.compensation);
 }
+
+/** What performs it is in the plan; which model is asked, as long as it fits, is not. */
+const mayUse = (attempt: Attempt, uses: string, { models = [] }: Run): boolean =>
+  attempt.kind === 'model' ? candidatesFor(attempt, models).some(({ name }) => name === uses) : usesOf(attempt) === uses;
 
 function objectionToUndo(at: Place, call: Call, run: Run, history: History): Objection | undefined {
   if (!turned(history) || history.find(turnedCompleted, theRun) !== undefined) {
@@ -110,8 +136,6 @@ function objectionToUndo(at: Place, call: Call, run: Run, history: History): Obj
   }
   return undone.kind === 'tool' ? toolDiffers(call, toolOf(run, call.uses)) : undefined;
 }
-
-const toolOf = ({ tools }: Run, name: string): ToolDefinition | undefined => (Object.hasOwn(tools, name) ? tools[name] : undefined);
 
 function toolDiffers({ uses, effect, definition }: Call, tool: ToolDefinition | undefined): Objection | undefined {
   if (tool === undefined) return object('tool-differs', `"${uses}" is none of the tools that the run was requested with`);
@@ -131,35 +155,6 @@ function compensationDiffers({ compensation }: Call, declared: Compensation | un
   const words = (one: Compensation | undefined): string => (one === undefined ? 'none' : canonical(one));
   return object('compensation-differs', `the compensation is ${words(compensation)}; the plan or its tool declares ${words(declared)}`);
 }
-
-function aboutWorkflow(at: Parts, run: Run): Omit<Question, 'action'> {
-  const { name } = run.workflow;
-  return { who: run.requestedBy, resource: { type: 'Workflow', id: name }, context: { run: theRunOf(at, run), input: run.input } };
-}
-
-const theRunOf = (at: Parts, run: Run): Value => ({
-  id: at.run,
-  workflow: run.workflow.name,
-  requestedBy: referTo('User', run.requestedBy),
-});
-
-function aboutCall(action: 'step' | 'undo', at: Parts, step: Place, call: Call, run: Run): Question {
-  const { uses: id, effect } = call;
-  const server = step.kind === 'tool' ? toolOf(run, id)?.server : undefined;
-  return {
-    who: run.requestedBy,
-    action,
-    resource: { type: pascalCase(step.kind), id, attributes: { kind: step.kind, effect, server } },
-    context: {
-      run: theRunOf(at, run),
-      input: run.input,
-      step: { id: step.id, kind: step.kind, attempt: step.n, effect },
-      arguments: call.arguments,
-    },
-  };
-}
-
-const pascalCase = (kind: string): string => kind.replace(/(?:^|-)([a-z0-9]?)/g, (_, letter: string) => letter.toUpperCase());
 
 /** What a person is asked, where one is. */
 type Asking = { readonly prompts: readonly string[]; readonly always: boolean; readonly form?: JsonSchema | undefined };

@@ -76,6 +76,9 @@ export const isBegun = (attempt: Attempt): boolean => attempt.slots.start !== un
 
 export const isReadOnly = (attempt: Attempt): boolean => callOf(attempt)?.effect === 'read-only';
 
+/** True when nothing of it remains in the world, whatever becomes of it. */
+export const isHarmless = (attempt: Attempt): boolean => isReadOnly(attempt) || callOf(attempt)?.effect === 'metered';
+
 /** What it gave, in time or late; undefined when it is not known to have succeeded. */
 export function outputOf(attempt: Attempt): { readonly output: Json } | undefined {
   return (dataIn(attempt, 'outcome', 'succeeded') ?? dataIn(attempt, 'late', 'succeeded')) as { output: Json } | undefined;
@@ -83,7 +86,7 @@ export function outputOf(attempt: Attempt): { readonly output: Json } | undefine
 
 /** True when it was begun, and it cannot be told whether it took effect. */
 export function isDoubtful(attempt: Attempt): boolean {
-  if (isReadOnly(attempt) || !isBegun(attempt) || outputOf(attempt) !== undefined) return false;
+  if (isHarmless(attempt) || !isBegun(attempt) || outputOf(attempt) !== undefined) return false;
   return attempt.slots.outcome !== undefined && word(attempt, 'outcome') !== 'failed';
 }
 

@@ -39,11 +39,13 @@ const planned = begun.slice(0, 3);
 const defeats: [what: string, facts: readonly Draft[], code: string][] = [
   ['a run that is denied', [requested(), r.runDenied(theRun, { ...grounds, problem })], 'no'],
   ['a run that a person refuses', [requested(), r.runHeld(theRun, { ...grounds, prompt: '?' }), r.runRefused(theRun, ruled)], 'refused'],
-  ['a plan that is denied', [...planned, p.planDenied(plan, { ...grounds, problem })], 'no'],
   ['a plan that a person refuses', [...planned, p.planHeld(plan, { ...grounds, prompt: '?' }), p.planRefused(plan, ruled)], 'refused'],
   ['a plan that is abandoned', [...begun, p.planAbandoned(planRevision(2), { problem })], 'no'],
-  ['an answer that is rejected', [...begun, proposed, a.answerRejected(reply, { problem })], 'no'],
-  ['an answer that is denied', [...begun, proposed, a.answerAccepted(reply, {}), a.answerDenied(reply, { ...grounds, problem })], 'no'],
+  [
+    'an answer that a person refuses',
+    [...begun, proposed, a.answerAccepted(reply, {}), a.answerHeld(reply, { ...grounds, prompt: '?' }), a.answerRefused(reply, ruled)],
+    'refused',
+  ],
   ['a fault', [...begun, faultRaised({ kind: 'fault', id: 'given', n: 4 }, { event: 'reel.0.R.x', problem })], 'fault'],
 ];
 for (const [what, facts, code] of defeats) {

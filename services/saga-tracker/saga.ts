@@ -18,7 +18,7 @@ import {
   type Attempts,
   callOf,
   isDoubtful,
-  isReadOnly,
+  isHarmless,
   isSettled,
   nameOf,
   placeKey,
@@ -93,7 +93,7 @@ function enter(saga: Told, entry: Entry): void {
   if (isSettled(attempt)) saga.unsettled.delete(attempt);
   else saga.unsettled.add(attempt);
   const { slot } = entry.at;
-  if ((slot === 'outcome' || slot === 'late') && wordOf(entry) === 'succeeded' && !isReadOnly(attempt)) happened(saga, attempt);
+  if ((slot === 'outcome' || slot === 'late') && wordOf(entry) === 'succeeded' && !isHarmless(attempt)) happened(saga, attempt);
 }
 
 /** A turn that cannot be read is decided all the same, and never in favour. */
@@ -141,7 +141,7 @@ async function advance(saga: Told, history: History, request: RunRequest): Promi
     // What has nothing to undo it was meant to stay, whatever becomes of the run.
     if (callOf(attempt)?.compensation === undefined) continue;
     const asked = history.find(undoRequested, undoOf(attempt.at, 1))?.data;
-    const made = asked ?? (await undoCall(request, saga.steps, attempt));
+    const made = asked ?? (await undoCall(request, history, attempt));
     if ('problem' in made) {
       saga.stranded.push({ ...attempt.at, problem: made.problem });
       continue;

@@ -41,6 +41,8 @@ const workflow = Workflow.parse({
     { id: 'search', uses: 'search' },
     { id: 'book', uses: 'book' },
     { id: 'pay', uses: 'pay' },
+    { id: 'flight', uses: 'book' },
+    { id: 'hotel', uses: 'book' },
   ],
 });
 

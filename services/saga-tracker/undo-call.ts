@@ -1,16 +1,17 @@
 /** The call that undoes an attempt: what its compensation says, filled in with what the attempt was given and what it gave. */
+import type { History } from '@reel/bus/history.ts';
+import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
-import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import { type Attempt, type Attempts, callOf, outputOf, word } from './attempt.ts';
+import { type Facts, resultsIn } from '@reel/contracts/workflow/results.ts';
+import { type Attempt, callOf, outputOf } from './attempt.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
 
 /** @returns the call, or why it cannot be made. It depends on nothing that came after the attempt, so it comes out the same later. */
-export async function undoCall(request: RunRequest, steps: Attempts, attempt: Attempt): Promise<{ call: Call } | { problem: Problem }> {
+export async function undoCall(request: RunRequest, history: History, attempt: Attempt): Promise<{ call: Call } | { problem: Problem }> {
   const call = callOf(attempt) as Call;
   const { uses, with: template } = call.compensation as NonNullable<Call['compensation']>;
   const tool = request.tools[uses];
@@ -23,7 +24,7 @@ export async function undoCall(request: RunRequest, steps: Attempts, attempt: At
   const { effect, timeoutMs } = tool ?? call;
   const scope = {
     input: request.input,
-    steps: resultsBefore(request.workflow, steps, (attempt.slots.request as Event).seq),
+    steps: resultsBefore(history, (attempt.slots.request as Event).seq),
     arguments: call.arguments,
     result: outputOf(attempt)?.output ?? null,
   };
@@ -36,13 +37,14 @@ export async function undoCall(request: RunRequest, steps: Attempts, attempt: At
   }
 }
 
-/** The results that could be named when the attempt was asked for; a fallback's counts as its step's. */
-function resultsBefore(plan: Workflow, steps: Attempts, seq: number): { [step: string]: Json } {
-  const results: { [step: string]: Json } = {};
-  for (const attempt of steps.values()) {
-    if (word(attempt, 'check') !== 'accepted' || (attempt.slots.check?.seq ?? 0) > seq) continue;
-    const { output } = outputOf(attempt) ?? { output: null };
-    results[plannedAs(plan, attempt.at.id)?.step.id ?? attempt.at.id] = output;
-  }
-  return results;
+/** The results that could be named when the attempt was asked for. */
+function resultsBefore(history: History, seq: number): { [step: string]: Json } {
+  const then: Facts = {
+    find: (definition, at) => {
+      const fact = history.find(definition as never, at) as Event | undefined;
+      return fact !== undefined && fact.seq <= seq ? fact : undefined;
+    },
+  };
+  const plan = approvedPlan(then);
+  return plan === undefined ? {} : resultsIn(then, plan, { steps: [], all: true });
 }

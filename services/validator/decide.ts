@@ -2,39 +2,55 @@
 
 import type { History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import { approvedPlan } from '@reel/contracts/approved.ts';
+import { approvedPlan, everPlanned } from '@reel/contracts/approved.ts';
 import type { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import type { Escalated, Attempt as WorkflowAttempt } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import { resultsIn } from './results.ts';
+import { resultsIn } from '@reel/contracts/workflow/results.ts';
+import { unfounded } from './founded.ts';
 
 type Run = EventOf<'run.request.requested'>['data'];
 
-/** What is wrong with the result of a step, if anything is. */
+/** What is wrong with the result of a step, if anything is: by the plan that had it, though another may have taken its place since. */
 export async function problemOfResult(event: EventOf<'step.outcome.succeeded'>, history: History): Promise<Problem | undefined> {
   const { at } = event;
   const { output } = event.data;
   const run = history.find(runRequested, theRun)?.data;
   const uses = history.find(stepRequested, at)?.data.call.uses;
-  const plan = approvedPlan(history);
-  const attempt = plan === undefined ? undefined : plannedAs(plan, at.id)?.attempt;
-  if (run === undefined || uses === undefined || plan === undefined || attempt === undefined) {
+  const planned = everPlanned(history, at.id);
+  if (run === undefined || uses === undefined || planned === undefined) {
     return {
       code: 'not-in-plan',
       message: `no approved plan has step "${at.id}", so nothing is promised about its result`,
       retryable: false,
     };
   }
-  const declared = at.kind === 'tool' && Object.hasOwn(run.tools, uses) ? run.tools[uses]?.output : undefined;
+  const { attempt, step, plan } = planned;
+  const promised = { run, plan, history };
+  if (planned.role !== 'escalation') return await unpromised(attempt, uses, output, at.id, promised);
+  // The form has been checked; what a person supplies has to be what the step would have given.
+  const { action, result } = output as Escalated;
+  return action === 'supply' ? await unpromised(step, step.uses, result as Json, step.id, promised) : undefined;
+}
+
+async function unpromised(
+  { kind, output, assert }: WorkflowAttempt,
+  uses: string,
+  result: Json,
+  id: string,
+  promised: Circumstances,
+): Promise<Problem | undefined> {
+  const { tools } = promised.run;
+  const declared = kind === 'tool' && Object.hasOwn(tools, uses) ? tools[uses]?.output : undefined;
   return (
-    misfit(declared, output, `the result of step "${at.id}" is not what the tool "${uses}" declares`) ??
-    misfit(attempt.output, output, `the result of step "${at.id}" is not what the plan asks for`) ??
-    (await untrue(attempt.assert, output, { run, plan, history }, `step "${at.id}"`))
+    misfit(declared, result, `the result of step "${id}" is not what the tool "${uses}" declares`) ??
+    misfit(output, result, `the result of step "${id}" is not what the plan asks for`) ??
+    (await untrue(assert, result, promised, `step "${id}"`))
   );
 }
 
@@ -44,9 +60,11 @@ export async function problemOfAnswer(event: EventOf<'answer.proposal.proposed'>
   if (run === undefined) return { code: 'no-request', message: 'there is no request that this could be the answer to', retryable: false };
   const { answer } = event.data;
   const { schema, assert = [] } = run.workflow.answer ?? {};
+  const plan = approvedPlan(history) ?? run.workflow;
   return (
     misfit(schema, answer, 'the answer is not what the workflow asks for') ??
-    (await untrue(assert, answer, { run, plan: approvedPlan(history) ?? run.workflow, history }, 'the answer'))
+    (await untrue(assert, answer, { run, plan, history }, 'the answer')) ??
+    (run.goal === undefined ? undefined : unfounded(answer, history, plan))
   );
 }
 
