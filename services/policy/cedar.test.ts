@@ -11,6 +11,7 @@ const question = (context: { [name: string]: Value }): Question => ({
   action: 'step',
   resource: { type: 'Tool', id: 'pay' },
   context,
+  findings: () => [],
 });
 
 /** The answer to a condition, given a context. */
@@ -62,7 +63,7 @@ test('what no condition looks at does not reach Cedar, so it cannot fail there',
 });
 
 test('a look at the whole of something, or through an if, sees all of it', () => {
-  holds('context == {arguments: {n: 1}, input: "a"}', { arguments: { n: 1 }, input: 'a' });
+  holds('context == {arguments: {n: 1}, input: "a", findings: []}', { arguments: { n: 1 }, input: 'a' });
   holds('(if context.input == "a" then context else context).arguments.n == 1', { arguments: { n: 1 }, input: 'a' });
   holds('context.arguments has a.b && context.arguments.a.b.c == 1', { arguments: { a: { b: { c: 1 } } } });
   holds('{Var: context.arguments.n, left: 2}.Var == 1', { arguments: { n: 1 } });

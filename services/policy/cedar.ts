@@ -2,9 +2,11 @@
 import { preparsePolicySet, type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
-import { type Looks, looksAtAll, looksOf } from './look.ts';
+import { type Finding, namesOf, toldOf } from './detect/findings.ts';
+import { type Looks, looksAtAll, looksOf, mentions } from './look.ts';
+import { deniesWhatever } from './partial.ts';
 import { type Action, actions, type Policy, PolicyError, type PolicyFile, parsePolicies } from './policies.ts';
-import { cedarValue, type Value } from './value.ts';
+import { cedarValue, unknown, type Value } from './value.ts';
 
 /** May this user do that to this, in this context? */
 export type Question = {
@@ -12,6 +14,8 @@ export type Question = {
   readonly action: Action;
   readonly resource: { readonly type: string; readonly id: string; readonly attributes?: { readonly [name: string]: Value } };
   readonly context: { readonly [name: string]: Value };
+  /** What the detectors find in what is judged: `context.findings`. Looked for only when a policy looks at it. */
+  readonly findings: () => readonly Finding[];
 };
 
 /** Which policies decided; in favour with what they want a person to be asked first, or against with the reason. */
@@ -20,8 +24,14 @@ export type Opinion = { readonly policies: string[] } & (
   | { readonly allowed: false; readonly problem: Problem }
 );
 
-/** A set of policies that can be asked. `digest` is `sha256:…` of the files' names and contents. */
-export type Judge = { readonly digest: string; ask(question: Question): Opinion };
+/** A set of policies that can be asked. */
+export type Judge = {
+  /** `sha256:…` of the files' names and contents. */
+  readonly digest: string;
+  ask(question: Question): Opinion;
+  /** Whether the answer is no, whatever is found in it and whatever is `unknown` in the context turns out to be. When in doubt it is not. */
+  rulesOut(question: Question): boolean;
+};
 
 const KEPT = 2_000;
 
@@ -32,39 +42,58 @@ export function judgeBy(files: readonly PolicyFile[]): Judge {
   const slices = Object.fromEntries(actions.map((action) => [action, sliceOf(action, policies, digest)])) as { [action in Action]: Slice };
   const answered = new Map<string, Opinion>();
 
-  const ask = ({ who, action, resource, context }: Question): Opinion => {
+  const callFor = ({ who, action, resource, context }: Question, found: Value): StatefulAuthorizationCall => {
     const type = { type: resource.type, id: resource.id };
     const { looks, name } = slices[action];
     const attributes = looksAtAll(looks.resource) ? (cedarValue(resource.attributes, looks.resource) as Record<string, never>) : undefined;
-    const call: StatefulAuthorizationCall = {
+    return {
       principal: { type: 'User', id: who },
       action: { type: 'Action', id: action },
       resource: type,
-      context: cedarValue(context, looks.context) as Record<string, never>,
+      context: cedarValue({ ...context, findings: found }, looks.context) as Record<string, never>,
       preparsedPolicySetId: name,
       validateRequest: false,
       entities: attributes === undefined ? [] : [{ uid: type, attrs: attributes, parents: [] }],
     };
-    const key = JSON.stringify([who, action, resource.type, resource.id, attributes, call.context]);
+  };
+
+  const ask = (question: Question): Opinion => {
+    const { looks } = slices[question.action];
+    const found = looks.context.whole || looks.context.members.has('findings') ? question.findings() : [];
+    const call = callFor(question, namesOf(found));
+    const key = JSON.stringify([call.principal, call.action, call.resource, call.entities, call.context]);
     const known = answered.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) return placing(known, found, policies);
     const opinion = opinionOn(call, policies);
     if (answered.size >= KEPT) answered.delete(answered.keys().next().value as string);
     answered.set(key, opinion);
-    return opinion;
+    return placing(opinion, found, policies);
   };
-  return { digest, ask };
+
+  const rulesOut = (question: Question): boolean =>
+    deniesWhatever(callFor(question, unknown('findings')), slices[question.action].policies);
+
+  return { digest, ask, rulesOut };
 }
 
 /** The policies that an action can meet, and what they look at. Cedar copies the set for every question: so it had better be small. */
-type Slice = { readonly name: string; readonly looks: Looks };
+type Slice = { readonly name: string; readonly looks: Looks; readonly policies: readonly Policy[] };
 
 function sliceOf(action: Action, policies: ReadonlyMap<string, Policy>, digest: string): Slice {
   const meeting = [...policies.values()].filter((policy) => policy.actions === undefined || policy.actions.includes(action));
   const name = `${digest} ${action}`;
   const prepared = preparsePolicySet(name, { staticPolicies: Object.fromEntries(meeting.map(({ id, text }) => [id, text])) });
   if (prepared.type === 'failure') throw new PolicyError(prepared.errors.map(({ message }) => message).join('\n'));
-  return { name, looks: looksOf(meeting.map(({ json }) => json)) };
+  return { name, looks: looksOf(meeting.map(({ json }) => json)), policies: meeting };
+}
+
+/** An opinion that tells where the policies that forbid it found what they forbid: apart, since elsewhere the same is forbidden as well. */
+function placing(opinion: Opinion, found: readonly Finding[], policies: ReadonlyMap<string, Policy>): Opinion {
+  if (opinion.allowed || opinion.problem.code !== 'forbidden') return opinion;
+  const deciding = opinion.policies.map((id) => (policies.get(id) as Policy).json);
+  const named = found.filter(({ detector }) => mentions(deciding, detector));
+  if (named.length === 0) return opinion;
+  return { ...opinion, problem: { ...opinion.problem, message: `${opinion.problem.message} (${toldOf(named)})` } };
 }
 
 function opinionOn(call: StatefulAuthorizationCall, policies: ReadonlyMap<string, Policy>): Opinion {

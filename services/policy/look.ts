@@ -19,6 +19,13 @@ export function looksOf(policies: Iterable<PolicyJson>): Looks {
 /** False when nothing of it is looked at, not even whether it is there. */
 export const looksAtAll = ({ whole, members }: Look): boolean => whole || members.size > 0;
 
+/** Whether one of these policies names this text in its conditions. */
+export function mentions(policies: Iterable<PolicyJson>, text: string): boolean {
+  const within = (part: unknown): boolean =>
+    part === text || (part !== null && typeof part === 'object' && Object.values(part).some(within));
+  return [...policies].some(({ conditions }) => within(conditions));
+}
+
 function walk(expression: unknown, looks: Looks): void {
   if (expression === null || typeof expression !== 'object') return;
   const path = pathOf(expression);

@@ -11,6 +11,7 @@ import type { EventOf } from '@reel/contracts/story.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import { voteDenied } from '@reel/contracts/vote.ts';
 import type { Judge, Question } from './cedar.ts';
+import { findingsIn } from './detect/findings.ts';
 import { type Family, families } from './families.ts';
 import { referTo } from './value.ts';
 
@@ -79,6 +80,7 @@ function questionOf({ at, data }: Vote, { at: place, family }: Held, history: Hi
   return {
     who: data.who,
     action: 'vote',
+    findings: () => findingsIn({ form: data.form ?? null, why: data.why }),
     resource: { type: 'Question', id: `${place.kind}/${place.id}` },
     context: {
       decision: data.decision,

@@ -11,10 +11,18 @@ const reference = Symbol('reference');
 /** A reference to an entity; it cannot come out of JSON. */
 export type Reference = { readonly [reference]: true; readonly type: string; readonly id: string };
 
+const open = Symbol('unknown');
+
+/** What is not known yet: only whether something holds whatever it turns out to be can be asked about it. It cannot come out of JSON. */
+export type Unknown = { readonly [open]: string };
+
 /** What a question may contain. */
-export type Value = Json | Reference | undefined | { readonly [name: string]: Value };
+export type Value = Json | Reference | Unknown | undefined | { readonly [name: string]: Value };
 
 export const referTo = (type: string, id: string): Reference => ({ [reference]: true, type, id });
+
+/** @param name by which Cedar tells it from others that are unknown. */
+export const unknown = (name: string): Unknown => ({ [open]: name });
 
 /** Beyond this depth a value is given as its JSON text: Cedar's own limit is 128. */
 const DEEPEST = 32;
@@ -29,6 +37,7 @@ export function cedarValue(value: Value, look: Look, depth = 0): CedarValueJson 
   if (typeof value === 'number') return cedarNumber(value);
   if (typeof value !== 'object') return value;
   if (reference in value) return { __entity: { type: value.type, id: value.id } };
+  if (open in value) return { __extn: { fn: 'unknown', arg: value[open] } };
   if (depth === DEEPEST || ESCAPES.some((name) => Object.hasOwn(value, name))) return JSON.stringify(value);
   if (Array.isArray(value)) return value.map((one) => cedarValue(one, look, depth + 1)).filter((one) => one !== undefined);
   return cedarRecord(value, look, depth);
