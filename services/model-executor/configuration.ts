@@ -1,0 +1,89 @@
+/** Which models are configured: one by the environment, several by a file, or none, and then a stand-in answers from scripts. */
+import { ModelDefinition, PriceClass } from '@reel/contracts/model.ts';
+import { z } from 'zod';
+import { isPrice, type Price, priceFor, readPrices } from './prices.ts';
+import { type Complain, ConfigError, readYaml, shown } from './yaml-file.ts';
+
+/** A model and how to reach it. */
+export type Model = {
+  readonly definition: ModelDefinition;
+  /** What its provider calls it. */
+  readonly id: string;
+  /** Undefined: OpenAI's own. */
+  readonly baseUrl: string | undefined;
+  /** Undefined for a provider that asks for none. */
+  readonly apiKey: string | undefined;
+  /** Undefined where the price list does not know it. */
+  readonly price: Price | undefined;
+};
+
+/** What Reel itself asks of models: a model that is configured by the environment alone is taken to be good for all of it. */
+export const EVERYTHING = ['plan', 'answer', 'structured', 'judge'];
+
+const Entry = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/, 'expected a name of letters, digits and . _ : / -'),
+  /** What the provider calls it; its name by default. */
+  model: z.string().min(1).optional(),
+  baseUrl: z.string().optional(),
+  apiKey: z.string().min(1).optional(),
+  capabilities: z.array(z.string().min(1)).default([]),
+  price: PriceClass.default('medium'),
+  microusdPerMillionInput: z.number().min(0).optional(),
+  microusdPerMillionOutput: z.number().min(0).optional(),
+});
+const File = z.strictObject({ models: z.array(Entry).min(1, 'expected at least one model') });
+
+/**
+ * The models that `env` configures, in order; undefined when it configures none.
+ * @throws ConfigError
+ */
+export async function readModels(env: NodeJS.ProcessEnv): Promise<readonly Model[] | undefined> {
+  const file = env['REEL_MODELS'];
+  if (file !== undefined) return await fromFile(file, env);
+  const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseUrl, REEL_MODEL: name } = env;
+  if (!apiKey && !baseUrl) return undefined;
+  const complain: Complain = (path, message) => {
+    throw new ConfigError(`${path.join('.')}: ${message}`);
+  };
+  if (!name)
+    complain(['REEL_MODEL'], 'expected the name of a model of the provider that OPENAI_API_KEY or OPENAI_BASE_URL gives, is missing');
+  if (baseUrl) checkUrl(baseUrl, ['OPENAI_BASE_URL'], complain);
+  const prices = await readPrices(env);
+  const definition = ModelDefinition.parse({ name, capabilities: EVERYTHING });
+  const { name: id } = definition;
+  return [{ definition, id, baseUrl: baseUrl || undefined, apiKey: apiKey || undefined, price: priceFor(prices, id) }];
+}
+
+async function fromFile(file: string, env: NodeJS.ProcessEnv): Promise<Model[]> {
+  const { value, complain } = await readYaml(file, File, 'REEL_MODELS has to name the list of the models');
+  const prices = await readPrices(env);
+  const names = new Set<string>();
+  return value.models.map((entry, place) => {
+    const path = ['models', place];
+    const { name, capabilities, price } = entry;
+    if (names.has(name)) complain([...path, 'name'], `expected a name that no other model in the file has, is ${shown(name)}`);
+    names.add(name);
+    const filled = (field: 'apiKey' | 'baseUrl'): string | undefined =>
+      entry[field] === undefined ? undefined : fill(entry[field], env, [...path, field], complain);
+    const baseUrl = filled('baseUrl');
+    const apiKey = filled('apiKey');
+    if (baseUrl !== undefined) checkUrl(baseUrl, [...path, 'baseUrl'], complain);
+    else if (apiKey === undefined) complain(path, 'expected a baseUrl, or an apiKey for OpenAI itself, has neither');
+    const { microusdPerMillionInput, microusdPerMillionOutput } = entry;
+    const own = { microusdPerMillionInput, microusdPerMillionOutput };
+    const halves = Object.values(own).filter((half) => half !== undefined).length;
+    if (halves === 1) complain(path, 'expected microusdPerMillionInput and microusdPerMillionOutput together, has one alone');
+    const id = entry.model ?? name;
+    return { definition: { name, capabilities, price }, id, baseUrl, apiKey, price: isPrice(own) ? own : priceFor(prices, id) };
+  });
+}
+
+function fill(text: string, env: NodeJS.ProcessEnv, path: readonly PropertyKey[], complain: Complain): string {
+  return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    return env[name] || complain(path, `expected the environment variable ${name} to be set, is not`);
+  });
+}
+
+function checkUrl(url: string, path: readonly PropertyKey[], complain: Complain): void {
+  if (!/^https?:/.test(url) || !URL.canParse(url)) complain(path, `expected an http or https URL, is ${shown(url)}`);
+}
