@@ -1,5 +1,5 @@
-/** The tools that are offered right now: where a call finds its tool, and what the registry is kept equal to. */
-import type { Acting, Logger, Registry } from '@reel/bus/service.ts';
+/** The tools that are offered right now: where a call finds its tool, and what everybody else is told of them. */
+import type { Acting, Logger, Registry, Surroundings } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { isToolName } from './definition.ts';
@@ -27,10 +27,14 @@ export type Shelf = {
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 
-/** A shelf that is on show in `registry`. */
-export function openShelf(registry: Registry | undefined, log: Logger): Shelf {
+/**
+ * A shelf that is on show: `offer` is told the names of the tools that are on it, whenever these change, and `registry` what they are. What
+ * is gone stays registered: another replica may have it on its shelf, and only what somebody offers is there for anybody.
+ */
+export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 'registry' | 'offer' | 'log'>): Shelf {
   const shelf = new Map<string, Offer & { readonly places: Places }>();
-  const show = showIn(registry, (name) => shelf.get(name)?.definition, log);
+  const register = registerIn(registry, (name) => shelf.get(name)?.definition, log);
+  const names = (): string[] => [...shelf.keys()].sort();
 
   const add = (server: string, offer: Offer): void => {
     const { name, concurrency } = offer.definition;
@@ -49,29 +53,28 @@ export function openShelf(registry: Registry | undefined, log: Logger): Shelf {
     } else {
       // Calls under way keep their places when the definition is said again.
       shelf.set(name, { ...offer, places: there?.places.limit === concurrency ? there.places : places(concurrency) });
-      if (there?.definition.digest !== offer.definition.digest) show.changed(name);
+      if (there?.definition.digest !== offer.definition.digest) register.changed(name);
     }
   };
 
   return {
     stock(server, offers) {
-      const names = new Set(offers.map(({ definition }) => definition.name));
-      for (const [name, { definition }] of shelf) {
-        if (definition.server !== server || names.has(name)) continue;
-        shelf.delete(name);
-        show.changed(name);
-      }
+      const before = names().join('\n');
+      const kept = new Set(offers.map(({ definition }) => definition.name));
+      for (const [name, { definition }] of shelf) if (definition.server === server && !kept.has(name)) shelf.delete(name);
       for (const offer of offers) add(server, offer);
+      // Who reads of a tool that is offered but not registered yet leaves it alone.
+      if (names().join('\n') !== before) tell({ tools: names() });
     },
     find: (name) => shelf.get(name),
-    names: () => [...shelf.keys()].sort(),
-    told: () => show.told(),
-    close: () => show.close(),
+    names,
+    told: () => register.told(),
+    close: () => register.close(),
   };
 }
 
-/** Keeps the registry equal to what `offered` says, one write at a time, and again later what did not work. */
-function showIn(registry: Registry | undefined, offered: (name: string) => ToolDefinition | undefined, log: Logger) {
+/** Registers what `offered` says, one write at a time, and again later what did not work. */
+function registerIn(registry: Registry | undefined, offered: (name: string) => ToolDefinition | undefined, log: Logger) {
   const changed = new Set<string>();
   let writing = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
@@ -83,8 +86,9 @@ function showIn(registry: Registry | undefined, offered: (name: string) => ToolD
       if (closed || registry === undefined) return;
       changed.delete(name);
       const definition = offered(name);
+      if (definition === undefined) continue;
       try {
-        await (definition === undefined ? registry.remove(name) : registry.put(name, definition as unknown as Json));
+        await registry.put(name, definition as unknown as Json);
       } catch (error) {
         changed.add(name);
         log.warn(

@@ -34,12 +34,21 @@ const failure = (code: string, message: RegExp, retryable: boolean) => (error: F
   return true;
 };
 
+/** Waits until nothing is offered any more. @returns how often was told until then. */
+async function gone(offers: {
+  items: (readonly string[])[];
+  next(is: (tools: readonly string[]) => boolean, after: number): Promise<unknown>;
+}) {
+  await offers.next((tools) => tools.length === 0, 1);
+  return offers.items.findLastIndex((tools) => tools.length === 0);
+}
+
 test('a stdio server is greeted past its noise, and all pages of its tools are registered with what is known about them', async (context) => {
   const { registry } = await opened(context, {
     servers: { local: { ...stdio, tools: { 'die-doing': { timeoutMs: 50, effect: 'idempotent' } } } },
   });
-  assert.deepEqual([...registry.offered.keys()].sort(), everyday.map(({ name }) => name).sort());
-  const { digest, ...book } = registry.offered.get('book')!;
+  assert.deepEqual([...registry.tools.keys()].sort(), everyday.map(({ name }) => name).sort());
+  const { digest, ...book } = registry.tools.get('book')!;
   assert.match(digest, /^sha256:/);
   assert.deepEqual(book, {
     name: 'book',
@@ -51,10 +60,10 @@ test('a stdio server is greeted past its noise, and all pages of its tools are r
     concurrency: 16,
     compensation: { uses: 'unbook', with: { id: '= result.id' } },
   });
-  const { output, effect } = registry.offered.get('echo')!;
+  const { output, effect } = registry.tools.get('echo')!;
   assert.deepEqual({ output, effect }, { output: { type: 'object' }, effect: 'read-only' });
-  assert.deepEqual([registry.offered.get('fail')?.effect, registry.offered.get('die-doing')?.effect], ['once', 'idempotent']);
-  assert.equal(registry.offered.get('die-doing')?.timeoutMs, 50);
+  assert.deepEqual([registry.tools.get('fail')?.effect, registry.tools.get('die-doing')?.effect], ['once', 'idempotent']);
+  assert.equal(registry.tools.get('die-doing')?.timeoutMs, 50);
 });
 
 test('a call carries its key: over stdio in _meta, over HTTP as a header too', async (context) => {
@@ -102,7 +111,7 @@ test('a server that prints rubbish is given up after its time, with what it prin
   const { logged, registry } = await opened(context, { servers: { rubbish: garbage('rubbish') } }, { connectMs: 1_000 });
   const complaint = logged.items.find(({ level }) => level === 'error');
   assert.match(String(complaint?.fields['why']), /timed out.*on stdout it said what is not MCP.*%\$&/);
-  assert.equal(registry.offered.size, 0);
+  assert.equal(registry.tools.size, 0);
 });
 
 test('an answer that is no result leaves open whether it was done, unless the tool only reads', async (context) => {
@@ -112,11 +121,9 @@ test('an answer that is no result leaves open whether it was done, unless the to
 });
 
 test('a server that dies in mid-call leaves it open likewise; its tools go, and come back with it', async (context) => {
-  const { call, registry } = await opened(context, { servers: { local: stdio } });
+  const { call, offers } = await opened(context, { servers: { local: stdio } });
   assert.equal(await went(call('die-reading')), 'tool-lost, retryable');
-  await registry.told.next((what) => what === 'remove die-doing');
-  const gone = registry.told.items.length;
-  await registry.told.next((what) => what === 'put die-doing', gone);
+  await offers.next((tools) => tools.includes('die-doing'), await gone(offers));
   assert.equal(await went(call('die-doing')), 'ambiguous');
 });
 
@@ -128,13 +135,13 @@ test('an HTTP server that is killed in mid-call leaves it open at once; back on 
     return { child, url };
   };
   const { url } = await start(0);
-  const { call, registry } = await opened(context, { servers: { remote: { url } } });
+  const { call, offers } = await opened(context, { servers: { remote: { url } } });
+  assert.deepEqual(offers.items.at(-1), everyday.map(({ name }) => name).sort());
   assert.equal(await went(call('die-doing')), 'ambiguous');
-  await registry.told.next((what) => what === 'remove echo');
+  const goneAt = await gone(offers);
   assert.equal(await went(call('echo', { word: 'a' })), 'tool-unavailable, retryable');
-  const gone = registry.told.items.length;
   await start(Number(new URL(url).port));
-  await registry.told.next((what) => what === 'put echo', gone);
+  await offers.next((tools) => tools.includes('echo'), goneAt);
   assert.equal(await went(call('echo', { word: 'a' })), 'done');
 });
 
@@ -154,16 +161,16 @@ for (const [ending, words, asked] of [
   });
 }
 
-test('tools that come and go while the server runs are registered and removed', async (context) => {
+test('tools that come and go while the server runs are offered and not', async (context) => {
   let offered: readonly Fixture[] = everyday.slice(0, 3);
   const server = await http(context, () => offered);
-  const { registry } = await opened(context, { servers: { remote: { url: server.url } } });
-  assert.deepEqual([...registry.offered.keys()].sort(), ['echo', 'say-json', 'say-text']);
+  const { registry, offers } = await opened(context, { servers: { remote: { url: server.url } } });
+  assert.deepEqual(offers.items, [[], ['echo', 'say-json', 'say-text']]);
   offered = [everyday[0]!, { ...everyday[1]!, description: 'says JSON' }, everyday[3]!];
   await server.changed();
-  await Promise.all(['remove say-text', 'put fail'].map((what) => registry.told.next((one) => one === what)));
-  assert.equal(registry.offered.get('say-json')?.description, 'says JSON');
-  assert.equal(registry.told.items.filter((what) => what === 'put echo').length, 1);
+  await Promise.all([offers.next((tools) => tools.join() === 'echo,fail,say-json'), registry.told.next((name) => name === 'fail')]);
+  assert.equal(registry.tools.get('say-json')?.description, 'says JSON');
+  assert.equal(registry.told.items.filter((name) => name === 'echo').length, 1);
 });
 
 test('a cancelled call is cancelled at the server', async (context) => {
@@ -210,7 +217,7 @@ test('a tool is given no more calls at a time than it takes, and the next one wh
 test('of two servers with one tool the first in the file keeps it, and the log says so', async (context) => {
   const { url } = await http(context, () => everyday);
   const { registry, logged } = await opened(context, { servers: { local: stdio, remote: { url } } });
-  assert.equal(registry.offered.get('echo')?.server, 'local');
+  assert.equal(registry.tools.get('echo')?.server, 'local');
   assert.ok(
     logged.items.some(
       ({ level, message }) => level === 'error' && /"local" and "remote" both offer "echo": it stays with "local"/.test(message),
@@ -220,10 +227,10 @@ test('of two servers with one tool the first in the file keeps it, and the log s
 
 test('tools in process are checked, registered and called like any other', async (context) => {
   const { call, registry } = await opened(context, { modules: [fixture('in-process.ts')] });
-  assert.deepEqual([...registry.offered.keys()], ['add', 'refuse', 'wait']);
+  assert.deepEqual([...registry.tools.keys()], ['add', 'refuse', 'wait']);
   assert.deepEqual(await call('add', { a: 2 }), { sum: 3 });
-  assert.deepEqual(registry.offered.get('add')?.input['required'], ['a']);
-  assert.deepEqual(registry.offered.get('refuse')?.compensation, { uses: 'add', with: {} });
+  assert.deepEqual(registry.tools.get('add')?.input['required'], ['a']);
+  assert.deepEqual(registry.tools.get('refuse')?.compensation, { uses: 'add', with: {} });
   await assert.rejects(call('add', { a: 'two' }), failure('invalid-arguments', /add: \/a: /, false));
   await assert.rejects(call('refuse'), failure('tool-error', /refuse: out of paper/, true));
   const control = new AbortController();

@@ -17,11 +17,13 @@ const START_MS = 5_000;
 
 /** Opens everything that the configuration names. `startMs` and `connectMs` say how long servers may take to start. */
 export async function openTools(surroundings: Surroundings, waits: { startMs?: number; connectMs?: number } = {}) {
-  const { env, log, registry } = surroundings;
+  const { env, log } = surroundings;
   const file = env['REEL_TOOLS'];
   if (file === undefined) log.warn({}, 'There are no tools: REEL_TOOLS names no configuration file.');
   const config: Config = file === undefined ? { servers: {}, modules: [] } : await readConfig(file, env);
-  const shelf = openShelf(registry, log);
+  const shelf = openShelf(surroundings);
+  // Until a tool is there, there is none: said at once, so that nobody takes what is registered for what is offered.
+  surroundings.offer({ tools: [] });
   shelf.stock(IN_PROCESS, await loadModules(config.modules));
   // Until the start is over nothing is put out, so that of two servers with one name the first in the file has it, not the faster one.
   let early: Map<string, Offer[]> | undefined = new Map();
