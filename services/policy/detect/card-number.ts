@@ -103,13 +103,16 @@ export function isCardNumber(digits: string): boolean {
 }
 
 function hasLuhnDigit(digits: string): boolean {
-  const sum = [...digits].reverse().reduce((total, character, k) => {
-    const value = Number(character) * (k % 2 === 0 ? 1 : 2);
-    return total + (value > 9 ? value - 9 : value);
-  }, 0);
+  const sum = digits
+    .split('')
+    .reverse()
+    .reduce((total, character, k) => {
+      const value = Number(character) * (k % 2 === 0 ? 1 : 2);
+      return total + (value > 9 ? value - 9 : value);
+    }, 0);
   return sum % 10 === 0;
 }
 
 /** EAN-13: every second digit counts threefold. */
 const isBarCode = (digits: string): boolean =>
-  [...digits].reduce((sum, character, k) => sum + Number(character) * (k % 2 === 0 ? 1 : 3), 0) % 10 === 0;
+  digits.split('').reduce((sum, character, k) => sum + Number(character) * (k % 2 === 0 ? 1 : 3), 0) % 10 === 0;
