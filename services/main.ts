@@ -5,7 +5,7 @@ import { serve } from '@reel/bus/serve.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 
 /** The services of this repository, in the order of a run. */
-export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'desk', 'validator', 'saga-tracker'] as const;
+export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model-executor', 'desk', 'validator', 'saga-tracker'] as const;
 
 /** Loads a service by name, or by the path of a module whose default export it is. @throws when there is none there. */
 export async function load(nameOrPath: string): Promise<AnyService> {

@@ -83,5 +83,5 @@ it('lists tools, prints contracts as JSON Schemas, and the cast without a fault'
   const cast = await cli(['cast', '--check']);
   assert.equal(cast.stderr, '');
   assert.equal(cast.code, 0);
-  assert.match(cast.stdout, /step\.verdict\.approved +policy +tool-executor, desk/);
+  assert.match(cast.stdout, /step\.verdict\.approved +policy +tool-executor, model-executor, desk/);
 });

@@ -4,13 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { componentOf } from '@reel/bus/alive.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { isVoid } from '@reel/bus/history.ts';
 import { openReader, type Reader } from '@reel/bus/reader.ts';
+import { openRoll } from '@reel/bus/roll.ts';
+import { watchRun } from '@reel/bus/show.ts';
 import { story } from '@reel/contracts/story.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { load } from '@reel/services/main.ts';
 import { headers, type NatsConnection } from 'nats';
 
 let local: Local;
@@ -23,13 +27,14 @@ const run = 'victim';
 /** What each may say, by hand and not from the code under test: `<kind>.<slot>`. */
 const OWN: Record<string, RegExp> = {
   'tool-executor': /^(tool|undo-tool)\.(start|outcome|late)$/,
-  planner: /^((tool|person)\.(request|retry)|plan\.proposal|answer\.proposal)$/,
+  'model-executor': /^(model|undo-model)\.(start|outcome|late)$/,
+  planner: /^((tool|model|person)\.(request|retry)|plan\.proposal|answer\.proposal)$/,
 };
 
 const slots = [...new Set(story.flatMap(({ about, slot }) => kindsOf(about).map((kind) => `${kind}.${slot}`)))];
 function kindsOf(about: string): string[] {
   if (about === 'step') return ['tool', 'person', 'model'];
-  return about === 'undo' ? ['undo-tool', 'undo-person'] : [about];
+  return about === 'undo' ? ['undo-tool', 'undo-model', 'undo-person'] : [about];
 }
 
 before(async () => {
@@ -69,7 +74,11 @@ async function attempt(
   await admin.flush();
 }
 
-for (const name of ['tool-executor', 'planner'] as const) {
+/** A slot that is its to fill. */
+const slotOf = (name: string, of: string): string =>
+  `reel.0.${of}.${{ planner: 'tool.x.1.request', 'model-executor': 'model.x.1.outcome' }[name] ?? 'tool.x.1.outcome'}`;
+
+for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
   describe(`with the ${name}'s credentials`, () => {
     let hostile: NatsConnection;
     before(async () => {
@@ -140,7 +149,6 @@ for (const name of ['tool-executor', 'planner'] as const) {
     });
 
     it('headers that make a broker do things have no effect, and void the fact that carries them', async () => {
-      const kind = name === 'planner' ? ['request', 'tool'] : ['outcome', 'tool'];
       const tricks: [string, string][] = [
         ['Nats-Rollup', 'all'],
         ['Nats-Rollup', 'sub'],
@@ -161,7 +169,7 @@ for (const name of ['tool-executor', 'planner'] as const) {
       const count = async (): Promise<number> => (await (await jetstreamManager(admin)).streams.info('REEL_0')).state.messages;
       for (const [index, [key, value]] of tricks.entries()) {
         const before = await count();
-        const subject = `reel.0.trick-${name}-${index}.${kind[1]}.x.1.${kind[0]}`;
+        const subject = slotOf(name, `trick-${name}-${index}`);
         const carried = headers();
         carried.set(key, value);
         await hostile.request(subject, '{}', { timeout: 1000, headers: carried }).catch(() => undefined);
@@ -174,7 +182,7 @@ for (const name of ['tool-executor', 'planner'] as const) {
 
     it('replies aimed at slots do not fill them: of publishing, direct reads, consumer information, the next message', async () => {
       const target = `reel.0.${run}.tool.y.1.verdict`;
-      const mine = name === 'planner' ? `reel.0.reply-${name}.tool.x.1.request` : `reel.0.reply-${name}.tool.x.1.outcome`;
+      const mine = slotOf(name, `reply-${name}`);
       const forged = JSON.stringify({ id: target, type: 'step.verdict.approved' });
       const tries: [string, string][] = [
         [mine, forged],
@@ -222,8 +230,73 @@ for (const name of ['tool-executor', 'planner'] as const) {
       const now = await (await jetstreamManager(admin)).consumers.info('REEL_0', other);
       assert.equal(now.ack_floor.stream_seq, before.ack_floor.stream_seq);
       const bucket = await lastSeq('KV_tools');
-      if (name === 'planner') await hostile.request('$KV.tools.evil', '{}', { timeout: 500 }).catch(() => undefined);
+      if (name !== 'tool-executor') await hostile.request('$KV.tools.evil', '{}', { timeout: 500 }).catch(() => undefined);
       assert.equal(await lastSeq('KV_tools'), bucket);
+    });
+
+    it('it announces itself under its own name and kind alone, calls no roll, and shows nothing of a kind that is not its', async () => {
+      const own =
+        name === 'planner' ? ['alive.planner.x'] : ['alive.tool-executor.x.tool', 'tokens.0.r.tool.x.1', 'tokens.0.r.undo-tool.x.1'];
+      const tries = ['', '.tool', '.model', '.person', '.x.y']
+        .flatMap((end) => ['policy', 'desk', 'gateway', 'planner', 'tool-executor'].map((other) => `alive.${other}.x${end}`))
+        .concat(['alive', 'alive.x', 'alive-ask'])
+        .concat(['tool', 'undo-tool', 'model', 'person', 'run', 'answer'].map((kind) => `tokens.0.r.${kind}.x.1`));
+      const heard: string[] = [];
+      const ears = ['alive.>', 'alive-ask', 'tokens.>'].map((subject) =>
+        reading.subscribe(subject, { callback: (_, message) => heard.push(message.subject) }),
+      );
+      await reading.flush();
+      for (const subject of tries) await attempt(hostile, subject);
+      await reading.flush();
+      for (const ear of ears) ear.unsubscribe();
+      assert.deepEqual(heard.sort(), own);
+    });
+
+    it("the broker's answers, aimed at where others announce themselves or show what they make, are not taken for their words", async () => {
+      const victim = componentOf(await load('policy'), 'x', 0);
+      const [announced, shown] = ['alive.policy.x', `tokens.0.${run}.model.x.1`];
+      const mine = name === 'planner' ? 'tool.x.1.request' : 'tool.x.1.outcome';
+      const delivered = name === 'planner' ? 'run.run.1.verdict' : 'tool.x.1.verdict';
+      const roll = openRoll(reading);
+      const lies: unknown[] = [];
+      const unwatch = watchRun(reading, run, (tokens) => lies.push(tokens));
+      for (const [target, body] of [
+        [announced, JSON.stringify(victim)],
+        [shown, JSON.stringify({ text: 'lies' })],
+      ] as const) {
+        const id = `${target.split('.')[0]}-${name}`;
+        await hostile.request(`reel.0.${id}.${mine}`, body, { timeout: 1000 });
+        await jetstream(admin).publish(`reel.0.${id}.${delivered}`, body);
+        const tries: [string, string][] = [
+          [`reel.0.${id}.${mine}`, body],
+          [`blob.0.${id}.${'0'.repeat(64)}`, body],
+          [`LOG.API.DIRECT.GET.REEL_0.reel.0.${id}.${mine}`, ''],
+          ['LOG.API.STREAM.MSG.GET.REEL_0', JSON.stringify({ last_by_subj: `reel.0.${id}.${mine}` })],
+          [`LOG.API.CONSUMER.INFO.REEL_0.${name}`, ''],
+          [`LOG.API.CONSUMER.MSG.NEXT.REEL_0.${name}`, JSON.stringify({ batch: 1, expires: 1_000_000_000 })],
+          ['LOG.API.DIRECT.GET.REEL_0', JSON.stringify({ seq: 1, batch: 64, next_by_subj: `reel.0.${id}.>` })],
+        ];
+        for (const [subject, asked] of tries) {
+          const answered = Promise.withResolvers<void>();
+          const ear = reading.subscribe(target, { callback: () => answered.resolve() });
+          await reading.flush();
+          await attempt(hostile, subject, asked, { reply: target });
+          await answered.promise;
+          ear.unsubscribe();
+        }
+      }
+      await reading.flush();
+      assert.deepEqual([roll.components(), lies], [[], []]);
+      // The same words, by whoever may say them, are heard: what was refused above was not refused for its form.
+      const known = Promise.withResolvers<void>();
+      const policy = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'policy');
+      roll.follow(known.resolve);
+      policy.publish(announced, JSON.stringify(victim));
+      await known.promise;
+      assert.deepEqual(roll.components(), [victim]);
+      await policy.close();
+      unwatch();
+      roll.close();
     });
   });
 }

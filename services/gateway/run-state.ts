@@ -7,6 +7,7 @@ import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { cancelRequested, runRequested } from '@reel/contracts/run.ts';
 import { fallbackId } from '@reel/contracts/workflow/attempt.ts';
 import type { Run, RunStatus, StepState, StepStatus, Waiting } from './shapes.ts';
+import { usageIn, usageOf } from './usage.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const answerOf = (entry: Entry): string => (isVoid(entry) ? 'void' : (entry.type.split('.')[2] ?? 'void'));
@@ -70,6 +71,7 @@ export function runState(history: History): Run | undefined {
     stranded: end['stranded'] ?? [],
     steps,
     waitsFor,
+    usage: usageOf(history.entries()),
     faults: history
       .entries()
       .flatMap((entry) =>
@@ -123,6 +125,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
     const outcome = slots.get('outcome');
     const late = slots.get('late');
     const problem = problemIn(attempt);
+    const usage = usageIn(outcome);
     const time = (slot: string, name: string): object => (slots.has(slot) ? { [name]: iso((slots.get(slot) as Entry).time) } : {});
     return {
       ...common,
@@ -136,6 +139,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
       ...(call === undefined ? {} : { arguments: call.arguments }),
       ...('output' in dataOf(outcome) ? { result: dataOf(outcome)['output'] } : {}),
       ...(problem === undefined ? {} : { problem }),
+      ...(usage === undefined ? {} : { usage }),
       ...(late === undefined ? {} : { late: late.address }),
       ...(slots.has('residue') ? { residue: dataOf(slots.get('residue'))['problem'] } : {}),
       undos: undos.map((undo) => {
@@ -152,7 +156,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
   });
 }
 
-const PERFORMERS: { [kind: string]: string } = { tool: 'tool-executor', person: 'desk' };
+const PERFORMERS: { [kind: string]: string } = { tool: 'tool-executor', model: 'model-executor', person: 'desk' };
 
 /** The questions that are open, the oldest first. */
 function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): Waiting[] {
