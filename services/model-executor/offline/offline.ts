@@ -17,7 +17,7 @@ import {
   usageOf,
   wantsJson,
   wholeOf,
-} from './chat.ts';
+} from './completion.ts';
 import { type Asked, type Fitting, findReply } from './fitting.ts';
 import { readScenarios, type Scenario } from './scenario.ts';
 
