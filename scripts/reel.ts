@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { admit } from './admit.ts';
 import { ask, follow, Refused } from './api.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
+import { recordScript } from './record.ts';
 import { storyTree } from './story-tree.ts';
 import { up } from './up.ts';
 
@@ -131,6 +132,14 @@ async function tail(run: string, asJson: boolean): Promise<void> {
 }
 
 command('tail <RUN>', 'every fact of a run as it is said').action((run: string, options: Json) => tail(run, options.json ?? false));
+
+reel
+  .command('record <RUN>')
+  .description('what models said in a run, as a script for the offline model (services/model-executor/offline/README.md)')
+  .action(async (id: string) => {
+    const { events } = await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`);
+    process.stdout.write(recordScript(events));
+  });
 
 command('approvals', 'what waits for a person').action(async (options: Json) => {
   const { approvals } = await ask<ApprovalPage>('GET', '/v1/approvals');
