@@ -1,5 +1,5 @@
 /** The gateway as the command line sees it: plain HTTP, with errors that say what to do. */
-import type { CloudEvent, ProblemDetails, VoidEntry } from '@reel/gateway/shapes.ts';
+import type { CloudEvent, ProblemDetails, Tokens, VoidEntry } from '@reel/gateway/shapes.ts';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { reachable } from './local.ts';
 
@@ -47,14 +47,26 @@ function inWords({ title, detail, errors = [] }: ProblemDetails): string {
 
 /** The facts of a run as they are said, from the first, until the run is over. */
 export async function* follow(run: string, signal?: AbortSignal): AsyncGenerator<Told> {
-  const response = await reach(`/v1/runs/${run}/events`, {
-    headers: { accept: 'text/event-stream' },
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const events = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-  for await (const { data } of events ?? []) {
-    const told = JSON.parse(data) as Told;
-    yield told;
-    if ('type' in told && told.type.startsWith('run.outcome.')) return;
+  for await (const one of watch(run, { tokens: false, signal })) if (!('text' in one)) yield one;
+}
+
+/** The same; with `tokens` also the pieces that are shown of what it is making, as far as this reader keeps up. */
+export async function* watch(
+  run: string,
+  { tokens, signal }: { tokens: boolean; signal?: AbortSignal | undefined },
+): AsyncGenerator<Told | Tokens> {
+  // The gateway lets go of readers who are far behind; they resume where they were.
+  for (let last = '0'; ; ) {
+    const response = await reach(`/v1/runs/${run}/events${tokens ? '?tokens=true' : ''}`, {
+      headers: { accept: 'text/event-stream', 'last-event-id': last },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const events = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+    for await (const { id = last, data } of events ?? []) {
+      last = id;
+      const one = JSON.parse(data) as Told | Tokens;
+      yield one;
+      if (!('text' in one) && ('type' in one ? one.id : one.address).endsWith('.run.run.1.outcome')) return;
+    }
   }
 }

@@ -5,22 +5,25 @@ import { resolve } from 'node:path';
 import { Envelope } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
 import { StrictWorkflow } from '@reel/contracts/workflow/format.ts';
-import type { ApprovalPage, Cancelled, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
+import type { ApprovalPage, Cancelled, ComponentList, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { admit } from './admit.ts';
-import { ask, follow, Refused } from './api.ts';
+import { ask, Refused, watch } from './api.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
+import { componentRows, HEADINGS } from './components.ts';
+import { live } from './live.ts';
 import { recordScript } from './record.ts';
 import { storyTree } from './story-tree.ts';
+import { summary, when } from './summary.ts';
 import { up } from './up.ts';
 
 const reel = new Command('reel').description('Governed, durable, observable runs of model calls, tool calls and human decisions.');
 const inColour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const json = (value: unknown): void => print(JSON.stringify(value, null, 2));
-const when = (time: string): string => time.slice(0, 19).replace('T', ' ');
 type Json = { json?: boolean };
+type Following = Json & { tokens?: boolean };
 
 /** Rows under their headings, as wide as they need. */
 function table(headings: string[], rows: string[][]): string {
@@ -61,17 +64,18 @@ reel
 command('run <FILE>', 'submit a workflow (YAML or JSON)')
   .option('--input <JSON>', "the run's input, or @FILE", '{}')
   .option('--follow', 'show every fact until it is over')
+  .option('--tokens', 'follow it, and show what models write while they write it')
   .option('--by <WHO>', 'who requests it', 'local')
   .option('--key <KEY>', 'Idempotency-Key: submitting again under it gives the same run')
-  .action(async (file: string, options: Json & { input: string; follow?: boolean; by: string; key?: string }) => {
+  .action(async (file: string, options: Following & { input: string; follow?: boolean; by: string; key?: string }) => {
     const workflow = await readFile(file, 'utf8').catch(() => {
       throw new Refused(`${resolve(file)} cannot be read: the first argument is the file of a workflow`);
     });
     const text = options.input.startsWith('@') ? await readFile(options.input.slice(1), 'utf8') : options.input;
     const body = { workflow, input: parseInput(text), requestedBy: options.by };
     const run = await ask<Submitted>('POST', '/v1/runs', body, options.key === undefined ? {} : { 'idempotency-key': options.key });
-    if (!options.follow) return options.json ? json(run) : print(`${run.id}  ${run.status}\n  npx reel show ${run.id}`);
-    return await tail(run.id, options.json ?? false);
+    if (!options.follow && !options.tokens) return options.json ? json(run) : print(`${run.id}  ${run.status}\n  npx reel show ${run.id}`);
+    return await tail(run.id, options);
   });
 
 function parseInput(text: string): unknown {
@@ -111,27 +115,23 @@ command('show <RUN>', 'one run: its facts by cause, how it ended, or what it wai
   return print(`\n${summary(run)}`);
 });
 
-/** How a run stands, in a few lines. */
-function summary(run: Run): string {
-  const lines = [`${run.id}  ${run.workflow}  ${run.status}`];
-  if (run.answer !== undefined) lines.push(`answer: ${JSON.stringify(run.answer, null, 2)}`);
-  if (run.problem !== undefined) lines.push(`problem: ${run.problem.code}: ${run.problem.message}`);
-  if (run.undone.length > 0) lines.push(`undone: ${run.undone.map(({ id }) => id).join(', ')}`);
-  for (const { id, problem } of run.stranded) lines.push(`left behind: ${id}: ${problem.message}`);
-  for (const { address, waitsFor, owedBy, since } of run.waitsFor)
-    lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
-  return lines.join('\n');
-}
-
-async function tail(run: string, asJson: boolean): Promise<void> {
-  const line = storyTree(inColour);
-  for await (const told of follow(run)) print(asJson ? JSON.stringify(told) : line(told));
+/** Follows a run to its end; that it did not succeed is told to the shell as well. */
+async function tail(run: string, { json: asJson = false, tokens = false }: Following): Promise<void> {
+  const page = live((text) => void process.stdout.write(text), inColour);
+  for await (const one of watch(run, { tokens })) {
+    if (asJson) print(JSON.stringify(one));
+    else if ('text' in one) page.shown(one);
+    else page.told(one);
+  }
+  page.close();
   const end = await ask<Run>('GET', `/v1/runs/${run}`);
   if (!asJson) print(`\n${summary(end)}`);
   if (end.status !== 'completed') process.exitCode = 1;
 }
 
-command('tail <RUN>', 'every fact of a run as it is said').action((run: string, options: Json) => tail(run, options.json ?? false));
+command('tail <RUN>', 'every fact of a run as it is said')
+  .option('--tokens', 'show also what models write while they write it')
+  .action((run: string, options: Following) => tail(run, options));
 
 reel
   .command('record <RUN>')
@@ -193,6 +193,11 @@ command('tools', 'the tools on offer').action(async (options: Json) => {
       ? 'no tools: REEL_TOOLS names the file that says where they are'
       : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows),
   );
+});
+
+command('components', 'the services that are there, and what they offer').action(async (options: Json) => {
+  const list = await ask<ComponentList>('GET', '/v1/components');
+  return options.json ? json(list) : print(table(HEADINGS, componentRows(list.components, when)));
 });
 
 command('cast', 'who says what, and who hears it')

@@ -31,6 +31,9 @@ const OWN: Record<string, RegExp> = {
   planner: /^((tool|model|person)\.(request|retry)|plan\.proposal|answer\.proposal)$/,
 };
 
+/** The kind of step that each performs. */
+const KIND: Record<string, string | undefined> = { 'tool-executor': 'tool', 'model-executor': 'model' };
+
 const slots = [...new Set(story.flatMap(({ about, slot }) => kindsOf(about).map((kind) => `${kind}.${slot}`)))];
 function kindsOf(about: string): string[] {
   if (about === 'step') return ['tool', 'person', 'model'];
@@ -74,9 +77,9 @@ async function attempt(
   await admin.flush();
 }
 
-/** A slot that is its to fill. */
-const slotOf = (name: string, of: string): string =>
-  `reel.0.${of}.${{ planner: 'tool.x.1.request', 'model-executor': 'model.x.1.outcome' }[name] ?? 'tool.x.1.outcome'}`;
+/** The kind of steps that it deals with, and a slot of such a step that is its to fill. */
+const kindOf = (name: string): string => (name === 'model-executor' ? 'model' : 'tool');
+const slotOf = (name: string, of: string): string => `reel.0.${of}.${kindOf(name)}.x.1.${name === 'planner' ? 'request' : 'outcome'}`;
 
 for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
   describe(`with the ${name}'s credentials`, () => {
@@ -183,6 +186,7 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
     it('replies aimed at slots do not fill them: of publishing, direct reads, consumer information, the next message', async () => {
       const target = `reel.0.${run}.tool.y.1.verdict`;
       const mine = slotOf(name, `reply-${name}`);
+
       const forged = JSON.stringify({ id: target, type: 'step.verdict.approved' });
       const tries: [string, string][] = [
         [mine, forged],
@@ -235,28 +239,30 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
     });
 
     it('it announces itself under its own name and kind alone, calls no roll, and shows nothing of a kind that is not its', async () => {
+      const kind = KIND[name];
       const own =
-        name === 'planner' ? ['alive.planner.x'] : ['alive.tool-executor.x.tool', 'tokens.0.r.tool.x.1', 'tokens.0.r.undo-tool.x.1'];
+        kind === undefined ? [`alive.${name}.x`] : [`alive.${name}.x.${kind}`, `tokens.0.r.${kind}.x.1`, `tokens.0.r.undo-${kind}.x.1`];
       const tries = ['', '.tool', '.model', '.person', '.x.y']
-        .flatMap((end) => ['policy', 'desk', 'gateway', 'planner', 'tool-executor'].map((other) => `alive.${other}.x${end}`))
+        .flatMap((end) =>
+          ['policy', 'desk', 'gateway', 'planner', 'tool-executor', 'model-executor'].map((other) => `alive.${other}.x${end}`),
+        )
         .concat(['alive', 'alive.x', 'alive-ask'])
-        .concat(['tool', 'undo-tool', 'model', 'person', 'run', 'answer'].map((kind) => `tokens.0.r.${kind}.x.1`));
+        .concat(['tool', 'undo-tool', 'model', 'undo-model', 'person', 'run', 'answer'].map((kind) => `tokens.0.r.${kind}.x.1`));
       const heard: string[] = [];
       const ears = ['alive.>', 'alive-ask', 'tokens.>'].map((subject) =>
-        reading.subscribe(subject, { callback: (_, message) => heard.push(message.subject) }),
+        reading.subscribe(subject, { callback: (_, message) => void heard.push(message.subject) }),
       );
       await reading.flush();
       for (const subject of tries) await attempt(hostile, subject);
       await reading.flush();
       for (const ear of ears) ear.unsubscribe();
-      assert.deepEqual(heard.sort(), own);
+      assert.deepEqual(heard.sort(), own.sort());
     });
 
     it("the broker's answers, aimed at where others announce themselves or show what they make, are not taken for their words", async () => {
       const victim = componentOf(await load('policy'), 'x', 0);
-      const [announced, shown] = ['alive.policy.x', `tokens.0.${run}.model.x.1`];
-      const mine = name === 'planner' ? 'tool.x.1.request' : 'tool.x.1.outcome';
-      const delivered = name === 'planner' ? 'run.run.1.verdict' : 'tool.x.1.verdict';
+      const [announced, shown] = ['alive.policy.x', `tokens.0.${run}.person.x.1`];
+      const delivered = name === 'planner' ? 'run.run.1.verdict' : `${KIND[name]}.x.1.verdict`;
       const roll = openRoll(reading);
       const lies: unknown[] = [];
       const unwatch = watchRun(reading, run, (tokens) => lies.push(tokens));
@@ -265,13 +271,13 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
         [shown, JSON.stringify({ text: 'lies' })],
       ] as const) {
         const id = `${target.split('.')[0]}-${name}`;
-        await hostile.request(`reel.0.${id}.${mine}`, body, { timeout: 1000 });
+        await hostile.request(slotOf(name, id), body, { timeout: 1000 });
         await jetstream(admin).publish(`reel.0.${id}.${delivered}`, body);
         const tries: [string, string][] = [
-          [`reel.0.${id}.${mine}`, body],
+          [slotOf(name, id), body],
           [`blob.0.${id}.${'0'.repeat(64)}`, body],
-          [`LOG.API.DIRECT.GET.REEL_0.reel.0.${id}.${mine}`, ''],
-          ['LOG.API.STREAM.MSG.GET.REEL_0', JSON.stringify({ last_by_subj: `reel.0.${id}.${mine}` })],
+          [`LOG.API.DIRECT.GET.REEL_0.${slotOf(name, id)}`, ''],
+          ['LOG.API.STREAM.MSG.GET.REEL_0', JSON.stringify({ last_by_subj: slotOf(name, id) })],
           [`LOG.API.CONSUMER.INFO.REEL_0.${name}`, ''],
           [`LOG.API.CONSUMER.MSG.NEXT.REEL_0.${name}`, JSON.stringify({ batch: 1, expires: 1_000_000_000 })],
           ['LOG.API.DIRECT.GET.REEL_0', JSON.stringify({ seq: 1, batch: 64, next_by_subj: `reel.0.${id}.>` })],

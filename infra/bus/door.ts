@@ -3,7 +3,7 @@ import type { Place } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
-import type { Component } from './alive.ts';
+import type { Component } from './component.ts';
 import type { Entry, History } from './history.ts';
 import type { Tokens } from './show.ts';
 

@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { Msg, NatsConnection } from 'nats';
-import { ALIVE_MS, Announcement, aliveSubject, type Component, ROLL_CALL } from './alive.ts';
+import { ALIVE_MS, aliveSubject, ROLL_CALL } from './alive.ts';
+import { Announcement, type Component } from './component.ts';
 import { plainBody } from './plain.ts';
 
 export type Roll = {

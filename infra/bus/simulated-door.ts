@@ -2,7 +2,7 @@
 import { addressOf, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
-import type { Component } from './alive.ts';
+import type { Component } from './component.ts';
 import type { Door } from './door.ts';
 import { type Entry, historyOf } from './history.ts';
 import type { Log } from './log.ts';

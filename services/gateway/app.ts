@@ -1,7 +1,7 @@
-/** The HTTP API as routes: what is taken and given is in shapes.ts, from which the OpenAPI document is made too. */
+/** The HTTP API: how each of its routes is answered. What they take and give is in routes.ts and shapes.ts. */
 
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Door } from '@reel/bus/door.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
@@ -9,115 +9,13 @@ import { cancelRequested } from '@reel/contracts/run.ts';
 import { approvalsOf, decide } from './approvals.ts';
 import { eventOf, streamOf } from './events.ts';
 import { fieldErrors, HttpProblem, problemResponse } from './problems.ts';
+import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
 import { type Runs, summaryOf } from './runs.ts';
-import {
-  ApprovalPage,
-  Cancelled,
-  CancelRequest,
-  Decision,
-  ProblemDetails,
-  Ruling,
-  Run,
-  RunEvents,
-  RunPage,
-  RunRequest,
-  RunStatus,
-  Submitted,
-  ToolList,
-} from './shapes.ts';
+import { CancelRequest, type Run, type Submitted } from './shapes.ts';
 import { submit } from './submit.ts';
 
 const BODY_BYTES = 1_048_576;
-const json = (schema: z.ZodType): { 'application/json': { schema: z.ZodType } } => ({ 'application/json': { schema } });
-const says = (description: string, schema: z.ZodType): { description: string; content: object } => ({ description, content: json(schema) });
-const problems = {
-  default: { description: 'What went wrong (RFC 9457)', content: { 'application/problem+json': { schema: ProblemDetails } } },
-};
-const RunParam = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
-
-/** What a submission may say in headers. */
-const SubmitHeaders = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional(),
-  prefer: z
-    .string()
-    .regex(/^wait=([0-9]|[12][0-9]|30)$/, 'Prefer is wait=N with N from 0 to 30 (seconds)')
-    .optional(),
-});
-const RunsQuery = z.strictObject({
-  status: RunStatus.optional(),
-  workflow: z.string().optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  cursor: z.string().optional(),
-});
-
-const routes = {
-  submit: createRoute({
-    method: 'post',
-    path: '/v1/runs',
-    request: { headers: SubmitHeaders, body: { content: json(RunRequest), required: true } },
-    responses: {
-      201: says('It was requested', Submitted),
-      200: says('It is over, or the Idempotency-Key had requested it', Run),
-      202: says('It was waited for in vain', Submitted),
-      ...problems,
-    },
-  }),
-  list: createRoute({
-    method: 'get',
-    path: '/v1/runs',
-    request: { query: RunsQuery },
-    responses: { 200: says('The runs, newest first', RunPage), ...problems },
-  }),
-  run: createRoute({
-    method: 'get',
-    path: '/v1/runs/{id}',
-    request: { params: RunParam, query: z.strictObject({}) },
-    responses: { 200: says('The run', Run), ...problems },
-  }),
-  events: createRoute({
-    method: 'get',
-    path: '/v1/runs/{id}/events',
-    request: { params: RunParam, query: z.strictObject({}) },
-    responses: {
-      200: {
-        description: 'What was said; with Accept: text/event-stream as server-sent events that resume from Last-Event-ID',
-        content: { ...json(RunEvents), 'text/event-stream': { schema: z.string() } },
-      },
-      ...problems,
-    },
-  }),
-  cancel: createRoute({
-    method: 'post',
-    path: '/v1/runs/{id}/cancel',
-    request: { params: RunParam, body: { content: json(CancelRequest), required: false } },
-    responses: { 202: says('It is being stopped', Cancelled), 200: says('It had turned before', Cancelled), ...problems },
-  }),
-  approvals: createRoute({
-    method: 'get',
-    path: '/v1/approvals',
-    request: { query: z.strictObject({ run: z.string().optional() }) },
-    responses: { 200: says('What waits for a person', ApprovalPage), ...problems },
-  }),
-  decide: createRoute({
-    method: 'post',
-    path: '/v1/approvals/{id}',
-    request: { params: RunParam, body: { content: json(Decision), required: true } },
-    responses: { 200: says('What came of it', Ruling), 202: says('Policy has not looked at it yet', Ruling), ...problems },
-  }),
-  tools: createRoute({ method: 'get', path: '/v1/tools', responses: { 200: says('The tools on offer', ToolList), ...problems } }),
-  healthy: createRoute({
-    method: 'get',
-    path: '/healthz',
-    responses: { 200: says('The process is alive', z.object({ status: z.string() })) },
-  }),
-  ready: createRoute({
-    method: 'get',
-    path: '/readyz',
-    responses: { 200: says('The log can be read', z.object({ status: z.string() })), ...problems },
-  }),
-};
-
 type Surroundings = { readonly door: Door; readonly runs: Runs; readonly log: Logger; readonly closing: AbortSignal };
 
 /** The trace that a request belongs to: its own, or a new one (W3C Trace Context). */
@@ -260,7 +158,13 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     const run = c.req.param('id');
     const shard = await find(run);
     if ((c.req.header('accept') ?? '').includes('text/event-stream'))
-      return streamOf(door, shard, run, Number(c.req.header('last-event-id') ?? 0) || 0, closing);
+      return streamOf(door, {
+        shard,
+        run,
+        lastSeq: Number(c.req.header('last-event-id') ?? 0) || 0,
+        tokens: c.req.valid('query').tokens === 'true',
+        closing,
+      });
     return c.json({ events: (await door.look(shard, run)).entries().map(eventOf) }, 200) as never;
   });
   app.openapi(routes.cancel, async (c) => {
@@ -289,6 +193,10 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     routes.tools,
     async (c) => c.json({ tools: [...(await door.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }, 200) as never,
   );
+  app.openapi(routes.components, async (c) => {
+    await door.ready();
+    return c.json({ components: [...door.components()] }, 200) as never;
+  });
   app.openapi(routes.healthy, (c) => c.json({ status: 'alive' }, 200));
   app.openapi(routes.ready, async (c) => {
     await door.ready().catch((error: Error) => {

@@ -1,5 +1,7 @@
 /** What the HTTP API takes and gives, as zod shapes: requests are strict, answers are also what the OpenAPI document and the command line read. */
+import { Component } from '@reel/bus/component.ts';
 import { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
+import { Usage } from '@reel/contracts/model.ts';
 import { Remainder } from '@reel/contracts/run.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
 import { StrictWorkflow } from '@reel/contracts/workflow/format.ts';
@@ -105,6 +107,8 @@ export const StepState = z
     arguments: Json.optional(),
     result: Json.optional(),
     problem: Problem.optional(),
+    /** What the model came to that performed it, and which it was. */
+    usage: Usage.optional(),
     /** The address of the fact that it came by after its outcome had been decided otherwise. */
     late: z.string().optional(),
     /** What it left behind after the run had ended. */
@@ -120,6 +124,21 @@ export type Waiting = z.infer<typeof Waiting>;
 
 const Place = z.object({ kind: z.string(), id: z.string(), n: z.int() });
 
+/**
+ * What the models of a run came to, failed attempts included. `costMicrousd` (millionths of a US dollar) is of the calls whose price is known,
+ * and left out when that is none; `scripted`: at least one answer came from a script, not from a model.
+ */
+export const RunUsage = z
+  .object({
+    calls: z.int(),
+    inputTokens: z.int(),
+    outputTokens: z.int(),
+    costMicrousd: z.int().optional(),
+    scripted: z.boolean().optional(),
+  })
+  .meta({ id: 'RunUsage' });
+export type RunUsage = z.infer<typeof RunUsage>;
+
 /** GET /v1/runs/{id}: the whole of a run, as its facts say. `waitsFor` is empty when it is over. */
 export const Run = RunSummary.extend({
   shard: z.int(),
@@ -134,6 +153,7 @@ export const Run = RunSummary.extend({
   stranded: z.array(Remainder),
   steps: z.array(StepState),
   waitsFor: z.array(Waiting),
+  usage: RunUsage,
   /** What services could not handle. */
   faults: z.array(z.object({ service: z.string(), event: z.string(), problem: Problem })),
 }).meta({ id: 'Run' });
@@ -233,6 +253,17 @@ export type Ruling = z.infer<typeof Ruling>;
 /** GET /v1/tools. */
 export const ToolList = z.object({ tools: z.array(ToolDefinition) }).meta({ id: 'ToolList' });
 export type ToolList = z.infer<typeof ToolList>;
+
+/** GET /v1/components: by name, the oldest instance first. */
+export const ComponentList = z.object({ components: z.array(Component) }).meta({ id: 'ComponentList' });
+export type ComponentList = z.infer<typeof ComponentList>;
+
+/**
+ * GET /v1/runs/{id}/events?tokens=true, as server-sent events: the data of an `event: tokens`. A piece of what the step `at` is making;
+ * some may be missing, and none is kept.
+ */
+export const Tokens = z.object({ at: Place, text: z.string() }).meta({ id: 'Tokens' });
+export type Tokens = z.infer<typeof Tokens>;
 
 /** RFC 9457, `application/problem+json`: `type` is `/problems/<code>`. `errors` names each field that is wrong. */
 export const ProblemDetails = z

@@ -1,0 +1,41 @@
+/** A run for the eye while it goes on: its facts as lines, and between them what models are writing, as they write it. */
+import type { Tokens } from '@reel/gateway/shapes.ts';
+import type { Told } from './api.ts';
+import { storyTree } from './story-tree.ts';
+
+export type Live = {
+  told(told: Told): void;
+  shown(tokens: Tokens): void;
+  /** Ends the line that is being written. */
+  close(): void;
+};
+
+/** Texts that are written at the same time take turns, each piece under the name of its step. */
+export function live(write: (text: string) => void, inColour: boolean): Live {
+  const line = storyTree(inColour);
+  let writing: string | undefined;
+  const close = (): void => {
+    if (writing !== undefined) write('\n');
+    writing = undefined;
+  };
+  return {
+    told: (told) => {
+      close();
+      write(`${line(told)}\n`);
+    },
+    shown: ({ at, text }) => {
+      const name = at.n > 1 ? `${at.id} (${at.n})` : at.id;
+      const margin = `${' '.repeat(11)}${name.padEnd(13)}| `;
+      if (writing !== margin) {
+        close();
+        write(margin);
+        writing = margin;
+      }
+      write(harmless(text).replaceAll('\n', `\n${margin}`));
+    },
+    close,
+  };
+}
+
+/** A model may write anything, also what a terminal takes for an order. */
+const harmless = (text: string): string => text.replace(/(?![\n\t])\p{Cc}/gu, '');

@@ -1,0 +1,28 @@
+/** How a run stands, in words for the terminal. Pure. */
+import type { Run } from '@reel/gateway/shapes.ts';
+
+/** A time as people read it: UTC, to the second. */
+export const when = (time: string): string => time.slice(0, 19).replace('T', ' ');
+
+/** How a run stands, in a few lines. */
+export function summary(run: Run): string {
+  const lines = [`${run.id}  ${run.workflow}  ${run.status}`];
+  if (run.answer !== undefined) lines.push(`answer: ${JSON.stringify(run.answer, null, 2)}`);
+  if (run.problem !== undefined) lines.push(`problem: ${run.problem.code}: ${run.problem.message}`);
+  if (run.undone.length > 0) lines.push(`undone: ${run.undone.map(({ id }) => id).join(', ')}`);
+  for (const { id, problem } of run.stranded) lines.push(`left behind: ${id}: ${problem.message}`);
+  for (const { address, waitsFor, owedBy, since } of run.waitsFor)
+    lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
+  lines.push(...costLines(run.usage));
+  return lines.join('\n');
+}
+
+/** What the models came to; and whether they were any. */
+export function costLines({ calls, inputTokens, outputTokens, costMicrousd, scripted }: Run['usage']): string[] {
+  if (calls === 0) return [];
+  const cost = costMicrousd === undefined ? 'at no known price' : `${(costMicrousd / 1e6).toFixed(4)} USD`;
+  const line = `models: ${calls} ${calls === 1 ? 'call' : 'calls'}, ${inputTokens} tokens in, ${outputTokens} out, ${cost}`;
+  return scripted
+    ? [line, 'scripted: answers came from scripts, not from a model; OPENAI_API_KEY, OPENAI_BASE_URL or REEL_MODELS name one']
+    : [line];
+}

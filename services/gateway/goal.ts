@@ -1,0 +1,81 @@
+/** A goal as it is submitted, and the frame of a workflow that it becomes: no steps yet, but what the answer is and whom to turn to. */
+
+import type { JsonSchema } from '@reel/contracts/envelope.ts';
+import type { ModelDefinition } from '@reel/contracts/model.ts';
+import { compileSchema } from '@reel/contracts/schema.ts';
+import { compile } from '@reel/contracts/workflow/expression.ts';
+import type { Workflow } from '@reel/contracts/workflow/format.ts';
+import { HttpProblem } from './problems.ts';
+import type { GoalRequest } from './shapes.ts';
+
+/** The workflow's name, which policies are written for: `Workflow::"goal"`. */
+const NAME = 'goal';
+const LEVEL_MS = 600_000;
+
+/** @throws HttpProblem when the answer cannot be checked as asked, or no model can do what a goal needs. */
+export function frameOf({ answer, escalate, rubric }: GoalRequest, requestedBy: string, models: readonly ModelDefinition[]): Workflow {
+  const errors = [...wrongSchema(answer?.schema), ...(answer?.assert ?? []).flatMap(wrongExpression)];
+  if (errors.length > 0)
+    throw new HttpProblem(
+      422,
+      'invalid-goal',
+      'The answer cannot be checked as asked',
+      `${errors.length} things are wrong with it`,
+      errors,
+    );
+  for (const capability of ['plan', 'answer', ...(rubric === undefined ? [] : ['judge'])]) {
+    if (models.some(({ capabilities }) => capabilities.includes(capability))) continue;
+    const there = models.map(({ name, capabilities }) => `${name} (${capabilities.join(', ')})`).join('; ') || 'none';
+    const detail = `a goal needs a model with the capability "${capability}"; on offer: ${there}. Start the model-executor, and configure it with OPENAI_API_KEY, OPENAI_BASE_URL and REEL_MODEL, or REEL_MODELS`;
+    throw new HttpProblem(422, 'no-model', 'There is no model for this goal', detail);
+  }
+  const turnTo = [...new Set([requestedBy, 'operators'])].map((to) => ({ to, withinMs: LEVEL_MS }));
+  return {
+    name: NAME,
+    steps: [],
+    escalate: escalate ?? turnTo,
+    answer: { value: null, schema: answerSchema(answer?.schema), assert: answer?.assert ?? [] },
+  };
+}
+
+/** What the composed answer has to be: words, what they rest on, and data where those are wanted in a form of their own. */
+function answerSchema(data: JsonSchema | undefined): JsonSchema {
+  const claim = {
+    type: 'object',
+    required: ['claim', 'step'],
+    properties: {
+      claim: { type: 'string', description: 'a statement in the answer' },
+      step: { type: 'string', description: 'the id of the step whose result it rests on' },
+    },
+  };
+  return {
+    type: 'object',
+    required: ['text', 'claims', ...(data === undefined ? [] : ['data'])],
+    properties: {
+      text: { type: 'string', minLength: 1 },
+      claims: { type: 'array', items: claim },
+      ...(data === undefined ? {} : { data }),
+    },
+  };
+}
+
+type FieldError = { path: string; message: string };
+
+function wrongSchema(schema: JsonSchema | undefined): FieldError[] {
+  if (schema === undefined) return [];
+  try {
+    compileSchema(schema);
+    return [];
+  } catch (error) {
+    return [{ path: 'body.goal.answer.schema', message: (error as Error).message }];
+  }
+}
+
+function wrongExpression(source: string, index: number): FieldError[] {
+  try {
+    compile(source);
+    return [];
+  } catch (error) {
+    return [{ path: `body.goal.answer.assert[${index}]`, message: (error as Error).message }];
+  }
+}
