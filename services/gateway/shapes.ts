@@ -31,15 +31,41 @@ export const RunStatus = z.enum([
 ]);
 export type RunStatus = z.infer<typeof RunStatus>;
 
-/** POST /v1/runs. Durations are in ms; `deadlineMs` counts from now and wins over the workflow's own. */
+/** A goal in words, and how its answer is to be checked. */
+const GoalRequest = z.strictObject({
+  text: z.string().trim().min(1).max(20_000).describe('What to achieve, in words.'),
+  rubric: z.string().min(1).max(20_000).optional().describe('By what a model is to judge the answer before it is given.'),
+  review: z.boolean().optional().describe('Hold the plan until a person has seen it.'),
+  answer: z
+    .strictObject({
+      schema: JsonSchema.optional().describe('JSON Schema of the `data` that the answer is to have beside its words.'),
+      assert: z.array(z.string()).optional().describe('JSONata expressions over `result` (the answer) that must be true.'),
+    })
+    .optional(),
+  escalate: StrictWorkflow.shape.escalate.describe(
+    'Who is asked when a step has failed for good; by default whoever requested it, then "operators", ten minutes each.',
+  ),
+});
+
+/**
+ * POST /v1/runs: a workflow to carry out, or a goal to reach, and never both. Durations are in ms; `deadlineMs` counts from now and wins
+ * over the workflow's own.
+ */
 export const RunRequest = z
   .strictObject({
-    workflow: z.union([StrictWorkflow, z.string()]).describe('The workflow, as an object or as YAML or JSON text.'),
+    workflow: z.union([StrictWorkflow, z.string()]).optional().describe('The workflow, as an object or as YAML or JSON text.'),
+    goal: z.union([z.string().trim().min(1).max(20_000), GoalRequest]).optional(),
     input: Json.optional(),
     requestedBy: z.string().min(1).max(200).default('local'),
     deadlineMs: z.int().positive().optional(),
   })
+  .refine(({ workflow, goal }) => (workflow === undefined) !== (goal === undefined), {
+    message: 'give either a workflow or a goal',
+    path: ['workflow'],
+  })
   .meta({ id: 'RunRequest' });
+export type RunRequest = z.infer<typeof RunRequest>;
+export type GoalRequest = z.infer<typeof GoalRequest>;
 
 /** What submitting a run gives back: 201, or 200 for one that the same Idempotency-Key had submitted, or 202 when it was waited for in vain. */
 export const Submitted = z.object({ id: z.string(), status: RunStatus, links: Links }).meta({ id: 'Submitted' });

@@ -5,15 +5,18 @@ import { digestOf } from '@reel/bus/digest.ts';
 import type { Door } from '@reel/bus/door.ts';
 import { isVoid } from '@reel/bus/history.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
-import type { Json } from '@reel/contracts/envelope.ts';
-import { keyClaimed, runRequested } from '@reel/contracts/run.ts';
+import type { ModelDefinition } from '@reel/contracts/model.ts';
+import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import type { Attempt } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { pathText } from '@reel/contracts/workflow/place.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { monotonicFactory } from 'ulid';
+import { frameOf } from './goal.ts';
 import { HttpProblem } from './problems.ts';
+import type { GoalRequest, RunRequest } from './shapes.ts';
 
 const ulid = monotonicFactory();
 const HOUR_MS = 3_600_000;
@@ -21,17 +24,16 @@ const HOUR_MS = 3_600_000;
 const LONGEST_MS = 15 * 24 * HOUR_MS;
 const claim: Place = { kind: 'claim', id: 'key', n: 1 };
 
-export type Submission = { workflow: string | object; input?: Json | undefined; requestedBy: string; deadlineMs?: number | undefined };
-
 /** Requests a run. @returns its id, and whether it is new. @throws HttpProblem */
 export async function submit(
   door: Door,
-  body: Submission,
+  body: RunRequest,
   key: string | undefined,
   traceparent: string,
 ): Promise<{ run: string; shard: number; created: boolean }> {
-  const tools = await door.tools();
-  const workflow = checked(body.workflow, tools);
+  const means = { tools: await door.tools(), kinds: door.kinds(), models: door.models() };
+  const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
+  const workflow = goal === undefined ? checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means.models);
   const input = body.input ?? {};
   const wrong = workflow.input === undefined ? undefined : checkAgainst(workflow.input, input);
   if (wrong !== undefined)
@@ -46,7 +48,16 @@ export async function submit(
       'The deadline is too far away',
       `deadlineMs is ${lifeMs} and may be at most ${LONGEST_MS} (15 days): facts are kept for 30`,
     );
-  const request = { requestedBy: body.requestedBy, workflow, input, tools: toolsOf(workflow, tools), deadlineMs: Date.now() + lifeMs };
+  const reasons = goal !== undefined || attemptsIn(workflow).some(({ kind }) => kind === 'model');
+  const request = {
+    requestedBy: body.requestedBy,
+    workflow,
+    ...(goal === undefined ? {} : { goal: goalOf(goal) }),
+    input,
+    tools: goal === undefined ? toolsOf(workflow, means.tools) : Object.fromEntries(means.tools),
+    ...(reasons ? { models: [...means.models] } : {}),
+    deadlineMs: Date.now() + lifeMs,
+  };
   let run = ulid();
   let created = true;
   if (key !== undefined) {
@@ -80,15 +91,28 @@ async function claimKey(door: Door, key: string, run: string, request: string): 
   );
 }
 
-const known = new Map<string, { tools: ReadonlyMap<string, ToolDefinition>; workflow: Workflow }>();
+const goalOf = ({ text, rubric, review }: GoalRequest): Goal => ({
+  text,
+  ...(rubric === undefined ? {} : { rubric }),
+  ...(review === undefined ? {} : { review }),
+});
+
+type Means = {
+  readonly tools: ReadonlyMap<string, ToolDefinition>;
+  readonly kinds: ReadonlySet<string>;
+  readonly models: readonly ModelDefinition[];
+};
+
+const known = new Map<string, { tools: Means['tools']; others: string; workflow: Workflow }>();
 const KNOWN = 500;
 
-/** The workflow, when nothing is wrong with it. What was checked against the same tools is not checked again. */
-function checked(source: string | object, tools: ReadonlyMap<string, ToolDefinition>): Workflow {
+/** The workflow, when nothing is wrong with it. What was checked against the same means is not checked again. */
+function checked(source: string | object, { tools, kinds, models }: Means): Workflow {
   const text = typeof source === 'string' ? source : JSON.stringify(source);
+  const others = JSON.stringify([[...kinds], models]);
   const before = known.get(text);
-  if (before?.tools === tools) return before.workflow;
-  const { workflow, findings } = readWorkflow(source, tools);
+  if (before?.tools === tools && before.others === others) return before.workflow;
+  const { workflow, findings } = readWorkflow(source, tools, kinds, models);
   if (workflow === undefined) {
     const errors = findings.map(({ path, message, line, column }) => ({
       path: ['body.workflow', pathText(path)].filter((part) => part !== '').join('.'),
@@ -103,15 +127,17 @@ function checked(source: string | object, tools: ReadonlyMap<string, ToolDefinit
       errors,
     );
   }
-  known.set(text, { tools, workflow });
+  known.set(text, { tools, others, workflow });
   if (known.size > KNOWN) known.delete(known.keys().next().value as string);
   return workflow;
 }
 
+const attemptsIn = ({ steps }: Workflow): Attempt[] =>
+  steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]));
+
 /** The tools that a workflow can come to call: those it names, and those that undo them. */
-function toolsOf({ steps }: Workflow, tools: ReadonlyMap<string, ToolDefinition>): { [name: string]: ToolDefinition } {
-  const attempts = steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]));
-  const waiting = attempts.flatMap(({ kind, uses, compensate }) => [
+function toolsOf(workflow: Workflow, tools: ReadonlyMap<string, ToolDefinition>): { [name: string]: ToolDefinition } {
+  const waiting = attemptsIn(workflow).flatMap(({ kind, uses, compensate }) => [
     ...(kind === 'tool' ? [uses] : []),
     ...(compensate === undefined ? [] : [compensate.uses]),
   ]);
