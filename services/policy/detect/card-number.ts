@@ -49,7 +49,7 @@ function cardsOf(run: string, international: boolean): number {
   let count = 0;
   let after = 0;
   for (let k = 0; k < groups.length; k += 1) {
-    const taken = k < after ? 0 : cardAt(groups, k, after, international && k === 0);
+    const taken = k < after ? 0 : cardAt(groups, k, after, international);
     if (taken === 0) continue;
     count += 1;
     after = k + taken;
@@ -64,14 +64,16 @@ function cardAt(groups: readonly Group[], k: number, after: number, internationa
     const sizes = window.map(({ digits }) => digits.length);
     const number = window.map(({ digits }) => digits).join('');
     if (!isWrittenLikeACard(sizes) || !isCardNumber(number)) continue;
-    // With a plus it is a telephone number, as long as it may be one.
-    if (international && number.length <= 15) continue;
+    // Behind a plus stands a telephone number, as far as one may reach.
+    if (international && digitsIn(groups.slice(0, k + taken)) <= 15) continue;
     const before = k > after ? groups[k - 1] : undefined;
     if (taken === 1 ? isFraction(before) : goesOn(before, window, groups[k + taken])) continue;
     return taken;
   }
   return 0;
 }
+
+const digitsIn = (groups: readonly Group[]): number => groups.reduce((sum, { digits }) => sum + digits.length, 0);
 
 /** In one piece; in fours, with the rest at the end; or as on American Express, Diners Club and long Maestro cards. */
 function isWrittenLikeACard(sizes: readonly number[]): boolean {

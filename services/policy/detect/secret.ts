@@ -32,7 +32,7 @@ const SHORTEST = 6;
 
 /** `password: hunter2`, `"api_key": "…"`, `the password is hunter2`. */
 const ASSIGNED = new RegExp(
-  `(?<![\\p{L}\\p{N}])(?:${NAMES})["'\`*]{0,3}(?: ?(?::|=|=>|:=) ?| is:? )["'\`*]{0,3}([^\\s"'\`,;]{${SHORTEST},})`,
+  `(?<![\\p{L}\\p{N}])(?:${NAMES})["'\`*]{0,3}(?: ?(?::|=|=>|:=) ?| is:? )["'\`* ]{0,5}([^\\s"'\`,;]{${SHORTEST},})`,
   'giu',
 );
 const NAMED = new RegExp(`(?:^| )(?:${NAMES})$`, 'iu');
