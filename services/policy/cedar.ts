@@ -89,11 +89,12 @@ function sliceOf(action: Action, policies: ReadonlyMap<string, Policy>, digest: 
 
 /** An opinion that tells where the policies that forbid it found what they forbid: apart, since elsewhere the same is forbidden as well. */
 function placing(opinion: Opinion, found: readonly Finding[], policies: ReadonlyMap<string, Policy>): Opinion {
-  if (opinion.allowed || opinion.problem.code !== 'forbidden') return opinion;
+  if (opinion.allowed || opinion.problem.code !== 'forbidden' || found.length === 0) return opinion;
   const deciding = opinion.policies.map((id) => (policies.get(id) as Policy).json);
+  if (!looksOf(deciding).context.members.has('findings')) return opinion;
   const named = found.filter(({ detector }) => mentions(deciding, detector));
-  if (named.length === 0) return opinion;
-  return { ...opinion, problem: { ...opinion.problem, message: `${opinion.problem.message} (${toldOf(named)})` } };
+  const places = toldOf(named.length > 0 ? named : found);
+  return { ...opinion, problem: { ...opinion.problem, message: `${opinion.problem.message} (${places})` } };
 }
 
 function opinionOn(call: StatefulAuthorizationCall, policies: ReadonlyMap<string, Policy>): Opinion {
