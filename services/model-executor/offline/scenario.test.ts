@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { startOffline } from './offline.ts';
 import { readScenario, readScenarios, ScenarioError } from './scenario.ts';
 
 const complaintAbout = (text: string): string => {
@@ -106,4 +107,39 @@ test('a folder is read in the order of its names, and everything wrong in it is 
   await writeFile(join(folder, 'd.yaml'), 'replies: [{ raw: a }]\n');
   await assert.rejects(readScenarios(folder), /c\.yml:1:1 replies: it is missing\n.*d\.yaml:1:1 name: it is missing/);
   await assert.rejects(readScenarios(join(folder, 'none')), /none: there is no such folder; REEL_SCENARIOS has to name/);
+});
+
+test('the example in the documentation is a scenario, and does what is said beside it', async (context) => {
+  const readme = await readFile(join(import.meta.dirname, 'README.md'), 'utf8');
+  const example = readScenario(/```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? '', 'README.md');
+  const offline = await startOffline({ scripts: [example], wait: async () => {} });
+  context.after(() => offline.close());
+  const ask = async (content: string): Promise<string> => {
+    const body = JSON.stringify({ model: 'scripted', messages: [{ role: 'user', content }] });
+    const answer = await fetch(`${offline.url}/chat/completions`, { method: 'POST', body });
+    type Completion = { choices?: { message: { content: string | null; refusal: string | null } }[] };
+    const message = ((await answer.json()) as Completion).choices?.[0]?.message;
+    return message?.content ?? message?.refusal ?? String(answer.status);
+  };
+  const goal = 'A hotel to Lisbon on 2026-12-01 for at most 150';
+  const plan = JSON.parse(await ask(JSON.stringify({ task: 'plan', goal, tools: [{ name: 'search_hotels' }] }))) as {
+    steps: { with: object }[];
+  };
+  assert.deepEqual(
+    plan.steps.map((step) => step.with),
+    [
+      { place: 'Lisbon', checkIn: '2026-12-01', maxPrice: 150 },
+      { task: 'rank', hotels: '= steps.search.hotels' },
+    ],
+  );
+  assert.equal(await ask(JSON.stringify({ task: 'plan', goal, tools: [] })), '404');
+  const hotels = [
+    { name: 'Mar', price: 90 },
+    { name: 'Sol', price: 80 },
+  ];
+  assert.equal(await ask(JSON.stringify({ task: 'rank', hotels })), '{"text":"Best: Sol"}');
+  assert.match(await ask(JSON.stringify({ task: 'answer' })), /4111/);
+  assert.match(await ask(JSON.stringify({ task: 'answer', reasons: ['a card number is in it'] })), /was charged/);
+  assert.deepEqual([await ask('ping'), await ask('ping'), await ask('ping')], ['429', '429', 'pong']);
+  assert.equal(await ask('build a weapon'), 'I will not help with that.');
 });
