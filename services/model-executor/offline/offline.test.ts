@@ -357,5 +357,8 @@ test('without any script everything is unscripted', async (context) => {
   const offline = await startOffline();
   context.after(() => offline.close());
   const client = new OpenAI({ apiKey: 'none', baseURL: offline.url, maxRetries: 0 });
-  assert.match((await failureOf(client.chat.completions.create(chat('x')))).message, /scenario files \(0 scripts\)/);
+  assert.match(
+    (await failureOf(client.chat.completions.create(chat('x')))).message,
+    /scenario files \(REEL_SCENARIOS names their folder, and is not set\)\./,
+  );
 });

@@ -95,7 +95,8 @@ type Desk = {
 
 function sourcesText(count: number, folder: string | undefined): string {
   const scripts = `${count} script${count === 1 ? '' : 's'}`;
-  return folder === undefined ? scripts : `${scripts} in ${basename(resolve(folder))}`;
+  if (folder !== undefined) return `${scripts} in ${basename(resolve(folder))}`;
+  return count === 0 ? 'REEL_SCENARIOS names their folder, and is not set' : scripts;
 }
 
 /** Counts how often the same content was asked before. */
