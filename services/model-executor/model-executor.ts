@@ -16,18 +16,16 @@ type Deps = { readonly models: ReadonlyMap<string, { readonly model: Model; read
 export async function openModels({ env, log, offer }: Surroundings) {
   const configured = await readModels(env);
   const offline = configured === undefined ? await startOffline({ folder: env['REEL_SCENARIOS'] }) : undefined;
-  if (offline !== undefined) {
-    const folder = env['REEL_SCENARIOS'] ?? 'no folder (REEL_SCENARIOS names one)';
-    log.warn(
-      { scripts: offline.scripts },
-      `no model is configured: answers are SCRIPTED, from ${offline.scripts} scripts in ${folder}; configure one with OPENAI_API_KEY and REEL_MODEL (and OPENAI_BASE_URL for a provider other than OpenAI), or several with REEL_MODELS`,
-    );
-  }
+  if (offline !== undefined) log.warn({ scripts: offline.scripts }, noticeOf(offline.scripts, env['REEL_SCENARIOS']));
   const models = configured ?? (offline === undefined ? [] : [scripted(offline.url)]);
   offer({ models: models.map(({ definition }) => definition) });
   const deps: Deps = { models: new Map(models.map((model) => [model.definition.name, { model, chat: openChat(model) }])) };
   return { deps, close: async () => await offline?.close() };
 }
+
+const noticeOf = (scripts: number, folder = 'no folder (REEL_SCENARIOS names one)'): string =>
+  `no model is configured: answers are SCRIPTED, from ${scripts} script${scripts === 1 ? '' : 's'} in ${folder}; ` +
+  'configure one with OPENAI_API_KEY and REEL_MODEL (and OPENAI_BASE_URL for a provider other than OpenAI), or several with REEL_MODELS';
 
 const scripted = (baseUrl: string): Model => ({
   definition: { name: 'scripted', capabilities: EVERYTHING, price: 'low', scripted: true },

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { readModels } from './configuration.ts';
+import { file } from './fixtures/opened.ts';
+
+const read = async (context: TestContext, text: string, env: NodeJS.ProcessEnv = {}) =>
+  await readModels({ ...env, REEL_MODELS: await file(context, 'models.yaml', text) });
+
+test('nothing configured is no model', async () => {
+  assert.equal(await readModels({}), undefined);
+  assert.equal(await readModels({ REEL_MODEL: 'x', OPENAI_API_KEY: '', OPENAI_BASE_URL: '' }), undefined);
+});
+
+test('the environment alone configures one model, good for all that Reel asks, at the price of the list', async () => {
+  const definition = { name: 'gpt-4o-mini', capabilities: ['plan', 'answer', 'structured', 'judge'], price: 'medium' };
+  const price = { microusdPerMillionInput: 150_000, microusdPerMillionOutput: 600_000 };
+  assert.deepEqual(await readModels({ OPENAI_API_KEY: 'k', REEL_MODEL: 'gpt-4o-mini' }), [
+    { definition, id: 'gpt-4o-mini', baseUrl: undefined, apiKey: 'k', price },
+  ]);
+  const local = await readModels({ OPENAI_BASE_URL: 'http://127.0.0.1:1/v1', REEL_MODEL: 'mine' });
+  assert.deepEqual(local?.[0], {
+    definition: { ...definition, name: 'mine' },
+    id: 'mine',
+    baseUrl: 'http://127.0.0.1:1/v1',
+    apiKey: undefined,
+    price: undefined,
+  });
+});
+
+test('what is missing or wrong in the environment is named', async () => {
+  await assert.rejects(readModels({ OPENAI_API_KEY: 'k' }), { message: /^REEL_MODEL: expected the name of a model .* is missing/ });
+  await assert.rejects(readModels({ OPENAI_BASE_URL: 'localhost:80', REEL_MODEL: 'm' }), {
+    message: /^OPENAI_BASE_URL: expected an http or https URL, is "localhost:80"/,
+  });
+});
+
+test('a file configures several; keys come from the environment, prices from the file or else from the list', async (context) => {
+  const text = `
+models:
+  - { name: fast, model: gpt-4.1-mini, apiKey: '\${KEY}', capabilities: [plan], price: low }
+  - { name: local/qwen3, baseUrl: 'http://\${HOST}/v1', microusdPerMillionInput: 0, microusdPerMillionOutput: 0.5 }
+`;
+  assert.deepEqual(await read(context, text, { KEY: 'secret', HOST: '127.0.0.1:2', OPENAI_API_KEY: 'not this' }), [
+    {
+      definition: { name: 'fast', capabilities: ['plan'], price: 'low' },
+      id: 'gpt-4.1-mini',
+      baseUrl: undefined,
+      apiKey: 'secret',
+      price: { microusdPerMillionInput: 400_000, microusdPerMillionOutput: 1_600_000 },
+    },
+    {
+      definition: { name: 'local/qwen3', capabilities: [], price: 'medium' },
+      id: 'local/qwen3',
+      baseUrl: 'http://127.0.0.1:2/v1',
+      apiKey: undefined,
+      price: { microusdPerMillionInput: 0, microusdPerMillionOutput: 0.5 },
+    },
+  ]);
+});
+
+const wrong: Record<string, [text: string, message: RegExp]> = {
+  'a field that is not known': [
+    'models:\n  - name: a\n    apiKey: k\n    prize: low\n',
+    /models\.yaml:4:12: models\.0\.prize: is not a field that is known here/,
+  ],
+  'a price that is no class': [
+    'models:\n  - { name: a, apiKey: k, price: cheap }\n',
+    /models\.yaml:2:34: models\.0\.price: .*"low"\|"medium"\|"high".*, is "cheap"/,
+  ],
+  'a name that is missing': ['models: [{ apiKey: k }]', /models\.0\.name: .*expected string.*, is missing/],
+  'a name with spaces': ['models: [{ name: "a b", apiKey: k }]', /models\.0\.name: expected a name of letters, .*, is "a b"/],
+  'a name that is taken': [
+    'models: [{ name: a, apiKey: k }, { name: a, apiKey: k }]',
+    /models\.1\.name: expected a name that no other model in the file has, is "a"/,
+  ],
+  'no way to reach it': ['models: [{ name: a }]', /models\.0: expected a baseUrl, or an apiKey for OpenAI itself, has neither/],
+  'a URL that is none': ['models: [{ name: a, baseUrl: "ftp://x" }]', /models\.0\.baseUrl: expected an http or https URL, is "ftp:\/\/x"/],
+  'half a price': [
+    'models: [{ name: a, apiKey: k, microusdPerMillionInput: 1 }]',
+    /models\.0: expected microusdPerMillionInput and microusdPerMillionOutput together, has one alone/,
+  ],
+  'a price below nothing': [
+    'models: [{ name: a, apiKey: k, microusdPerMillionInput: -1 }]',
+    /models\.0\.microusdPerMillionInput: .*, is -1/,
+  ],
+  'a variable that is not set': [
+    'models: [{ name: a, apiKey: "$'.concat('{NO}" }]'),
+    /models\.0\.apiKey: expected the environment variable NO to be set, is not/,
+  ],
+  'no models at all': ['models: []', /models: expected at least one model, is \[\]/],
+  'a file that is empty': ['', /models: .*expected array.*, is missing/],
+  'text that is not YAML': ['models: [', /models\.yaml: .*line 1/],
+};
+for (const [what, [text, message]] of Object.entries(wrong)) {
+  test(`${what} is refused, with its place and what is expected`, async (context) => {
+    await assert.rejects(read(context, text), { message });
+  });
+}
+
+test('files that are not there are named, with who named them', async () => {
+  await assert.rejects(readModels({ REEL_MODELS: 'nowhere.yaml' }), {
+    message: /^nowhere\.yaml: there is no such file; REEL_MODELS has to/,
+  });
+  const env = { OPENAI_API_KEY: 'k', REEL_MODEL: 'm', REEL_PRICES: 'nowhere.yaml' };
+  await assert.rejects(readModels(env), { message: /^nowhere\.yaml: there is no such file; REEL_PRICES has to/ });
+});
