@@ -70,6 +70,8 @@ type Delivery = { readonly player: number; readonly address: string; readonly se
 const START_MS = Date.UTC(2026, 0, 1);
 const ACK_WAIT_MS = 2000;
 const SWEEP_MS = 30_000;
+/** A run that never ends would be swept for ever. */
+const SWEEPS = 3000;
 const STEPS = 200_000;
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -86,6 +88,7 @@ export function simulate(options: SimulationOptions): Simulation {
   let nowMs = START_MS;
   let order = 0;
   let sweeps = 0;
+  let nextSweepMs = START_MS + SWEEP_MS;
 
   const later = (ms: number, go: () => void): Due => {
     const one = { atMs: nowMs + Math.max(ms, 0), go, order: order++ };
@@ -221,6 +224,8 @@ export function simulate(options: SimulationOptions): Simulation {
       (least, one) => (least === undefined || one.atMs < least.atMs || (one.atMs === least.atMs && one.order < least.order) ? one : least),
       undefined,
     );
+    // Alarms can be set too late by whoever looked at an old log: the sweep is what finds that out.
+    if (nextSweepMs < Math.min(next?.atMs ?? Number.POSITIVE_INFINITY, alarm?.atMs ?? Number.POSITIVE_INFINITY) && sweep()) return true;
     if (next !== undefined && (alarm === undefined || next.atMs <= alarm.atMs)) {
       due = due.filter((one) => one !== next);
       nowMs = Math.max(nowMs, next.atMs);
@@ -236,15 +241,16 @@ export function simulate(options: SimulationOptions): Simulation {
       if (chance.happens(faults.duplicate)) ring({ name: what, shard, run, time: nowMs });
       return true;
     }
-    return sweep();
+    return false;
   }
 
   function sweep(): boolean {
     const open = new Set(log.entries.filter(({ at }) => at.kind === 'run' && at.slot === 'request').map(({ at }) => at.run));
     for (const { at } of log.entries) if (at.kind === 'run' && at.slot === 'outcome') open.delete(at.run);
-    if (open.size === 0 || sweeps > 300) return false;
+    if (open.size === 0 || sweeps > SWEEPS) return false;
     sweeps += 1;
-    nowMs += SWEEP_MS;
+    nowMs = Math.max(nowMs, nextSweepMs);
+    nextSweepMs = nowMs + SWEEP_MS;
     for (const run of open) ring({ name: 'sweep', shard: 0, run, time: nowMs });
     return true;
   }
