@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Door } from '@reel/bus/door.ts';
+import { given } from '@reel/bus/given.ts';
+import type { Entry } from '@reel/bus/history.ts';
+import type { Tokens } from '@reel/bus/show.ts';
+import { simulate } from '@reel/bus/simulator.ts';
+import { theRun } from '@reel/contracts/address.ts';
+import type { Draft } from '@reel/contracts/envelope.ts';
+import { runApproved, runCompleted, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
+import { stepSkipped } from '@reel/contracts/step.ts';
+import { Workflow } from '@reel/contracts/workflow/format.ts';
+import { streamOf } from './events.ts';
+
+const workflow = Workflow.parse({ name: 'long', steps: [{ id: 's', uses: 't' }] });
+const begun = [
+  runRequested(theRun, { requestedBy: 'ann', workflow, input: {}, tools: {}, deadlineMs: 1 }),
+  runApproved(theRun, { policies: [], policySet: 'sha256:0', question: 'sha256:0' }),
+];
+const skipped = (count: number) =>
+  Array.from({ length: count }, (_, n) => stepSkipped({ kind: 'tool', id: `s${n}`, n: 1 }, { when: 'no' }));
+const over = [turnedCompleted(theRun, {}), runCompleted(theRun, { answer: null })];
+const piece: Tokens = { at: { kind: 'model', id: 'm', n: 1 }, text: 'word ' };
+
+/** A stream of a run of which `begun` has been said; what is said and shown after that is the test's to say. */
+function open(tokens = true) {
+  const closing = new AbortController();
+  const listening = { said: new Set<(entry: Entry) => void>(), shown: new Set<(shown: Tokens) => void>() };
+  const listen = <One>(to: Set<One>, one: One): (() => void) => {
+    to.add(one);
+    return () => void to.delete(one);
+  };
+  const door: Door = {
+    ...simulate({ players: [], seed: 1 }).door,
+    look: async () => given(begun).history,
+    follow: (listener) => listen(listening.said, listener),
+    watch: (_, listener) => listen(listening.shown, listener),
+  };
+  const response = streamOf(door, { shard: 0, run: 'R', lastSeq: 0, tokens, closing: closing.signal });
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const frame = async (): Promise<string | undefined> => {
+    const { value } = await reader.read();
+    return value === undefined ? undefined : Buffer.from(value).toString();
+  };
+  const rest = async (): Promise<string[]> => {
+    const frames: string[] = [];
+    for (let one = await frame(); one !== undefined; one = await frame()) frames.push(one);
+    return frames;
+  };
+  return {
+    frame,
+    rest,
+    say: (entries: readonly Entry[]) => {
+      for (const entry of entries) for (const listener of listening.said) listener(entry);
+    },
+    show: (count: number) => {
+      for (let n = 0; n < count; n += 1) for (const listener of listening.shown) listener(piece);
+    },
+    leave: () => reader.cancel(),
+    close: () => closing.abort(),
+    listeners: () => listening.said.size + listening.shown.size,
+  };
+}
+const more = (drafts: readonly Draft[]): readonly Entry[] => given([...begun, ...drafts]).log.entries.slice(begun.length);
+const kindOf = (frame: string): string => /^event: (.*)$/m.exec(frame)?.[1] ?? '';
+
+test('a reader who does not keep up goes without what is shown, and gets everything that is said', async () => {
+  const { frame, rest, say, show } = open();
+  assert.equal(kindOf((await frame()) ?? ''), 'run.request.requested');
+  show(10_000);
+  say(more([...skipped(100), ...over]));
+  const kinds = (await rest()).map(kindOf);
+  assert.ok(kinds.filter((kind) => kind === 'tokens').length <= 32);
+  assert.deepEqual(
+    kinds.filter((kind) => kind !== 'tokens'),
+    ['run.verdict.approved', ...skipped(100).map(({ type }) => type), 'run.turn.completed', 'run.outcome.completed'],
+  );
+});
+
+test('a reader who keeps up gets every piece, and one who did not ask gets none', async () => {
+  const asked = open();
+  await asked.frame();
+  await asked.frame();
+  for (let n = 0; n < 100; n += 1) {
+    const next = asked.frame();
+    asked.show(1);
+    assert.equal(await next, `event: tokens\ndata: ${JSON.stringify(piece)}\n\n`);
+  }
+  await asked.leave();
+  const other = open(false);
+  await other.frame();
+  other.show(1);
+  other.say(more(over));
+  assert.deepEqual((await other.rest()).map(kindOf), ['run.verdict.approved', 'run.turn.completed', 'run.outcome.completed']);
+});
+
+test('a reader who is a thousand facts behind is let go, to resume, and told of nothing any more', async () => {
+  const { rest, frame, say, listeners } = open();
+  await frame();
+  say(more(skipped(2000)));
+  assert.equal(listeners(), 0);
+  assert.equal((await rest()).length, 1001);
+});
+
+test('whoever leaves, and a gateway that closes, leave no listener behind', async () => {
+  for (const end of ['leave', 'close'] as const) {
+    const stream = open();
+    await stream.frame();
+    assert.equal(stream.listeners(), 2);
+    await stream[end]();
+    assert.equal(stream.listeners(), 0);
+  }
+});
