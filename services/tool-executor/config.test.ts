@@ -26,6 +26,7 @@ modules: [ ./mine.ts ]
       files: { command: 'node', args: ['server.js'], env: { TOKEN: 'x-secret' }, cwd: join(folder, 'tools'), tools: {} },
       remote: { url: 'https://example.com/mcp', headers: { Authorization: 'Bearer secret' }, tools: {} },
     },
+    apis: {},
     modules: [join(folder, 'mine.ts')],
   });
 });

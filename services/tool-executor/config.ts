@@ -1,4 +1,4 @@
-/** The configuration of the tool-executor: which servers and modules offer tools, read strictly so that a typing error is found at the start. */
+/** The configuration of the tool-executor: which servers, APIs and modules offer tools, read strictly so that a typing error is found at the start. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Compensation, Effect } from '@reel/contracts/tool.ts';
@@ -29,21 +29,49 @@ const Stdio = z.strictObject({
   ...overrides,
 });
 const Http = z.strictObject({ url: z.string(), headers: z.record(z.string(), z.string()).default({}), ...overrides });
-const Config = z.strictObject({ servers: z.record(z.string(), z.unknown()).default({}), modules: z.array(z.string()).default([]) });
+const Api = z.strictObject({
+  /** An OpenAPI 3.0 or 3.1 document: a URL, or a path relative to the configuration's folder. */
+  document: z.string().min(1),
+  /** Instead of the servers that the document names. */
+  baseUrl: z.string().optional(),
+  /** By the name of the document's security scheme; for `basic`, the user and the password with a colon between. */
+  credentials: z.record(z.string(), z.string()).default({}),
+  /** By operationId or as `METHOD /path`; all of them when this is left out. */
+  operations: z.array(z.string()).optional(),
+  /** ms, where `tools` does not say otherwise */
+  timeoutMs: z.int().positive().optional(),
+  idempotencyHeader: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/)
+    .default('Idempotency-Key'),
+  ...overrides,
+});
+const Config = z.strictObject({
+  servers: z.record(z.string(), z.unknown()).default({}),
+  apis: z.record(z.string(), z.unknown()).default({}),
+  modules: z.array(z.string()).default([]),
+});
 
 export type StdioServer = z.infer<typeof Stdio>;
 export type HttpServer = z.infer<typeof Http>;
 export type Server = StdioServer | HttpServer;
 
+/** A plain API; `document` is a URL or an absolute path, and `credentials` are filled in. */
+export type Api = z.infer<typeof Api>;
+
 /** `modules` are absolute paths. */
-export type Config = { readonly servers: Readonly<Record<string, Server>>; readonly modules: readonly string[] };
+export type Config = {
+  readonly servers: Readonly<Record<string, Server>>;
+  readonly apis: Readonly<Record<string, Api>>;
+  readonly modules: readonly string[];
+};
 
 type Path = readonly PropertyKey[];
 type Complain = (path: Path, message: string) => never;
 
 /**
  * Reads a YAML or JSON file.
- * @param env where `${VAR}` in `url`, `env` and `headers` comes from: credentials are named in the file, never written in it.
+ * @param env where `${VAR}` in `url`, `env`, `headers`, `document`, `baseUrl` and `credentials` comes from: credentials are named in the file, never written in it.
  * @throws ConfigError
  */
 export async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Config> {
@@ -64,7 +92,15 @@ export async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<
   const outline = parse(Config, document.toJS() ?? {}, [], complain);
   const folder = dirname(resolve(file));
   const servers = Object.entries(outline.servers).map(([name, raw]) => [name, server(name, raw, folder, env, complain)] as const);
-  return { servers: Object.fromEntries(servers), modules: outline.modules.map((path) => resolve(folder, path)) };
+  const apis = Object.entries(outline.apis).map(([name, raw]) => {
+    if (Object.hasOwn(outline.servers, name)) complain(['apis', name], `there is a server "${name}" already; expected every name once`);
+    return [name, api(name, raw, folder, env, complain)] as const;
+  });
+  return {
+    servers: Object.fromEntries(servers),
+    apis: Object.fromEntries(apis),
+    modules: outline.modules.map((path) => resolve(folder, path)),
+  };
 }
 
 function server(name: string, raw: unknown, folder: string, env: NodeJS.ProcessEnv, complain: Complain): Server {
@@ -81,8 +117,34 @@ function server(name: string, raw: unknown, folder: string, env: NodeJS.ProcessE
   }
   const http = parse(Http, raw, path, complain);
   const url = fill(http.url, env, [...path, 'url'], complain);
-  if (!/^https?:/.test(url) || !URL.canParse(url)) complain([...path, 'url'], `expected an http or https URL, is ${shown(url)}`);
+  if (!isWeb(url)) complain([...path, 'url'], `expected an http or https URL, is ${shown(url)}`);
   return { ...http, url, headers: filled(http.headers, 'headers') };
+}
+
+const isWeb = (url: string): boolean => /^https?:/.test(url) && URL.canParse(url);
+
+/** A reference, or two with a colon between: nothing that could be a secret itself. */
+const REFERENCE = /^\$\{[A-Za-z_][A-Za-z0-9_]*\}(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?$/;
+
+function api(name: string, raw: unknown, folder: string, env: NodeJS.ProcessEnv, complain: Complain): Api {
+  const path = ['apis', name];
+  const given = parse(Api, raw, path, complain);
+  const document = fill(given.document, env, [...path, 'document'], complain);
+  const baseUrl = given.baseUrl === undefined ? undefined : fill(given.baseUrl, env, [...path, 'baseUrl'], complain);
+  if (baseUrl !== undefined && !isWeb(baseUrl)) complain([...path, 'baseUrl'], `expected an http or https URL, is ${shown(baseUrl)}`);
+  const credentials = Object.entries(given.credentials).map(([scheme, value]) => {
+    const at = [...path, 'credentials', scheme];
+    // The value is not shown: it may be the secret.
+    if (!REFERENCE.test(value))
+      complain(at, `expected a reference to the environment, such as "$${'{API_TOKEN}'}"; a secret is never written here`);
+    return [scheme, fill(value, env, at, complain)] as const;
+  });
+  return {
+    ...given,
+    document: isWeb(document) ? document : resolve(folder, document),
+    baseUrl,
+    credentials: Object.fromEntries(credentials),
+  };
 }
 
 function fill(text: string, env: NodeJS.ProcessEnv, path: Path, complain: Complain): string {

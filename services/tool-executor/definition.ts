@@ -1,11 +1,12 @@
-/** What is known about a tool before it is called, from what a server or a module says of it and what the configuration knows better. */
+/** What is known about a tool before it is called, from what a server, a document or a module says of it and what the configuration knows better. */
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { Compensation, type Effect, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
-import type { Override } from './config.ts';
+import type { Api, Override } from './config.ts';
 import type { InProcessTool } from './define-tool.ts';
+import type { ApiOperation } from './openapi.ts';
 
 const TIMEOUT_MS = 30_000;
 const CONCURRENCY = 16;
@@ -31,6 +32,23 @@ export function ofServer(server: string, tool: Tool, override: Override = {}): T
     ...(tool.outputSchema === undefined ? {} : { output: tool.outputSchema as JsonSchema }),
     effect,
     timeoutMs: override.timeoutMs ?? TIMEOUT_MS,
+    concurrency: override.concurrency ?? CONCURRENCY,
+    ...(compensation === undefined ? {} : { compensation }),
+  });
+}
+
+/** An operation of the API `name`; its compensation stands in the document as `x-reel-compensation`. */
+export function ofOperation(name: string, operation: ApiOperation, api: Api): ToolDefinition {
+  const override = api.tools[operation.name] ?? {};
+  const compensation = override.compensation ?? operation.compensation;
+  return sealed({
+    name: operation.name,
+    description: operation.description,
+    server: name,
+    input: operation.input,
+    ...(operation.output === undefined ? {} : { output: operation.output }),
+    effect: override.effect ?? operation.effect,
+    timeoutMs: override.timeoutMs ?? api.timeoutMs ?? TIMEOUT_MS,
     concurrency: override.concurrency ?? CONCURRENCY,
     ...(compensation === undefined ? {} : { compensation }),
   });

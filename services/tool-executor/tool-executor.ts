@@ -1,11 +1,13 @@
-/** Calls tools: those of MCP servers and those of modules in process, all under the bus's performer protocol. */
+/** Calls tools: those of MCP servers, plain APIs and modules in process, all under the bus's performer protocol. */
 
+import { isAbsolute } from 'node:path';
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { checkAgainst } from '@reel/contracts/schema.ts';
+import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
 import { resultOf, troubleOf, unavailable } from './answer.ts';
-import { type Config, readConfig, type Server } from './config.ts';
+import { keepApi, readApi } from './api.ts';
+import { type Api, type Config, readConfig, type Server } from './config.ts';
 import { IN_PROCESS, ofServer } from './definition.ts';
 import { keep } from './keep.ts';
 import type { Connection } from './mcp.ts';
@@ -20,22 +22,26 @@ export async function openTools(surroundings: Surroundings, waits: { startMs?: n
   const { env, log } = surroundings;
   const file = env['REEL_TOOLS'];
   if (file === undefined) log.warn({}, 'There are no tools: REEL_TOOLS names no configuration file.');
-  const config: Config = file === undefined ? { servers: {}, modules: [] } : await readConfig(file, env);
+  const config: Config = file === undefined ? { servers: {}, apis: {}, modules: [] } : await readConfig(file, env);
   const shelf = openShelf(surroundings);
   // Until a tool is there, there is none: said at once, so that nobody takes what is registered for what is offered.
   surroundings.offer({ tools: [] });
   shelf.stock(IN_PROCESS, await loadModules(config.modules));
+  const apis = Object.entries(config.apis);
+  const fromFiles = await Promise.all(apis.filter(isFile).map(async ([name, api]) => [name, await readApi(name, api, log)] as const));
   // Until the start is over nothing is put out, so that of two servers with one name the first in the file has it, not the faster one.
-  let early: Map<string, Offer[]> | undefined = new Map();
+  let early: Map<string, Offer[]> | undefined = new Map(fromFiles);
   const put = (name: string, offers: Offer[]): unknown => (early === undefined ? shelf.stock(name, offers) : early.set(name, offers));
-  const kept = Object.entries(config.servers).map(([name, server]) => {
+  const servers = Object.entries(config.servers).map(([name, server]) => {
     const offers = (tools: readonly Tool[], connection: Connection): unknown => put(name, offersOf(name, server, tools, connection, log));
     return keep(name, server, { offers, gone: () => put(name, []) }, log, waits.connectMs);
   });
+  const fromUrls = apis.filter((one) => !isFile(one)).map(([name, api]) => keepApi(name, api, (offers) => put(name, offers), log));
+  const kept = [...servers, ...fromUrls];
   await within(waits.startMs ?? START_MS, Promise.all(kept.map(({ tried }) => tried)));
   const first = early;
   early = undefined;
-  for (const name of Object.keys(config.servers)) shelf.stock(name, first.get(name) ?? []);
+  for (const name of Object.keys({ ...config.servers, ...config.apis })) shelf.stock(name, first.get(name) ?? []);
   await shelf.told();
   const close = async (): Promise<void> => {
     // What is registered stays: another replica, or the next start, offers it on.
@@ -44,6 +50,8 @@ export async function openTools(surroundings: Surroundings, waits: { startMs?: n
   };
   return { deps: { shelf }, close };
 }
+
+const isFile = ([, { document }]: [string, Api]): boolean => isAbsolute(document);
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   const over = Promise.withResolvers<void>();
@@ -95,7 +103,7 @@ export async function performCall(call: ApprovedCall, context: Omit<Called, 'eff
     const message = `the tool "${call.uses}" is not the one that was approved: it is ${definition.digest}, approved was ${call.definition}; submit the run again`;
     throw new Failure({ code: 'tool-changed', message, retryable: false });
   }
-  const wrong = definition.server === IN_PROCESS ? undefined : checkAgainst(definition.input, call.arguments);
+  const wrong = definition.server === IN_PROCESS ? undefined : wrongWith(definition, call.arguments);
   if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
   const leave = await offer.places.take(signal);
   try {
@@ -103,6 +111,16 @@ export async function performCall(call: ApprovedCall, context: Omit<Called, 'eff
     return await offer.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs });
   } finally {
     leave();
+  }
+}
+
+function wrongWith({ input }: Offer['definition'], args: ApprovedCall['arguments']): string | undefined {
+  try {
+    return checkAgainst(input, args);
+  } catch (error) {
+    // Nothing was sent: whatever is wrong with the schema, nobody is in doubt about an effect.
+    if (error instanceof SchemaError) return `whether the arguments are right cannot be told: its input schema is ${error.message}`;
+    throw error;
   }
 }
 

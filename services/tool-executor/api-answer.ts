@@ -1,0 +1,114 @@
+/**
+ * What an API's answer, or the lack of one, says about the call: its result, that it certainly was not done (a Failure), or that nobody can
+ * tell (any other error). What is said here is public: it names no host, and repeats nothing that was secret. Pure.
+ */
+import { Failure, Unsent } from '@reel/bus/service.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import type { Effect } from '@reel/contracts/tool.ts';
+
+export type ApiAnswer = { readonly status: number; readonly headers: Headers; readonly text: string };
+/** Which call was answered; `secrets` are not to be repeated. */
+export type Asked = { readonly tool: string; readonly api: string; readonly effect: Effect; readonly secrets: readonly string[] };
+
+const SHOWN = 300;
+const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000;
+
+/** @throws Failure, or another error when the call may have had its effect. */
+export function resultOf(answer: ApiAnswer, asked: Asked, nowMs: number): Json {
+  const { status, text } = answer;
+  if (status < 200 || status >= 300) throw troubleIn(answer, asked, nowMs);
+  if (text === '') return null;
+  const json = isJson(answer.headers) ? parsed(text) : undefined;
+  return json === undefined ? { text } : json;
+}
+
+/** What is to be thrown when no answer came, or not all of it. */
+export function troubleWith(error: unknown, { tool, api, effect }: Asked): Error {
+  const code = codeOf(error);
+  const why = code === undefined ? '' : ` (${code})`;
+  if (UNREACHED.test(code ?? '')) {
+    return new Unsent({ code: 'api-unreachable', message: `${tool}: the API "${api}" cannot be reached${why}`, retryable: true });
+  }
+  const message = `${tool}: the connection to the API "${api}" broke before it had answered${why}`;
+  if (effect === 'read-only') return new Failure({ code: 'api-unreachable', message, retryable: true });
+  return new Error(`${message}; it may have had its effect all the same`, { cause: error });
+}
+
+/** What is to be thrown for an answer that is not read to its end. */
+export function tooLarge(limit: number, { tool, effect }: Asked): Error {
+  const message = `${tool}: the answer has more than ${limit} bytes: ask for less`;
+  return effect === 'read-only'
+    ? new Failure({ code: 'result-too-large', message, retryable: false })
+    : new Error(`${message}; it was done`);
+}
+
+// Before these the request has not left this machine, or has not been read by anybody who may.
+const UNREACHED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|ERR_SSL_.*|.*SELF_SIGNED.*|UNABLE_TO_.*)$/;
+
+function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
+  const { tool, api, effect } = asked;
+  const { status } = answer;
+  const said = wordsIn(answer, asked.secrets);
+  const message = `${tool}: the API "${api}" answered ${status}${said === '' ? '' : `: ${said}`}`;
+  const wait = retryAfter(answer.headers, nowMs);
+  const later = wait === undefined ? {} : { retryAfterMs: wait };
+  // Both say that the request was not taken up; of an earlier one under the same key they say nothing.
+  if (status === 429) return new Unsent({ code: 'api-rate-limited', message, retryable: true, ...later });
+  if (status === 503) return new Unsent({ code: 'api-unavailable', message, retryable: true, ...later });
+  if ((status >= 500 && status !== 501) || status === 408) {
+    if (effect === 'read-only') return new Failure({ code: 'api-unavailable', message, retryable: true, ...later });
+    return new Error(`${message}; it may have had its effect all the same`);
+  }
+  const problem = { code: 'api-rejected', message, retryable: false };
+  // What was done by an earlier attempt is gone, there already or still under way for a second one.
+  return [404, 409, 410, 412, 425].includes(status) && effect === 'idempotent' ? new Unsent(problem) : new Failure(problem);
+}
+
+/** What the API says about it, for people: the title and detail of a problem (RFC 9457), or the message that most others have. */
+function wordsIn({ status, headers, text }: ApiAnswer, secrets: readonly string[]): string {
+  if (status < 400) return 'it leads elsewhere, and is not followed there; check baseUrl';
+  const body = isJson(headers) ? parsed(text) : undefined;
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return '';
+  const nested = body['error'];
+  const within = typeof nested === 'object' && nested !== null && !Array.isArray(nested) ? nested : body;
+  const titled = [within['title'], within['detail']]
+    .filter((one) => typeof one === 'string')
+    .filter(Boolean)
+    .join(': ');
+  const words = [titled, within['message'], within['error_description'], nested].find((one) => typeof one === 'string' && one !== '');
+  if (typeof words !== 'string') return '';
+  const discreet = secrets.filter((secret) => secret !== '').reduce((so, secret) => so.replaceAll(secret, '…'), words);
+  const plain = discreet
+    .replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '…')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return plain.length > SHOWN ? `${plain.slice(0, SHOWN - 1)}…` : plain;
+}
+
+/** In ms: a number of seconds, or a date. */
+function retryAfter(headers: Headers, nowMs: number): number | undefined {
+  const said = headers.get('retry-after')?.trim();
+  if (said === undefined || said === '') return undefined;
+  const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - nowMs;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, Math.round(ms)), LONGEST_WAIT_MS) : undefined;
+}
+
+const isJson = (headers: Headers): boolean => /^application\/([^;]*\+)?json\s*(;|$)/i.test(headers.get('content-type') ?? '');
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The innermost code: fetch hides what happened in the cause. */
+function codeOf(error: unknown): string | undefined {
+  for (let now = error; now instanceof Error; now = now.cause) {
+    const { code } = now as { code?: unknown };
+    if (typeof code === 'string') return code;
+  }
+  return undefined;
+}

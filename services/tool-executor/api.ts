@@ -1,0 +1,169 @@
+/** Plain HTTP APIs: makes tools of the operations of an OpenAPI document, and calls them. */
+import { MAX_BYTES } from '@reel/bus/blob.ts';
+import type { Logger } from '@reel/bus/service.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import { explain } from './answer.ts';
+import { type ApiAnswer, type Asked, resultOf, tooLarge, troubleWith } from './api-answer.ts';
+import { type Auth, authFor } from './api-auth.ts';
+import { type ApiRequest, requestOf } from './api-call.ts';
+import { readDocument } from './api-document.ts';
+import { type Api, ConfigError } from './config.ts';
+import { ofOperation } from './definition.ts';
+import { type ApiOperation, readOpenApi } from './openapi.ts';
+import { DocumentError } from './openapi-schema.ts';
+import type { Called, Offer } from './shelf.ts';
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 60_000;
+const MOST_HOPS = 5;
+
+export type KeptApi = {
+  /** Resolves when the document was tried once. */
+  readonly tried: Promise<void>;
+  close(): Promise<void>;
+};
+
+/** What an API offers whose document is a file. @throws ConfigError when it cannot be used: nobody but its author can mend it. */
+export async function readApi(name: string, api: Api, log: Logger): Promise<Offer[]> {
+  try {
+    return offersOf(name, api, await readDocument(api.document, new AbortController().signal), log);
+  } catch (error) {
+    throw new ConfigError(`apis.${name}.document: ${api.document}: ${explain(error)}`);
+  }
+}
+
+/** Reads the document of an API from its URL until it can be used, and tells what it offers. */
+export function keepApi(name: string, api: Api, offers: (offers: Offer[]) => unknown, log: Logger): KeptApi {
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let waitMs = FIRST_WAIT_MS;
+  async function open(): Promise<void> {
+    try {
+      const made = offersOf(name, api, await readDocument(api.document, stop.signal), log);
+      if (!stop.signal.aborted) offers(made);
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      log.error(
+        { api: name, document: api.document, why: explain(error), againInMs: waitMs },
+        `The API "${name}" cannot be used, so its operations are not offered: check its document.`,
+      );
+      timer = setTimeout(() => {
+        reading = open();
+      }, waitMs).unref();
+      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+    }
+  }
+  let reading = open();
+  return {
+    tried: reading,
+    async close() {
+      stop.abort(new Error('the tool-executor stops'));
+      clearTimeout(timer);
+      await reading;
+    },
+  };
+}
+
+/** @throws DocumentError when the document is none, or lacks what the configuration says of it. */
+function offersOf(name: string, api: Api, document: unknown, log: Logger): Offer[] {
+  const { operations, refused, schemes, title } = readOpenApi(document, api.idempotencyHeader);
+  const among = (all: Iterable<string>): string => [...all].join(', ') || 'none';
+  const strange = api.operations?.find((one) => ![...operations, ...refused].some((there) => isCalled(one, there)));
+  if (strange !== undefined) {
+    const known = among(operations.map((one) => one.name));
+    throw new DocumentError(`apis.${name}.operations: "${strange}" is no operation of ${title}; expected some of ${known}`);
+  }
+  const lost = Object.keys(api.credentials).find((scheme) => !schemes.has(scheme));
+  if (lost !== undefined) {
+    throw new DocumentError(
+      `apis.${name}.credentials: "${lost}" is no security scheme of ${title}; expected some of ${among(schemes.keys())}`,
+    );
+  }
+  for (const tool of Object.keys(api.tools).filter((tool) => !operations.some((one) => one.name === tool))) {
+    log.warn({ api: name, tool }, `The configuration says something about the tool "${tool}", which the API "${name}" does not offer.`);
+  }
+  const isChosen = (there: Named): boolean => api.operations?.some((one) => isCalled(one, there)) ?? true;
+  const refuse = ({ spot, why }: { spot: string; why: string }): [] => {
+    log.warn({ api: name, operation: spot, why }, `The API "${name}" has an operation that cannot be offered.`);
+    return [];
+  };
+  refused.filter(isChosen).forEach(refuse);
+  return operations.filter(isChosen).flatMap((operation) => {
+    const { spot, server } = operation;
+    const auth = authFor(operation, schemes, api.credentials);
+    if (typeof auth === 'string') return refuse({ spot, why: auth });
+    const base = baseOf(api, operation);
+    if (base === undefined) return refuse({ spot, why: `its server "${server}" is no http or https URL: say the API's baseUrl` });
+    return [{ definition: ofOperation(name, operation, api), call: callerOf(name, operation, { api, auth, base, log }) }];
+  });
+}
+
+type Named = { readonly spot: string; readonly name?: string };
+const isCalled = (said: string, { spot, name }: Named): boolean => said === name || said === spot;
+
+function baseOf({ baseUrl, document }: Api, { server }: ApiOperation): string | undefined {
+  if (baseUrl !== undefined) return baseUrl;
+  const url = URL.canParse(server) ? server : URL.canParse(server, document) ? new URL(server, document).href : undefined;
+  return url !== undefined && /^https?:/.test(url) ? url : undefined;
+}
+
+type Way = { readonly api: Api; readonly auth: Auth; readonly base: string; readonly log: Logger };
+
+function callerOf(name: string, operation: ApiOperation, { api, auth, base, log }: Way): Offer['call'] {
+  const secrets = [...Object.values(api.credentials), ...Object.values(auth.headers)];
+  return async (args, { signal, key, traceparent, effect }: Called): Promise<Json> => {
+    const asked: Asked = { tool: operation.name, api: name, effect, secrets };
+    const request = requestOf(operation, args, { base, auth, idempotencyHeader: api.idempotencyHeader, key, traceparent });
+    try {
+      const answer = await answerTo(request, asked, signal);
+      if (answer.status >= 300)
+        log.info({ api: name, operation: operation.spot, status: answer.status, key }, 'an API did not do what it was asked');
+      return resultOf(answer, asked, Date.now());
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw error;
+    }
+  };
+}
+
+async function answerTo(request: ApiRequest, asked: Asked, signal: AbortSignal): Promise<ApiAnswer> {
+  let { url } = request;
+  for (let hops = 0; ; hops += 1) {
+    const { method, headers, body } = request;
+    const response = await fetch(url, { method, headers, signal, redirect: 'manual', ...(body === undefined ? {} : { body }) }).catch(
+      (error: unknown) => {
+        throw troubleWith(error, asked);
+      },
+    );
+    const next = hops < MOST_HOPS && method === 'GET' ? elsewhere(response, url) : undefined;
+    if (next === undefined) return { status: response.status, headers: response.headers, text: await textOf(response, asked) };
+    await response.body?.cancel();
+    url = next;
+  }
+}
+
+/** Where a redirect leads. Only within the same origin: nobody else is to see the credentials. */
+function elsewhere({ status, headers }: Response, from: string): string | undefined {
+  const location = headers.get('location');
+  if (![301, 302, 303, 307, 308].includes(status) || location === null || !URL.canParse(location, from)) return undefined;
+  const to = new URL(location, from);
+  return to.origin === new URL(from).origin ? to.href : undefined;
+}
+
+async function textOf(response: Response, asked: Asked): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_BYTES) break;
+      text += decoder.decode(chunk, { stream: true });
+    }
+  } catch (error) {
+    // How it ended is known by the status; what else it would have said of a failure is not needed.
+    if (response.ok) throw troubleWith(error, asked);
+  }
+  if (bytes > MAX_BYTES && response.ok) throw tooLarge(MAX_BYTES, asked);
+  return text + decoder.decode();
+}
