@@ -75,6 +75,15 @@ it('says what to do when no Reel is there', async () => {
   assert.match(stderr, /no Reel answers at http:\/\/127\.0\.0\.1:1[\s\S]*npx reel up/);
 });
 
+it('lists who is there, with what they offer', async () => {
+  const { stdout } = await cli(['components']);
+  assert.match(stdout, /^NAME +DOES +INSTANCES +SINCE +VERSION +OFFERS\n/);
+  assert.match(stdout, /^planner +service +1 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +0\.1\.0$/m);
+  assert.match(stdout, /^tool-executor +performs tool +1 +\S+ \S+ +0\.1\.0 +\d+ tools$/m);
+  const { components } = JSON.parse((await cli(['components', '--json'])).stdout) as { components: { name: string }[] };
+  assert.ok(components.some(({ name }) => name === 'gateway'));
+});
+
 it('lists tools, prints contracts as JSON Schemas, and the cast without a fault', async () => {
   assert.match((await cli(['tools'])).stdout, /book_hotel +world +idempotent +\d+ ms +cancel_hotel/);
   const contracts = JSON.parse((await cli(['contracts'])).stdout) as { facts: object; workflow: { properties: object } };
