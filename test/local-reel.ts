@@ -31,8 +31,19 @@ export type LocalReel = {
   close(): Promise<void>;
 };
 
-/** @param modules paths of modules with tools, besides the world's. */
-export async function startReel(options: { modules?: string[]; policies?: string; services?: readonly string[] } = {}): Promise<LocalReel> {
+export type ReelOptions = {
+  /** Paths of modules with tools, besides the world's. */
+  readonly modules?: string[];
+  readonly policies?: string;
+  readonly services?: readonly string[];
+  /** What the services find in their environment, besides. */
+  readonly env?: NodeJS.ProcessEnv;
+};
+
+/** No test asks a model that happens to be configured on this machine. */
+const NO_MODEL = { OPENAI_API_KEY: undefined, OPENAI_BASE_URL: undefined, REEL_MODEL: undefined, REEL_MODELS: undefined };
+
+export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
   const dir = await mkdtemp(join(tmpdir(), 'reel-test-'));
   const world = await startWorld({ stateFile: join(dir, 'world.json') });
   const toolsFile = join(dir, 'tools.json');
@@ -40,7 +51,13 @@ export async function startReel(options: { modules?: string[]; policies?: string
   const local = await startLocal({
     dir: join(dir, 'reel'),
     services: options.services ?? SERVICES,
-    env: { REEL_PORT: '0', REEL_TOOLS: toolsFile, ...(options.policies === undefined ? {} : { REEL_POLICIES: options.policies }) },
+    env: {
+      ...NO_MODEL,
+      REEL_PORT: '0',
+      REEL_TOOLS: toolsFile,
+      ...(options.policies === undefined ? {} : { REEL_POLICIES: options.policies }),
+      ...options.env,
+    },
     logLevel: 'silent',
   });
   const api = local.api as string;
