@@ -298,11 +298,8 @@ test('a document in a file that cannot be used stops the start, with what is wro
     );
   };
   assert.match(await wrong('swagger: "2.0"'), /^apis\.a\.document: .*a\.yaml: openapi: .*is missing/);
-  assert.match(await wrong('a: ['), /a\.yaml: .*(unexpected|Error|end)/i);
-  assert.match(
-    await wrong(JSON.stringify(document).replaceAll('schemas/Ticket', 'other.yaml#/X')),
-    /#\/components\/other\.yaml|cannot be read|there is nothing there|does not exist|Missing/i,
-  );
+  assert.match(await wrong('a: ['), /apis\.a\.document: .*a\.yaml: .*parsing/i);
+  assert.match(await wrong(JSON.stringify(document).replaceAll('schemas/Ticket', 'other.yaml#/X')), /other\.yaml#\/X".*does not exist/);
   assert.match(
     await wrong(JSON.stringify(document), { operations: ['nope'] }),
     /apis\.a\.operations: "nope" is no operation of Tickets; expected some of listTickets/,
@@ -330,5 +327,8 @@ test('a document at a URL is looked for until it is there, and refers to nothing
   const leaking = { ...document, paths: { '/a': { get: { responses: {}, parameters: [{ $ref: `file://${import.meta.filename}` }] } } } };
   const { offers, logged } = await tickets(context, {}, leaking);
   assert.deepEqual(offers.items, [[]]);
-  assert.match(String(logged.items.find(({ level }) => level === 'error')?.fields['why']), /api\.test\.ts/);
+  assert.match(
+    String(logged.items.find(({ level }) => level === 'error')?.fields['why']),
+    /Unable to resolve \$ref pointer "file:.*api\.test\.ts/,
+  );
 });

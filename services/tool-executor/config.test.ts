@@ -18,6 +18,8 @@ test('credentials come from the environment, and paths start at the file', async
 servers:
   files: { command: node, args: [server.js], env: { TOKEN: 'x-\${TOKEN}' }, cwd: tools }
   remote: { url: 'https://example.com/\${PLACE}', headers: { Authorization: 'Bearer \${TOKEN}' } }
+apis:
+  tickets: { document: tickets.yaml, baseUrl: 'https://example.com/\${PLACE}', credentials: { login: '\${PLACE}:\${TOKEN}' } }
 modules: [ ./mine.ts ]
 `;
   const { folder, config } = await read(context, text, { TOKEN: 'secret', PLACE: 'mcp' });
@@ -26,7 +28,15 @@ modules: [ ./mine.ts ]
       files: { command: 'node', args: ['server.js'], env: { TOKEN: 'x-secret' }, cwd: join(folder, 'tools'), tools: {} },
       remote: { url: 'https://example.com/mcp', headers: { Authorization: 'Bearer secret' }, tools: {} },
     },
-    apis: {},
+    apis: {
+      tickets: {
+        document: join(folder, 'tickets.yaml'),
+        baseUrl: 'https://example.com/mcp',
+        credentials: { login: 'mcp:secret' },
+        idempotencyHeader: 'Idempotency-Key',
+        tools: {},
+      },
+    },
     modules: [join(folder, 'mine.ts')],
   });
 });
@@ -47,6 +57,18 @@ const wrong: Record<string, [text: string, message: RegExp]> = {
   'a variable that is not set': [
     'servers: { a: { url: "http://x", headers: { A: "'.concat('$', '{NO}" } } }'),
     /servers\.a\.headers\.A: expected the environment variable NO to be set/,
+  ],
+  'a secret in the file': [
+    'apis: { a: { document: a.yaml, credentials: { token: s3cret } } }',
+    /:1:54: apis\.a\.credentials\.token: expected a reference to the environment, such as "\$\{API_TOKEN\}"; a secret is never written here$/,
+  ],
+  'a baseUrl that is none': [
+    'apis: { a: { document: a.yaml, baseUrl: example.com } }',
+    /apis\.a\.baseUrl: expected an http or https URL, is "example\.com"/,
+  ],
+  'an API with the name of a server': [
+    'servers: { a: { command: x } }\napis: { a: { document: a.yaml } }',
+    /:2:12: apis\.a: there is a server "a" already; expected every name once/,
   ],
   'text that is not YAML': ['servers: [', /tools\.yaml: .*line 1/],
 };
