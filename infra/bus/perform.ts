@@ -14,6 +14,7 @@ import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
 import type { Log } from './log.ts';
+import { publicly } from './publicly.ts';
 import { fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
 import { type Acting, type ApprovedCall, Failure, type Logger, type Performer, Unsent } from './service.ts';
@@ -218,7 +219,7 @@ async function act(
   const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, used, show, log: work.log };
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
-      const given = await attempt(performer, approved, { ...deps, ...acting });
+      const given = told(await attempt(performer, approved, { ...deps, ...acting }), work.log);
       // That this attempt reached nobody says nothing about an earlier one under the same key.
       const result: Result = doubt && given.said === 'failed' && given.unsent ? { said: 'unknown', problem: given.problem } : given;
       const again = result.said === 'unknown' && call.effect === 'idempotent' && !signal.aborted;
@@ -233,6 +234,15 @@ async function act(
     done.abort('done');
     await Promise.all([beating, timing]);
   }
+}
+
+/** What came from outside is told without the inside of machines; that goes to this process's own log, for whoever runs it. */
+function told(result: Result, log: Logger): Result {
+  if (!('problem' in result)) return result;
+  const problem = publicly(result.problem);
+  if (problem === result.problem) return result;
+  log.warn({ problem: result.problem }, 'a problem, in full');
+  return { ...result, problem };
 }
 
 async function beat(log: Log, work: Work, done: AbortSignal, look: () => unknown): Promise<void> {

@@ -1,0 +1,36 @@
+/** Problems as they may be told to everybody: what they say about the inside of a machine or a network is left out. */
+import type { Problem } from '@reel/contracts/envelope.ts';
+
+const LONGEST = 2000;
+const ADDRESS = '(an address)';
+const FILE = '(a file)';
+
+const STACK = /\n\s+at .*/g;
+const URL_LIKE = /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>)\];,]+/gi;
+/** In this order, and after the URLs: what comes later would cut into what comes before. */
+const INTERNALS: readonly [pattern: RegExp, instead: string][] = [
+  [/(?<![\w:])\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\]?:\d{2,5}\b/gi, ADDRESS],
+  [/\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9-]+(?:\.[a-z0-9-]+)+):\d{2,5}\b/gi, ADDRESS],
+  [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, ADDRESS],
+  [/(?<![\w:/.])\/(?:home|root|usr|var|tmp|opt|etc|srv|mnt|app|work|private|Users|proc|run|data)(?:\/[^\s"'<>:,;)\]]*)?/g, FILE],
+  [/\b[A-Z]:\\[^\s"'<>:,;)\]]+/g, FILE],
+];
+
+/** The same problem, to be told. */
+export function publicly(problem: Problem): Problem {
+  const message = publicText(problem.message);
+  return message === problem.message ? problem : { ...problem, message };
+}
+
+/** The same text without stack traces, addresses of machines and paths of files, and not longer than anybody reads. */
+export function publicText(text: string): string {
+  const plain = text.replace(STACK, '').replace(URL_LIKE, (url) => (isPublicPage(url) ? url : url.startsWith('file:') ? FILE : ADDRESS));
+  const told = INTERNALS.reduce((left, [pattern, instead]) => left.replace(pattern, instead), plain);
+  return told.length > LONGEST ? `${told.slice(0, LONGEST - 1)}…` : told;
+}
+
+/** A page of the web, by name and without a port or a password, may be what a problem is about. */
+function isPublicPage(url: string): boolean {
+  const host = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1] ?? '';
+  return /^[a-z0-9-]+(\.[a-z0-9-]+)*\.(?!local$|internal$|svc$|cluster$)[a-z]{2,}$/i.test(host);
+}
