@@ -20,7 +20,7 @@ function page() {
   const written: string[] = [];
   return { written, ...live((text) => written.push(text), false) };
 }
-const margin = (name: string): string => `${' '.repeat(11)}${name.padEnd(13)}| `;
+const margin = (name: string): string => `${' '.repeat(11)}${name.padEnd(14)}| `;
 
 test('a text goes on in its line until something else is told, or another step writes', () => {
   const { written, shown, told, close } = page();

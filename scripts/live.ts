@@ -25,7 +25,7 @@ export function live(write: (text: string) => void, inColour: boolean): Live {
     },
     shown: ({ at, text }) => {
       const name = at.n > 1 ? `${at.id} (${at.n})` : at.id;
-      const margin = `${' '.repeat(11)}${name.padEnd(13)}| `;
+      const margin = `${' '.repeat(11)}${name.padEnd(14)}| `;
       if (writing !== margin) {
         close();
         write(margin);

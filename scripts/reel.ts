@@ -1,20 +1,21 @@
 #!/usr/bin/env node
 /** The operator's command line: `npx reel --help`. Everything goes through the gateway's HTTP API, except what starts a Reel. */
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { Envelope } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
-import { StrictWorkflow } from '@reel/contracts/workflow/format.ts';
+import { StrictWorkflow, type Workflow } from '@reel/contracts/workflow/format.ts';
 import type { ApprovalPage, Cancelled, ComponentList, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { admit } from './admit.ts';
-import { ask, Refused, watch } from './api.ts';
+import { ask, Refused, type Told, watch } from './api.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
 import { componentRows, HEADINGS } from './components.ts';
 import { live } from './live.ts';
+import { planView } from './plan-view.ts';
 import { recordScript } from './record.ts';
 import { storyTree } from './story-tree.ts';
+import { parseJson, type SubmissionOptions, submissionOf } from './submission.ts';
 import { summary, when } from './summary.ts';
 import { up } from './up.ts';
 
@@ -61,29 +62,45 @@ reel
     );
   });
 
-command('run <FILE>', 'submit a workflow (YAML or JSON)')
+command('run <FILE-OR-GOAL>', 'submit a workflow (YAML or JSON), or a goal in words')
   .option('--input <JSON>', "the run's input, or @FILE", '{}')
   .option('--follow', 'show every fact until it is over')
   .option('--tokens', 'follow it, and show what models write while they write it')
+  .option('--plan', 'of a goal: show the plan, and carry it out only when you say so')
+  .option('--rubric <TEXT>', 'of a goal: by what a model is to judge the answer')
   .option('--by <WHO>', 'who requests it', 'local')
   .option('--key <KEY>', 'Idempotency-Key: submitting again under it gives the same run')
-  .action(async (file: string, options: Following & { input: string; follow?: boolean; by: string; key?: string }) => {
-    const workflow = await readFile(file, 'utf8').catch(() => {
-      throw new Refused(`${resolve(file)} cannot be read: the first argument is the file of a workflow`);
-    });
-    const text = options.input.startsWith('@') ? await readFile(options.input.slice(1), 'utf8') : options.input;
-    const body = { workflow, input: parseInput(text), requestedBy: options.by };
+  .action(async (what: string, options: Following & SubmissionOptions & { follow?: boolean; key?: string }) => {
+    const body = await submissionOf(what, options);
     const run = await ask<Submitted>('POST', '/v1/runs', body, options.key === undefined ? {} : { 'idempotency-key': options.key });
+    if (options.plan) return await tail(run.id, options, reviewing(options.by, options.json ?? false));
     if (!options.follow && !options.tokens) return options.json ? json(run) : print(`${run.id}  ${run.status}\n  npx reel show ${run.id}`);
     return await tail(run.id, options);
   });
 
-function parseInput(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Refused(`--input is not JSON (${(error as Error).message}): ${text.slice(0, 80)}`);
-  }
+/** Shows every plan that is held, and has whoever sits at the terminal decide; @returns false when nobody does. */
+function reviewing(who: string, asJson: boolean): (told: Told) => Promise<boolean> {
+  let plan: Workflow | undefined;
+  return async (told) => {
+    if (!('type' in told)) return true;
+    if (told.type === 'plan.proposal.proposed') plan = (told.data as { plan: Workflow }).plan;
+    if (told.type !== 'plan.verdict.held' || plan === undefined) return true;
+    const id = told.id.split('.').slice(1, -1).join('.');
+    if (!asJson) print(`\nThe plan:\n${planView(plan)}\n`);
+    if (asJson || !process.stdin.isTTY || !process.stdout.isTTY) {
+      if (!asJson) print(`It waits for somebody to decide:\n  npx reel approve ${id} --who ${who}\n  npx reel refuse ${id} --who ${who}`);
+      return false;
+    }
+    const terminal = createInterface({ input: process.stdin, output: process.stdout });
+    const yes = /^y(es)?$/i.test((await terminal.question('Carry it out? [y/N] ')).trim());
+    terminal.close();
+    await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, {
+      decision: yes ? 'grant' : 'refuse',
+      who,
+      why: 'having seen the plan',
+    });
+    return true;
+  };
 }
 
 command('runs', 'the newest runs')
@@ -116,12 +133,17 @@ command('show <RUN>', 'one run: its facts by cause, how it ended, or what it wai
 });
 
 /** Follows a run to its end; that it did not succeed is told to the shell as well. */
-async function tail(run: string, { json: asJson = false, tokens = false }: Following): Promise<void> {
+async function tail(
+  run: string,
+  { json: asJson = false, tokens = false }: Following,
+  seen: (told: Told) => Promise<boolean> = async () => true,
+): Promise<void> {
   const page = live((text) => void process.stdout.write(text), inColour);
   for await (const one of watch(run, { tokens })) {
     if (asJson) print(JSON.stringify(one));
     else if ('text' in one) page.shown(one);
     else page.told(one);
+    if (!('text' in one) && !(await seen(one))) return;
   }
   page.close();
   const end = await ask<Run>('GET', `/v1/runs/${run}`);
@@ -163,7 +185,7 @@ for (const [name, decision] of [
     .option('--why <WHY>', 'the reason', 'no reason was given')
     .option('--form <JSON>', 'the filled form, where a choice is asked')
     .action(async (id: string, { who, why, form, ...options }: Json & { who: string; why: string; form?: string }) => {
-      const body = { decision, who, why, ...(form === undefined ? {} : { form: parseInput(form) }) };
+      const body = { decision, who, why, ...(form === undefined ? {} : { form: parseJson(form, '--form') }) };
       const ruling = await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, body);
       return options.json ? json(ruling) : print(`${ruling.ruling} by ${ruling.who}`);
     });

@@ -50,7 +50,7 @@ export function storyTree(inColour: boolean): (told: Told) => string {
     const branch = depth === 0 ? '' : `${'│ '.repeat(depth - 1)}├ `;
     const fact = `${branch}${subject} ${paint(answer, MOOD[last] ?? 'plain', inColour)}`;
     const width = 44 + fact.length - `${branch}${subject} ${answer}`.length;
-    return `${when}  ${paint(told.source.padEnd(13), 'dim', inColour)}  ${fact.padEnd(width)} ${paint(gist(told), 'dim', inColour)}`.trimEnd();
+    return `${when}  ${paint(told.source.padEnd(14), 'dim', inColour)}  ${fact.padEnd(width)} ${paint(gist(told), 'dim', inColour)}`.trimEnd();
   };
 }
 
@@ -81,15 +81,24 @@ export function gist({ data }: CloudEvent): string {
   // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, those of later versions too
   const d = data as { [field: string]: any };
   if (d['problem'] !== undefined) return short(d['problem'].message, 160);
-  if (d['call'] !== undefined) return `${d['call'].uses} ${short(d['call'].arguments)}`;
+  if (d['call'] !== undefined) return callGist(d['call']);
   if (d['output'] !== undefined) return short(d['output']);
   if (d['answer'] !== undefined) return short(d['answer'], 160);
   if (d['prompt'] !== undefined) return short(d['prompt'], 160);
   if (d['who'] !== undefined) return `${d['who']}: ${d['why'] ?? ''}${d['form'] === undefined ? '' : ` ${short(d['form'])}`}`;
+  if (d['goal'] !== undefined) return `"${short(d['goal'].text, 160)}"`;
   if (d['workflow'] !== undefined) return `${d['workflow'].name} ${short(d['input'])}`;
   if (d['plan'] !== undefined)
     return `${d['plan'].steps.length} steps: ${short(d['plan'].steps.map(({ id }: { id: string }) => id).join(', '))}`;
   if (d['when'] !== undefined) return `because not: ${short(d['when'])}`;
   if (d['policies'] !== undefined) return short(d['policies'].join(', '));
   return '';
+}
+
+/** A planner's question to a model carries every tool there is: its task says more. */
+function callGist({ uses, arguments: args, routing }: { uses: string; arguments: { [name: string]: unknown }; routing?: string }): string {
+  const { task, errors, reasons } = args as { task?: string; errors?: unknown; reasons?: unknown };
+  if (routing === undefined) return `${uses} ${short(args)}`;
+  const why = errors ?? reasons;
+  return `${uses} (${routing}): ${task === undefined ? short(args) : task}${why === undefined ? '' : ` because ${short(why)}`}`;
 }
