@@ -275,6 +275,7 @@ describe('what is wrong is said', () => {
       '/readyz',
       '/v1/approvals',
       '/v1/approvals/{id}',
+      '/v1/components',
       '/v1/runs',
       '/v1/runs/{id}',
       '/v1/runs/{id}/cancel',
