@@ -13,8 +13,8 @@ const internals: [what: string, text: string, told: string][] = [
     'POST (an address) gave 500; (an address); (an address)',
   ],
   ['a password in a web address', 'see https://me:secret@example.com/x.', 'see (an address)'],
-  ['a stack', 'it broke\n    at run (/home/me/tool.ts:3:1)\n    at next (node:internal:1)', 'it broke'],
-  ['a path', "ENOENT: no such file or directory, open '/root/.secret/key.pem'", "ENOENT: no such file or directory, open '(a file)'"],
+  ['a stack', 'it broke\n    at run (/opt/tool.ts:3:1)\n    at next (node:internal:1)', 'it broke'],
+  ['a path', "ENOENT: no such file or directory, open '/opt/.secret/key.pem'", "ENOENT: no such file or directory, open '(a file)'"],
   ['a path on Windows', 'cannot open C:\\Users\\me\\key.pem', 'cannot open (a file)'],
 ];
 for (const [what, text, told] of internals) test(`${what} is not told`, () => assert.equal(publicText(text), told));
