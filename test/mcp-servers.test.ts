@@ -14,7 +14,11 @@ import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
-const program = (name: string): string => fileURLToPath(import.meta.resolve(`@modelcontextprotocol/server-${name}/dist/index.js`));
+const program = {
+  everything: fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js')),
+  filesystem: fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-filesystem/dist/index.js')),
+  memory: fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-memory/dist/index.js')),
+};
 
 let reel: LocalReel;
 let folder: string;
@@ -23,7 +27,7 @@ let everything: ChildProcess;
 
 async function startEverything(): Promise<ChildProcess> {
   const env = { ...process.env, PORT: String(port) };
-  const child = spawn(process.execPath, [program('everything'), 'streamableHttp'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [program.everything, 'streamableHttp'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   for await (const line of createInterface({ input: child.stderr })) if (line.includes('listening on port')) break;
   child.stderr.resume();
   return child;
@@ -50,11 +54,11 @@ before(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'reel-servers-')));
   port = await freePort();
   everything = await startEverything();
-  const node = (name: string, ...args: string[]) => ({ command: process.execPath, args: [program(name), ...args] });
+  const node = (...args: string[]) => ({ command: process.execPath, args });
   const servers = {
     everything: { url: `http://127.0.0.1:${port}/mcp` },
-    files: node('filesystem', folder),
-    memory: { ...node('memory'), env: { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') } },
+    files: node(program.filesystem, folder),
+    memory: { ...node(program.memory), env: { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') } },
   };
   const config = join(folder, 'tools.json');
   await writeFile(config, JSON.stringify({ servers }));
@@ -116,7 +120,7 @@ it('waits for what takes long, and gives up what takes too long', async () => {
   const long = (duration: number, timeoutMs?: number): Step[] => [
     { id: 'long', uses: 'trigger-long-running-operation', with: { duration, steps: 3 }, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
   ];
-  assert.match(String((await answer(long(0.6), '= steps.long'))['text']), /completed\. Duration: 0\.6 seconds, Steps: 3/);
+  assert.deepEqual(await answer(long(0.6), '= steps.long'), { text: 'Long running operation completed. Duration: 0.6 seconds, Steps: 3.' });
   const late = await run(long(20, 400));
   assert.deepEqual([late.status, late.problem?.step, late.problem?.code], ['failed', 'long', 'timed-out']);
 });
