@@ -1,13 +1,16 @@
 /** The person of the demo: looks at what is held, picks, and says why. A real one would use `npx reel approve` or a page. */
+import type { Json } from '@reel/contracts/envelope.ts';
 import type { ApprovalPage, Ruling } from '@reel/gateway/shapes.ts';
 import { ask } from '../api.ts';
 
-/** Grants everything that waits for a person in this run; of a choice, takes the first. */
-export async function decide(run: string, who: string): Promise<void> {
+/** Grants everything that waits for a person in this run. @param answers forms by step; of one that is not named, the first of every choice is taken. */
+export async function decide(run: string, who: string, answers: { readonly [step: string]: Json } = {}): Promise<void> {
   const { approvals } = await ask<ApprovalPage>('GET', `/v1/approvals?run=${run}`);
-  for (const { id, form } of approvals) {
-    const filled = form === undefined ? {} : { form: fill(form) };
-    await ask<Ruling>('POST', `/v1/approvals/${id}`, { decision: 'grant', who, why: 'the first of the list suits me', ...filled });
+  for (const { id, step, form } of approvals) {
+    const known = answers[step];
+    const filled = form === undefined ? {} : { form: known ?? fill(form) };
+    const why = known === undefined ? 'the first of the list suits me' : 'as I say';
+    await ask<Ruling>('POST', `/v1/approvals/${id}`, { decision: 'grant', who, why, ...filled });
   }
 }
 

@@ -26,7 +26,8 @@ export function proposedPlan({ request, n, kept, used, tools }: Means, proposed:
   const { answer: _, ...frame } = request.workflow;
   const source = { ...frame, steps: [...kept, ...proposed] };
   const nothing = source.steps.length === 0;
-  const findings = nothing ? [] : readWorkflow(source, new Map(Object.entries(tools)), KINDS, request.models ?? []).findings;
+  const known = new Map(Object.entries(tools).map(([name, tool]) => [name, undoable(tool, request)]));
+  const findings = nothing ? [] : readWorkflow(source, known, KINDS, request.models ?? []).findings;
   const errors = findings.map(({ path, message }) => `${pathText(inProposal(path, kept.length))}: ${message}`);
   for (const [index, { id }] of added.entries()) {
     if (used.has(id) && !kept.some((step) => step.id === id))
@@ -34,6 +35,10 @@ export function proposedPlan({ request, n, kept, used, tools }: Means, proposed:
   }
   return { plan: answering(request, n, [...kept, ...added]), errors };
 }
+
+/** What undoes a tool may be withheld from plans, and undo it all the same. */
+const undoable = ({ compensation, ...tool }: ToolDefinition, { tools }: RunRequest): ToolDefinition =>
+  compensation === undefined || Object.hasOwn(tools, compensation.uses) ? tool : { ...tool, compensation };
 
 const inProposal = (path: Path, before: number): Path =>
   path[0] === 'steps' && typeof path[1] === 'number' ? ['steps', path[1] - before, ...path.slice(2)] : path;

@@ -1,0 +1,50 @@
+/** Tells a story: its words, then every fact as it is said, then what came of it. */
+import type { Json } from '@reel/contracts/envelope.ts';
+import type { Run, Submitted } from '@reel/gateway/shapes.ts';
+import { ask, follow } from '../api.ts';
+import { storyTree } from '../story-tree.ts';
+import { costLines } from '../summary.ts';
+import { decide } from './person.ts';
+import type { Stage } from './stage.ts';
+import type { Story } from './stories/story.ts';
+
+const WIDTH = 100;
+
+/** The text in lines of that width. */
+function wrapped(text: string): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) as string;
+    if (line !== '' && line.length + word.length >= WIDTH) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines.join('\n');
+}
+
+/** @throws AssertionError when the story does not end as told. */
+export async function tell(story: Story, number: number, stage: Stage, inColour: boolean, print: (text: string) => void): Promise<void> {
+  const { title, words, submission, who, answers, meanwhile } = story;
+  print(`\n${'═'.repeat(WIDTH)}\n${number}. ${title}\n\n${wrapped(words)}\n`);
+  if (submission.goal !== undefined) print(`${wrapped(`${submission.requestedBy}: ${submission.goal.text}`)}\n`);
+  const { id } = await ask<Submitted>('POST', '/v1/runs', submission);
+  const line = storyTree(inColour);
+  const happening = meanwhile?.(stage, print);
+  for await (const told of follow(id)) {
+    print(line(told));
+    if ('type' in told && told.type === 'step.verdict.held') await decide(id, who, answers);
+  }
+  await happening;
+  const run = await ask<Run>('GET', `/v1/runs/${id}`);
+  print(
+    `\n${[`${id} ${run.status}${run.problem === undefined ? '' : `: ${run.problem.message}`}`, ...answerLines(run.answer)].join('\n')}`,
+  );
+  for (const one of [...story.end(run, stage), ...costLines(run.usage)]) print(`  ${one}`);
+}
+
+/** An answer to a goal as text with what its claims rest on; any other as it is. */
+function answerLines(answer: Json | undefined): string[] {
+  if (answer === undefined) return [];
+  const { text, claims } = answer as { text?: string; claims?: { claim: string; step: string }[] };
+  if (text === undefined || claims === undefined) return [JSON.stringify(answer)];
+  return [wrapped(text), ...claims.map(({ claim, step }) => `  [${step}] ${claim}`)];
+}
