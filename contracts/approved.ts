@@ -41,7 +41,7 @@ export function everPlanned(history: Facts, id: string): (Planned & { readonly p
 export function approvedPlans(history: Facts): Workflow[] {
   const plans: Workflow[] = [];
   for (let n = 1; ; n += 1) {
-    const proposal = history.find(planProposed as never, planRevision(n));
+    const proposal = history.find(planProposed, planRevision(n));
     if (proposal === undefined) return plans;
     if (isApproved(history, planRevision(n))) plans.unshift((proposal.data as { plan: Workflow }).plan);
   }

@@ -1,4 +1,5 @@
 /** How a run stands, in words for the terminal. Pure. */
+import type { Json } from '@reel/contracts/envelope.ts';
 import type { Run } from '@reel/gateway/shapes.ts';
 
 /** A time as people read it: UTC, to the second. */
@@ -7,7 +8,8 @@ export const when = (time: string): string => time.slice(0, 19).replace('T', ' '
 /** How a run stands, in a few lines. */
 export function summary(run: Run): string {
   const lines = [`${run.id}  ${run.workflow}  ${run.status}`];
-  if (run.answer !== undefined) lines.push(`answer: ${JSON.stringify(run.answer, null, 2)}`);
+  if (run.goal !== undefined) lines.push(`goal: ${run.goal}`);
+  if (run.answer !== undefined) lines.push(...answerLines(run.answer, run.goal !== undefined));
   if (run.problem !== undefined) lines.push(`problem: ${run.problem.code}: ${run.problem.message}`);
   if (run.undone.length > 0) lines.push(`undone: ${run.undone.map(({ id }) => id).join(', ')}`);
   for (const { id, problem } of run.stranded) lines.push(`left behind: ${id}: ${problem.message}`);
@@ -15,6 +17,14 @@ export function summary(run: Run): string {
     lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
   lines.push(...costLines(run.usage));
   return lines.join('\n');
+}
+
+/** The answer; to a goal in words, with what each claim rests on. */
+function answerLines(answer: Json, toGoal: boolean): string[] {
+  const { text, claims, data } = (toGoal ? answer : {}) as { text?: string; claims?: { claim: string; step: string }[]; data?: Json };
+  if (text === undefined) return [`answer: ${JSON.stringify(answer, null, 2)}`];
+  const cited = (claims ?? []).map(({ claim, step }) => `  [${step}] ${claim}`);
+  return [`answer: ${text}`, ...cited, ...(data === undefined ? [] : [`data: ${JSON.stringify(data, null, 2)}`])];
 }
 
 /** What the models came to; and whether they were any. */

@@ -56,7 +56,7 @@ const chanceOf = (seed: number, ...about: unknown[]): ReturnType<typeof random> 
 
 /** What a model says to the planner's questions: mostly sensible, sometimes not. */
 function think(seed: number, call: ApprovedCall, temper: number): Json {
-  const args = call.arguments as { [name: string]: Json };
+  const args = call.arguments;
   const luck = chanceOf(seed, 'think', call.at);
   if (luck.happens(temper)) return { nonsense: true };
   switch (args['task']) {
@@ -102,7 +102,7 @@ function planSteps(luck: ReturnType<typeof random>, name: string, done: readonly
           : { uses: 'eve', prompt: 'which?', form: { type: 'object' }, timeoutMs: 60_000 };
     steps.push({ ...common, ...own, ...(luck.happens(0.15) ? { when: 'false' } : {}) });
   }
-  return steps as Json[];
+  return steps;
 }
 
 type World = { effects: Map<string, number>; paid: Map<string, number> };

@@ -28,9 +28,9 @@ export function resultOf(facts: Facts, { id, kind, fallback }: WorkflowStep, lev
 
 /** Attempts are numbered without gaps. */
 function accepted(facts: Facts, first: Place): { readonly result: Json } | undefined {
-  for (let at = first; facts.find(stepRequested as never, at) !== undefined; at = { ...at, n: at.n + 1 }) {
-    if (facts.find(stepAccepted as never, at) === undefined) continue;
-    const succeeded = facts.find(stepSucceeded as never, at) as Event<{ output: Json }> | undefined;
+  for (let at = first; facts.find(stepRequested, at) !== undefined; at = { ...at, n: at.n + 1 }) {
+    if (facts.find(stepAccepted, at) === undefined) continue;
+    const succeeded = facts.find(stepSucceeded, at) as Event<{ output: Json }> | undefined;
     if (succeeded !== undefined) return { result: succeeded.data.output };
   }
   return undefined;

@@ -2,10 +2,9 @@
 
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
-import { approvedPlan } from '@reel/contracts/approved.ts';
+import { approvedPlan, everPlanned } from '@reel/contracts/approved.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { cancelRequested, runRequested } from '@reel/contracts/run.ts';
-import { fallbackId } from '@reel/contracts/workflow/attempt.ts';
 import type { Run, RunStatus, StepState, StepStatus, Waiting } from './shapes.ts';
 import { usageIn, usageOf } from './usage.ts';
 
@@ -63,6 +62,7 @@ export function runState(history: History): Run | undefined {
     ...(turn === undefined ? {} : { turnedAt: iso(turn.time) }),
     held: waitsFor.filter(({ owedBy }) => owedBy === 'a person').length,
     links: linksOf(history.run),
+    ...(request.data.goal === undefined ? {} : { goal: request.data.goal.text }),
     input: request.data.input,
     ...('answer' in end ? { answer: end['answer'] } : {}),
     ...(problem === undefined ? {} : { problem }),
@@ -111,13 +111,16 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
   const latest = new Map<string, Attempt>();
   for (const attempt of asked) if ((latest.get(attempt.at.id)?.at.n ?? 0) < attempt.at.n) latest.set(attempt.at.id, attempt);
   const planned = plan?.steps ?? [];
-  const ids = [...new Set([...planned.map(({ id }) => id), ...latest.keys()])];
+  const before = [...latest.keys()].filter((id) => everPlanned(history, id)?.role === 'step');
+  const ids = [
+    ...new Set([...before.filter((id) => !planned.some((step) => step.id === id)), ...planned.map(({ id }) => id), ...latest.keys()]),
+  ];
   return ids.map((id): StepState => {
     const attempt = latest.get(id);
-    const step = planned.find((one) => one.id === id);
-    const fallbackOf = planned.find((one) => fallbackId(one.id) === id)?.id;
+    const { step, role } = everPlanned(history, id) ?? {};
+    const standsFor = role === 'step' ? undefined : step?.id;
     const undos = [...attempts.values()].filter(({ at }) => aboutOf(at.kind) === 'undo' && undoneBy(at).id === id);
-    const common = { id, dependsOn: step?.dependsOn ?? [], ...(fallbackOf === undefined ? {} : { fallbackOf }) };
+    const common = { id, dependsOn: step?.dependsOn ?? [], ...(standsFor === undefined ? {} : { standsFor }) };
     if (attempt === undefined)
       return { ...common, kind: step?.kind ?? 'tool', uses: step?.uses ?? '', status: 'pending', attempt: 0, undos: [] };
     const { slots, at } = attempt;

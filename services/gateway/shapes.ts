@@ -117,7 +117,7 @@ export type StepStatus = z.infer<typeof StepStatus>;
 
 const Undo = z.object({ attempt: z.int(), try: z.int(), uses: z.string(), status: StepStatus, problem: Problem.optional() });
 
-/** One step: its newest attempt (0 while pending), and how its effects were taken back. `fallbackOf`: it stands in for that step. */
+/** One step: its newest attempt (0 while pending), and how its effects were taken back. `standsFor`: it is that step's fallback, or what a person decided about it. */
 export const StepState = z
   .object({
     id: z.string(),
@@ -126,7 +126,7 @@ export const StepState = z
     status: StepStatus,
     attempt: z.int(),
     dependsOn: z.array(z.string()),
-    fallbackOf: z.string().optional(),
+    standsFor: z.string().optional(),
     requestedAt: Time.optional(),
     startedAt: Time.optional(),
     endedAt: Time.optional(),
@@ -169,6 +169,8 @@ export type RunUsage = z.infer<typeof RunUsage>;
 export const Run = RunSummary.extend({
   shard: z.int(),
   deadlineAt: Time.optional(),
+  /** What it is to achieve, in words, where it was not given a workflow. */
+  goal: z.string().optional(),
   input: Json.optional(),
   answer: Json.optional(),
   problem: Problem.optional(),

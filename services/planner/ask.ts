@@ -51,7 +51,7 @@ export function escalated(
     uses: attempt.uses,
     arguments: { step: step.id, uses: tried?.uses ?? step.uses, arguments: tried?.arguments ?? {}, problem: problem as unknown as Json },
     prompt: `Step "${step.id}" (${who}) has failed for good: ${problem.message}${doubt} Supply its result, have it tried again (with other arguments, if you like), or end the run.`,
-    form: attempt.form as NonNullable<Call['form']>,
+    form: attempt.form,
     effect: 'read-only',
     timeoutMs: attempt.timeoutMs as number,
   };

@@ -57,7 +57,7 @@ export async function planMade({ history, request, progress }: Situation, step: 
     { request, n, kept: stays, used: idsIn(history), tools: offered(history, request) },
     made.steps ?? [],
   );
-  return errors.length === 0 ? [planProposed(planRevision(n), { plan })] : repair(history, request, made as Json, errors);
+  return errors.length === 0 ? [planProposed(planRevision(n), { plan })] : repair(history, request, made, errors);
 }
 
 /** Policy does not let the plan pass: for a goal there may be another one. */
@@ -117,8 +117,13 @@ function planning(history: History, request: RunRequest, kept: Kept, task: Task,
   return planProposed(planRevision(n), { plan: { ...frame, steps: [...kept.steps, step] } });
 }
 
-const forModel = ({ name, description, input, output, effect }: ToolDefinition): Json =>
-  ({ name, description, input, ...(output === undefined ? {} : { output }), effect }) as Json;
+const forModel = ({ name, description, input, output, effect }: ToolDefinition): Json => ({
+  name,
+  description,
+  input,
+  ...(output === undefined ? {} : { output }),
+  effect,
+});
 
 const shown = ({ code, message }: Problem): Json => ({ code, message });
 

@@ -41,7 +41,7 @@ export async function undoCall(request: RunRequest, history: History, attempt: A
 function resultsBefore(history: History, seq: number): { [step: string]: Json } {
   const then: Facts = {
     find: (definition, at) => {
-      const fact = history.find(definition as never, at) as Event | undefined;
+      const fact = history.find(definition, at) as Event | undefined;
       return fact !== undefined && fact.seq <= seq ? fact : undefined;
     },
   };
