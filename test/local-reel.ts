@@ -36,8 +36,8 @@ export type ReelOptions = {
   readonly modules?: string[];
   readonly policies?: string;
   readonly services?: readonly string[];
-  /** What the services find in their environment, besides. */
-  readonly env?: NodeJS.ProcessEnv;
+  /** What the services find in their environment, besides; it may name the world. */
+  readonly env?: NodeJS.ProcessEnv | ((world: RunningWorld) => NodeJS.ProcessEnv);
 };
 
 /** No test asks a model that happens to be configured on this machine. */
@@ -56,7 +56,7 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
       REEL_PORT: '0',
       REEL_TOOLS: toolsFile,
       ...(options.policies === undefined ? {} : { REEL_POLICIES: options.policies }),
-      ...options.env,
+      ...(typeof options.env === 'function' ? options.env(world) : options.env),
     },
     logLevel: 'silent',
   });

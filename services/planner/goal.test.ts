@@ -29,6 +29,7 @@ import {
   planBy,
   planIn,
   problem,
+  tools,
   wanted,
 } from './goal-scene.ts';
 import planner from './planner.ts';
@@ -71,6 +72,13 @@ describe('a goal', () => {
     assert.deepEqual(step('judge-2').dependsOn, ['answer-2']);
     assert.deepEqual(plan.answer?.value, '= steps.`answer-2`');
     assert.deepEqual(await tell(await planned()), ['step.request.requested tool.search.1']);
+  });
+
+  it('may use a tool that is undone by one which is withheld from plans', async () => {
+    const [request, ...rest] = wanted({ withheld: ['secret'] }) as [Draft<{ tools: typeof tools }>, ...Draft[]];
+    const undoable = { ...tools, book: { ...tools.book, compensation: { uses: 'secret', with: {} } } };
+    const begun = await on([{ ...request, data: { ...request.data, tools: undoable } }, ...rest]);
+    assert.deepEqual(planIn((await say([...begun, ...planBy(1, [search, book])]))[0]).ids, ['search', 'book', 'answer-2']);
   });
 
   it('may need no steps at all', async () => {
