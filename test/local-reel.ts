@@ -48,7 +48,7 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
   const world = await startWorld({ stateFile: join(dir, 'world.json') });
   const toolsFile = join(dir, 'tools.json');
   await writeFile(toolsFile, JSON.stringify({ servers: { world: { url: world.url } }, modules: options.modules ?? [] }));
-  const local = await startLocal({
+  const starting = startLocal({
     dir: join(dir, 'reel'),
     services: options.services ?? SERVICES,
     env: {
@@ -59,6 +59,10 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
       ...(typeof options.env === 'function' ? options.env(world) : options.env),
     },
     logLevel: 'silent',
+  });
+  const local = await starting.catch(async (error) => {
+    await world.close();
+    throw error;
   });
   const api = local.api as string;
   const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'gateway');

@@ -37,3 +37,12 @@ export const slow = defineTool({
   timeoutMs: 300,
   run: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
 });
+export const broken = defineTool({
+  name: 'broken',
+  input: z.object({ of: z.number() }),
+  output: z.object({ value: z.number() }),
+  effect: 'read-only',
+  run: () => {
+    throw new Error('connect ECONNREFUSED 10.0.0.7:5432');
+  },
+});
