@@ -41,7 +41,7 @@ export const reaching = (world: RunningWorld, ticketing: Ticketing): NodeJS.Proc
 });
 
 /** The desk of the demo, which is busy twice before it takes a ticket. */
-export const openDesk = (): Promise<Ticketing> => startTicketing({ token: TOKEN });
+export const openDesk = (): Promise<Ticketing> => startTicketing({ token: TOKEN, busy: 2 });
 
 /** Resolves when tools of every kind are on offer. */
 export async function toolsAreOffered(): Promise<void> {
