@@ -8,18 +8,18 @@ export async function decide(run: string, who: string, answers: { readonly [step
   const { approvals } = await ask<ApprovalPage>('GET', `/v1/approvals?run=${run}`);
   for (const { id, step, form } of approvals) {
     const known = answers[step];
-    const filled = form === undefined ? {} : { form: known ?? fill(form) };
+    const said = form === undefined ? {} : { form: known ?? filled(form) };
     const why = known === undefined ? 'the first of the list suits me' : 'as I say';
-    await ask<Ruling>('POST', `/v1/approvals/${id}`, { decision: 'grant', who, why, ...filled });
+    await ask<Ruling>('POST', `/v1/approvals/${id}`, { decision: 'grant', who, why, ...said });
   }
 }
 
-type Schema = { type?: string; enum?: unknown[]; properties?: { [name: string]: Schema } };
+type Schema = { type?: string; enum?: Json[]; properties?: { [name: string]: Schema } };
 
-/** Fills a form with the first of every choice. */
-function fill({ type, enum: choices, properties = {} }: Schema): unknown {
-  if (choices !== undefined) return choices[0];
+/** A form, filled in with the first of every choice. */
+export function filled({ type, enum: choices, properties = {} }: Schema): Json {
+  if (choices !== undefined) return choices[0] ?? null;
   if (type === 'string') return 'as you like it';
   if (type === 'boolean') return true;
-  return Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, fill(schema)]));
+  return Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, filled(schema)]));
 }
