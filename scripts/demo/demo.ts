@@ -13,6 +13,11 @@ import { tell } from './telling.ts';
 const inColour = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const real = process.argv.includes('--real');
+const { OPENAI_API_KEY, OPENAI_BASE_URL, REEL_MODELS } = process.env;
+if (real && !OPENAI_API_KEY && !OPENAI_BASE_URL && !REEL_MODELS) {
+  console.error('--real: no model is configured. Set OPENAI_API_KEY and REEL_MODEL, or REEL_MODELS (the README says how).');
+  process.exit(1);
+}
 const stories = [support, trip, supplier, killed];
 
 const dir = join(root, '.reel', 'demo');
@@ -27,7 +32,7 @@ try {
       : 'The model in these stories is scripted: it answers from scripts/demo/scenarios, over the protocol that models speak.\n' +
           'For a real one: OPENAI_API_KEY=… REEL_MODEL=… npm run demo -- --real   (OPENAI_BASE_URL for a provider other than OpenAI)',
   );
-  for (const [index, story] of stories.entries()) await tell(story, index + 1, stage, inColour, print);
+  for (const [index, story] of stories.entries()) await tell(story, index + 1, stage, { inColour, mayDiffer: real, print });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   print(`\n${'═'.repeat(100)}\n${stories.length} runs in ${seconds} s: nothing lost, nothing done twice, nothing ungoverned.`);
   print(`The world's file: ${join('.reel', 'demo', 'world.json')}`);

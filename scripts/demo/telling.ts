@@ -21,8 +21,11 @@ function wrapped(text: string): string {
   return lines.join('\n');
 }
 
-/** @throws AssertionError when the story does not end as told. */
-export async function tell(story: Story, number: number, stage: Stage, inColour: boolean, print: (text: string) => void): Promise<void> {
+/** `mayDiffer`: what a real model plans and says is its own, so that a story may end otherwise than told. */
+export type Manner = { readonly inColour: boolean; readonly mayDiffer: boolean; readonly print: (text: string) => void };
+
+/** @throws AssertionError when the story does not end as told, and may not differ. */
+export async function tell(story: Story, number: number, stage: Stage, { inColour, mayDiffer, print }: Manner): Promise<void> {
   const { title, words, submission, who, answers, meanwhile } = story;
   print(`\n${'═'.repeat(WIDTH)}\n${number}. ${title}\n\n${wrapped(words)}\n`);
   if (submission.goal !== undefined) print(`${wrapped(`${submission.requestedBy}: ${submission.goal.text}`)}\n`);
@@ -38,7 +41,16 @@ export async function tell(story: Story, number: number, stage: Stage, inColour:
   print(
     `\n${[`${id} ${run.status}${run.problem === undefined ? '' : `: ${run.problem.message}`}`, ...answerLines(run.answer)].join('\n')}`,
   );
-  for (const one of [...story.end(run, stage), ...costLines(run.usage)]) print(`  ${one}`);
+  for (const one of [...endLines(story, run, stage, mayDiffer), ...costLines(run.usage)]) print(`  ${one}`);
+}
+
+function endLines(story: Story, run: Run, stage: Stage, mayDiffer: boolean): string[] {
+  try {
+    return story.end(run, stage);
+  } catch (error) {
+    if (!mayDiffer) throw error;
+    return [`not as told: ${(error as Error).message.split('\n')[0]}`];
+  }
 }
 
 /** An answer to a goal as text with what its claims rest on; any other as it is. */
