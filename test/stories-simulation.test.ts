@@ -1,15 +1,16 @@
-/** The stories of the demo on the simulated bus: whatever dies, comes twice or comes late, they end as they should, and nothing is done or paid twice. */
+/** The demo's stories on the simulated bus, goals included: the scripted model and the demo's world as functions, everything else as it is. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { digestOf } from '@reel/bus/digest.ts';
 import { isVoid } from '@reel/bus/history.ts';
 import { findings } from '@reel/bus/protocol.ts';
-import { type ApprovedCall, definePerformer, Failure, Unsent } from '@reel/bus/service.ts';
+import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
 import { MALICE, type Player, type Simulation, simulate } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import type { Event, Json } from '@reel/contracts/envelope.ts';
-import type { ModelDefinition } from '@reel/contracts/model.ts';
-import { runRequested } from '@reel/contracts/run.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import { runCompleted, runRequested } from '@reel/contracts/run.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
@@ -22,154 +23,177 @@ import { judgeBy } from '@reel/policy/cedar.ts';
 import { readFolder } from '@reel/policy/policies.ts';
 import policy from '@reel/policy/policy.ts';
 import saga from '@reel/saga-tracker/saga-tracker.ts';
-import { Article, readArticles, searchArticles } from '@reel/scripts/demo/knowledge.ts';
+import { readArticles, searchArticles } from '@reel/scripts/demo/knowledge.ts';
 import { filled } from '@reel/scripts/demo/person.ts';
 import type { Story } from '@reel/scripts/demo/stories/story.ts';
 import { supplier } from '@reel/scripts/demo/stories/supplier.ts';
 import { CARD, support } from '@reel/scripts/demo/stories/support.ts';
 import { trip } from '@reel/scripts/demo/stories/trip.ts';
 import { tools as supplierTools } from '@reel/scripts/demo/supplier-tools.ts';
-import { Declined, emptyDesk, type Tickets } from '@reel/scripts/demo/tickets.ts';
+import { Declined, emptyDesk } from '@reel/scripts/demo/tickets.ts';
 import { act } from '@reel/scripts/demo/world.ts';
 import { freshWorld } from '@reel/scripts/demo/world-state.ts';
 import { tools as worldTools } from '@reel/scripts/demo/world-tools.ts';
-import { readApi } from '@reel/tool-executor/api.ts';
-import { ofModule, ofServer } from '@reel/tool-executor/definition.ts';
+import type { Api } from '@reel/tool-executor/config.ts';
+import { ofModule, ofOperation } from '@reel/tool-executor/definition.ts';
+import { readOpenApi } from '@reel/tool-executor/openapi.ts';
 import validator from '@reel/validator/validator.ts';
+import { parse } from 'yaml';
 import { z } from 'zod';
 
 const demo = join(import.meta.dirname, '../scripts/demo');
-const judge = judgeBy(readFolder(join(demo, 'policies')));
 const scenarios = await readScenarios(join(demo, 'scenarios'));
+const judge = judgeBy(readFolder(join(demo, 'policies')));
 const articles = readArticles();
-const models: ModelDefinition[] = [{ name: 'scripted', capabilities: ['plan', 'answer', 'judge'], price: 'low', scripted: true }];
+const models = [{ name: 'scripted', capabilities: ['plan', 'answer', 'structured', 'judge'], price: 'low' as const, scripted: true }];
 
-const schema = (of: z.ZodType): { type: 'object' } => z.toJSONSchema(of, { io: 'input' }) as { type: 'object' };
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const api = { document: join(demo, 'ticketing.openapi.yaml'), baseUrl: 'http://127.0.0.1', credentials: { bearer: 'x' } };
-/** Everything that the demo's tool-executor offers. */
-const definitions: ToolDefinition[] = [
-  ...Object.entries(worldTools).map(([name, { description, effect, input, output, compensation }]) => {
-    const annotations = { readOnlyHint: effect === 'read-only', idempotentHint: effect === 'idempotent' };
-    const _meta = compensation === undefined ? {} : { 'reel/compensation': compensation };
-    return ofServer('world', { name, description, inputSchema: schema(input), outputSchema: schema(output), annotations, _meta });
-  }),
-  ofServer('knowledge', {
-    name: 'search_articles',
-    inputSchema: schema(z.object({ query: z.string() })),
-    outputSchema: schema(z.object({ articles: z.array(Article) })),
-    annotations: { readOnlyHint: true },
-  }),
-  ...supplierTools.map(ofModule),
-  ...(await readApi('ticketing', { ...api, idempotencyHeader: 'Idempotency-Key', tools: {} }, silent)).map(({ definition }) => definition),
-];
-const tools = Object.fromEntries(definitions.map((one) => [one.name, one]));
+const ticketing = readOpenApi(parse(readFileSync(join(demo, 'ticketing.openapi.yaml'), 'utf8')), 'Idempotency-Key');
+const api = { tools: {} } as unknown as Api;
+const tools = new Map<string, ToolDefinition>(
+  [
+    ...Object.entries(worldTools).map(([name, tool]) => known(name, tool.input, tool.effect, tool.compensation)),
+    known('search_articles', z.object({ query: z.string(), limit: z.int().default(3) }), 'read-only'),
+    ...ticketing.operations.map((operation) => ofOperation('ticketing', operation, api)),
+    ...supplierTools.map(ofModule),
+  ].map((tool) => [tool.name, tool]),
+);
 
-/** What the stories leave behind. `paid`: how often each attempt at a model was made. */
-type Left = { world: ReturnType<typeof freshWorld>; tickets: Tickets; paid: Map<string, number> };
-
-/** The tools without what lies between: the same world, knowledge, desk and records as in the demo. */
-async function useTool(left: Left, { uses, arguments: args }: ApprovedCall, key: string): Promise<Json> {
-  if (uses in worldTools) {
-    const outcome = act(left.world, { tool: uses, arguments: args, key });
-    left.world = outcome.state;
-    if ('error' in outcome) throw new Failure({ ...outcome.error, retryable: false });
-    return outcome.result as Json;
-  }
-  if (uses === 'search_articles') return { articles: searchArticles(articles, args['query'] as string, 3) };
-  const record = supplierTools.find(({ name }) => name === uses);
-  if (record !== undefined) return await record.run(args as never, { key, signal: AbortSignal.abort() });
-  try {
-    return { ...(uses === 'createTicket' ? left.tickets.open(key, args['body']) : left.tickets.close(key, args['id'] as string)) };
-  } catch (error) {
-    if (!(error instanceof Declined)) throw error;
-    const problem = { code: `api-${error.status}`, message: error.message };
-    throw error.status === 503
-      ? new Unsent({ ...problem, retryable: true, retryAfterMs: 1000 })
-      : new Failure({ ...problem, retryable: false });
-  }
+function known(
+  name: string,
+  input: z.ZodType,
+  effect: ToolDefinition['effect'],
+  compensation?: ToolDefinition['compensation'],
+): ToolDefinition {
+  const all = {
+    name,
+    description: '',
+    server: 'world',
+    input: z.toJSONSchema(input, { io: 'input' }) as { [key: string]: Json },
+    effect,
+    timeoutMs: 20_000,
+    concurrency: 16,
+    ...(compensation === undefined ? {} : { compensation }),
+  };
+  return { ...all, digest: digestOf(all) };
 }
 
-async function think({ prompt = '', arguments: request }: ApprovedCall): Promise<Json> {
-  const found = await findReply(scenarios, { prompt, request, outputDigest: 'none', attempt: 0 });
-  if ('nearest' in found) throw new Failure({ code: 'model-unscripted', message: `no script; ${found.nearest}`, retryable: false });
-  return await renderTemplate(found.reply.reply ?? null, { request, match: found.match, attempt: 0 });
+/** What the offline model would say. */
+async function think({ arguments: request, prompt = '', output }: ApprovedCall): Promise<Json> {
+  const asked = { prompt, request, outputDigest: output === undefined ? 'none' : digestOf(output), attempt: 0 };
+  const found = await findReply(scenarios, asked);
+  if ('nearest' in found) throw new Failure({ code: 'model-unscripted', message: `nearest: ${found.nearest}`, retryable: false });
+  const said = await renderTemplate(found.reply.reply ?? null, { request, match: found.match, attempt: 0 });
+  return output === undefined && typeof said === 'string' ? { text: said } : said;
 }
 
-function playersFor(left: Left): Player[] {
-  const executor = definePerformer({ name: 'tool-executor', kind: 'tool', perform: (call, { key }) => useTool(left, call, key) });
+/** The demo's world, behind all of its tools. */
+function openWorld() {
+  const tickets = emptyDesk(2);
+  let world = freshWorld();
+  async function call({ uses, arguments: args }: ApprovedCall, key: string): Promise<Json> {
+    if (uses in worldTools) {
+      const outcome = act(world, { tool: uses, arguments: args, key });
+      world = outcome.state;
+      if ('error' in outcome) throw new Failure({ ...outcome.error, retryable: false });
+      return outcome.result as Json;
+    }
+    if (uses === 'search_articles') return { articles: searchArticles(articles, args['query'] as string, 3) } as unknown as Json;
+    const module = supplierTools.find(({ name }) => name === uses);
+    if (module !== undefined) return (await module.run(args as never, {} as never)) as Json;
+    try {
+      return (uses === 'createTicket' ? tickets.open(key, args['body']) : tickets.close(key, args['id'] as string)) as unknown as Json;
+    } catch (error) {
+      if (!(error instanceof Declined)) throw error;
+      const retryable = error.status === 503;
+      throw new Failure({ code: 'api-unavailable', message: error.message, retryable, ...(retryable ? { retryAfterMs: 1000 } : {}) });
+    }
+  }
+  const effects = (): [string, number][] => [
+    ...Object.entries(world.ledger).map(([key, one]): [string, number] => [key, one.effects]),
+    ...[...tickets.ledger].map(([key, one]): [string, number] => [key, one.effects]),
+  ];
+  return { call, effects };
+}
+
+type Told = { simulation: Simulation; effects: [string, number][]; paid: Map<string, number> };
+
+async function play({ submission, who, answers = {} }: Story, seed: number): Promise<Told> {
+  const world = openWorld();
+  const paid = new Map<string, number>();
+  const executor = definePerformer({ name: 'tool-executor', kind: 'tool', perform: (call, { key }) => world.call(call, key) });
   const model = definePerformer({
     name: 'model-executor',
     kind: 'model',
-    perform: async (call, { used }) => {
+    perform: (call) => {
       const attempt = `${call.at.id}.${call.at.n}`;
-      left.paid.set(attempt, (left.paid.get(attempt) ?? 0) + 1);
-      used({ model: call.uses, inputTokens: 1, outputTokens: 1, latencyMs: 1, finishReason: 'stop', scripted: true });
-      return await think(call);
+      paid.set(attempt, (paid.get(attempt) ?? 0) + 1);
+      return think(call);
     },
   });
-  const services = [planner, validator, saga, desk, executor, model].map((service) => ({ service }));
-  return [...services, { service: policy, deps: { judge } }] as unknown as Player[];
-}
-
-/** One run of a story under a seed. */
-async function play({ submission, who, answers = {} }: Story, seed: number): Promise<{ simulation: Simulation; left: Left }> {
-  const left: Left = { world: freshWorld(), tickets: emptyDesk(2), paid: new Map() };
+  const players = [
+    { service: planner },
+    { service: policy, deps: { judge } },
+    { service: validator },
+    { service: saga },
+    { service: desk },
+    { service: executor },
+    { service: model },
+  ] as unknown as Player[];
   let votes = 0;
   const simulation = simulate({
-    players: playersFor(left),
+    players,
     seed,
     faults: MALICE,
     onFact: async (entry, door) => {
       if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
-      const { form } = entry.data as { form: object };
-      const vote = { question: entry.address, decision: 'grant' as const, who, why: 'so', form: answers[entry.at.id] ?? filled(form) };
+      const form = answers[entry.at.id] ?? filled((entry.data as { form: object }).form);
+      const vote = { question: entry.address, decision: 'grant' as const, who, why: 'so', form };
       await door.say(0, entry.at.run, voteCast({ kind: 'vote', id: who, n: ++votes }, vote), { cause: entry.address });
     },
   });
-  const { goal = assert.fail('a fixed workflow'), requestedBy, input = {} } = submission;
+  const { goal, requestedBy, input = {} } = submission;
+  assert.ok(goal !== undefined);
+  // Nobody is there to turn to: whatever goes wrong has to be mended.
+  const workflow = { ...frameOf(goal, requestedBy, models), escalate: [] };
   const { text, rubric } = goal;
   const request = {
     requestedBy,
-    workflow: frameOf(goal, requestedBy, models),
+    workflow,
     goal: { text, ...(rubric === undefined ? {} : { rubric }) },
     input,
-    tools,
+    tools: Object.fromEntries(tools),
     models,
     deadlineMs: simulation.now() + 3_600_000,
   };
   await simulation.door.say(0, 'R', runRequested(theRun, request));
   await simulation.run();
-  return { simulation, left };
+  return { simulation, effects: world.effects(), paid };
 }
 
 const SEEDS = Number(process.env['REEL_SEEDS'] ?? 200);
 
-describe(`the stories, over ${SEEDS} seeds of a malicious bus`, () => {
-  for (const [story, expected, effects] of [
-    [support, { ticket: 'T-1', urgency: 'high' }, 1],
-    [trip, { hotel: 'Quinta das Gaivotas', total: 864 }, 3],
-    [supplier, { supplier: 'Nordwind Metall', score: 85, decision: 'mitigate' }, 0],
-  ] as const) {
-    it(`${story.title} ends as told, and nothing is done or paid twice`, async () => {
+describe(`the stories of the demo, over ${SEEDS} seeds of a malicious bus`, () => {
+  const stories: [Story, effects: string[], words: RegExp][] = [
+    [support, ['R.tool.open-ticket'], /T-1/],
+    [trip, ['R.tool.book-hotel', 'R.tool.book-transfer', 'R.tool.pay-2'], /Quinta das Gaivotas/],
+    [supplier, [], /risk of 85/],
+  ];
+  for (const [story, keys, words] of stories) {
+    it(`${story.title} ends as told, with every effect once and no model asked twice`, async () => {
       for (let seed = 1; seed <= SEEDS; seed += 1) {
-        const { simulation, left } = await play(story, seed);
-        const told = (): string => `seed ${seed}:\n${simulation.trace.join('\n')}`;
+        const { simulation, effects, paid } = await play(story, seed);
         const history = simulation.history('R');
-        const outcome = history.occupant(theRun, 'outcome');
-        assert.ok(outcome !== undefined && !isVoid(outcome), `no outcome. ${told()}`);
-        assert.equal(outcome.type, 'run.outcome.completed', told());
-        const { answer } = (outcome as Event<{ answer: { data: object } }>).data;
-        assert.partialDeepStrictEqual(answer.data, expected, told());
-        assert.ok(!JSON.stringify(answer).includes(CARD), told());
+        const told = (): string => `seed ${seed}:\n${simulation.trace.join('\n')}`;
+        const answer = JSON.stringify(history.find(runCompleted, theRun)?.data.answer ?? null);
+        assert.match(answer, words, `${JSON.stringify(history.occupant(theRun, 'turn'))} ${told()}`);
+        assert.ok(!answer.includes(CARD), told());
         assert.deepEqual(findings(history.entries()), [], told());
-        const done = [...Object.values(left.world.ledger), ...left.tickets.ledger.values()];
         assert.deepEqual(
-          done.map((one) => one.effects),
-          Array.from({ length: effects }, () => 1),
+          effects.filter(([, times]) => times > 0).sort(),
+          keys.map((key) => [key, 1]),
           told(),
         );
-        for (const [attempt, times] of left.paid) assert.equal(times, 1, `${attempt} was paid ${times} times. ${told()}`);
+        for (const [attempt, times] of paid) assert.equal(times, 1, `${attempt}: ${told()}`);
       }
     });
   }
