@@ -18,7 +18,7 @@ const fact = {
 const piece = (id: string, text: string, n = 1) => ({ at: { kind: 'model', id, n }, text });
 function page() {
   const written: string[] = [];
-  return { written, ...live((text) => written.push(text), false) };
+  return { written, ...live((text) => written.push(text), false, 100) };
 }
 const margin = (name: string): string => `${' '.repeat(11)}${name.padEnd(14)}| `;
 

@@ -1,6 +1,7 @@
 /** A run for the eye while it goes on: its facts as lines, and between them what models are writing, as they write it. */
 import type { Tokens } from '@reel/gateway/shapes.ts';
 import type { Told } from './api.ts';
+import { harmless } from './page.ts';
 import { storyTree } from './story-tree.ts';
 
 export type Live = {
@@ -11,8 +12,8 @@ export type Live = {
 };
 
 /** Texts that are written at the same time take turns, each piece under the name of its step. */
-export function live(write: (text: string) => void, inColour: boolean): Live {
-  const line = storyTree(inColour);
+export function live(write: (text: string) => void, inColour: boolean, width: number): Live {
+  const line = storyTree(inColour, width);
   let writing: string | undefined;
   const close = (): void => {
     if (writing !== undefined) write('\n');
@@ -36,6 +37,3 @@ export function live(write: (text: string) => void, inColour: boolean): Live {
     close,
   };
 }
-
-/** A model may write anything, also what a terminal takes for an order. */
-const harmless = (text: string): string => text.replace(/(?![\n\t])\p{Cc}/gu, '');

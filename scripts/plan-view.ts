@@ -2,27 +2,37 @@
 import { usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
+import { folded } from './page.ts';
 
-const short = (text: string, length = 100): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
-
-/** One line per step, and a second one for what a person or a model is asked. */
-export function planView({ steps }: Workflow): string {
+/** A paragraph per step, in lines of at most `width`: whoever decides about a plan sees all of it. */
+export function planView({ steps }: Workflow, width: number): string {
   const shown = inOrder(steps.filter((step) => !isReasoning(step)));
   if (shown.length === 0) return '  no steps: the answer is given at once';
-  const width = Math.max(...shown.map(({ id }) => id.length));
-  return shown.flatMap((step, index) => lines(step, index + 1, width)).join('\n');
+  const widest = Math.max(...shown.map(({ id }) => id.length));
+  const margin = ' '.repeat(7 + widest);
+  return shown
+    .map((step, index) => {
+      const head = `${String(index + 1).padStart(3)}  ${step.id.padEnd(widest)}  `;
+      return (
+        head +
+        linesOf(step)
+          .flatMap((line) => folded(line, width - margin.length))
+          .join(`\n${margin}`)
+      );
+    })
+    .join('\n');
 }
 
-function lines(step: WorkflowStep, number: number, width: number): string[] {
-  const { id, kind, dependsOn, when, prompt, fallback } = step;
-  const margin = ' '.repeat(6 + width);
+function linesOf(step: WorkflowStep): string[] {
+  const { kind, dependsOn, when, prompt, fallback } = step;
   const what = step.uses === '' ? kind : `${kind} ${usesOf(step)}`;
-  const rows = [`${String(number).padStart(3)}  ${id.padEnd(width)}  ${what}  ${short(JSON.stringify(step.with))}`];
-  if (prompt !== undefined) rows.push(`${margin} asks: ${short(prompt)}`);
-  if (when !== undefined) rows.push(`${margin} only when: ${short(when)}`);
-  if (dependsOn.length > 0) rows.push(`${margin} after: ${dependsOn.join(', ')}`);
-  if (fallback !== undefined) rows.push(`${margin} or else: ${fallback.kind} ${usesOf(fallback)}`);
-  return rows;
+  return [
+    `${what}  ${JSON.stringify(step.with)}`,
+    ...(prompt === undefined ? [] : [`asks: ${prompt}`]),
+    ...(when === undefined ? [] : [`only when: ${when}`]),
+    ...(dependsOn.length === 0 ? [] : [`after: ${dependsOn.join(', ')}`]),
+    ...(fallback === undefined ? [] : [`or else: ${fallback.kind} ${usesOf(fallback)}`]),
+  ];
 }
 
 /** Whatever a step waits for comes before it. */

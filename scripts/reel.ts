@@ -12,6 +12,7 @@ import { ask, Refused, type Told, watch } from './api.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
 import { componentRows, HEADINGS } from './components.ts';
 import { live } from './live.ts';
+import { columns, table } from './page.ts';
 import { planView } from './plan-view.ts';
 import { recordScript } from './record.ts';
 import { storyTree } from './story-tree.ts';
@@ -25,19 +26,6 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const json = (value: unknown): void => print(JSON.stringify(value, null, 2));
 type Json = { json?: boolean };
 type Following = Json & { tokens?: boolean };
-
-/** Rows under their headings, as wide as they need. */
-function table(headings: string[], rows: string[][]): string {
-  const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)));
-  return [headings, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] as number))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
 
 const command = (usage: string, description: string): Command =>
   reel.command(usage).description(description).option('--json', 'for programs: JSON');
@@ -86,7 +74,7 @@ function reviewing(who: string, asJson: boolean): (told: Told) => Promise<boolea
     if (told.type === 'plan.proposal.proposed') plan = (told.data as { plan: Workflow }).plan;
     if (told.type !== 'plan.verdict.held' || plan === undefined) return true;
     const id = told.id.split('.').slice(1, -1).join('.');
-    if (!asJson) print(`\nThe plan:\n${planView(plan)}\n`);
+    if (!asJson) print(`\nThe plan:\n${planView(plan, columns())}\n`);
     if (asJson || !process.stdin.isTTY || !process.stdout.isTTY) {
       if (!asJson) print(`It waits for somebody to decide:\n  npx reel approve ${id} --who ${who}\n  npx reel refuse ${id} --who ${who}`);
       return false;
@@ -120,16 +108,18 @@ command('runs', 'the newest runs')
       when(run.requestedAt),
       run.held > 0 ? `${run.held} held` : '',
     ]);
-    return print(rows.length === 0 ? 'no runs yet: npx reel run FILE' : table(['RUN', 'STATUS', 'WORKFLOW', 'BY', 'REQUESTED', ''], rows));
+    return print(
+      rows.length === 0 ? 'no runs yet: npx reel run FILE' : table(['RUN', 'STATUS', 'WORKFLOW', 'BY', 'REQUESTED', ''], rows, columns()),
+    );
   });
 
 command('show <RUN>', 'one run: its facts by cause, how it ended, or what it waits for').action(async (id: string, options: Json) => {
   const run = await ask<Run>('GET', `/v1/runs/${encodeURIComponent(id)}`);
   if (options.json) return json(run);
   const { events } = await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`);
-  const line = storyTree(inColour);
+  const line = storyTree(inColour, columns());
   for (const told of events) print(line(told));
-  return print(`\n${summary(run)}`);
+  return print(`\n${summary(run, columns())}`);
 });
 
 /** Follows a run to its end; that it did not succeed is told to the shell as well. */
@@ -138,7 +128,7 @@ async function tail(
   { json: asJson = false, tokens = false }: Following,
   seen: (told: Told) => Promise<boolean> = async () => true,
 ): Promise<void> {
-  const page = live((text) => void process.stdout.write(text), inColour);
+  const page = live((text) => void process.stdout.write(text), inColour, columns());
   for await (const one of watch(run, { tokens })) {
     if (asJson) print(JSON.stringify(one));
     else if ('text' in one) page.shown(one);
@@ -147,7 +137,7 @@ async function tail(
   }
   page.close();
   const end = await ask<Run>('GET', `/v1/runs/${run}`);
-  if (!asJson) print(`\n${summary(end)}`);
+  if (!asJson) print(`\n${summary(end, columns())}`);
   if (end.status !== 'completed') process.exitCode = 1;
 }
 
@@ -172,6 +162,7 @@ command('approvals', 'what waits for a person').action(async (options: Json) => 
       : table(
           ['ID', 'WORKFLOW', 'STEP', 'SINCE', 'QUESTION'],
           approvals.map((one) => [one.id, one.workflow, one.step, when(one.heldAt), one.prompt]),
+          columns(),
         ),
   );
 });
@@ -208,18 +199,18 @@ command('tools', 'the tools on offer').action(async (options: Json) => {
     tool.effect,
     `${tool.timeoutMs} ms`,
     tool.compensation?.uses ?? '',
-    tool.description.split('\n')[0]?.slice(0, 60) ?? '',
+    tool.description.split('\n')[0] ?? '',
   ]);
   return print(
     rows.length === 0
       ? 'no tools: REEL_TOOLS names the file that says where they are'
-      : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows),
+      : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows, columns()),
   );
 });
 
 command('components', 'the services that are there, and what they offer').action(async (options: Json) => {
   const list = await ask<ComponentList>('GET', '/v1/components');
-  return options.json ? json(list) : print(table(HEADINGS, componentRows(list.components, when)));
+  return options.json ? json(list) : print(table(HEADINGS, componentRows(list.components, when), columns()));
 });
 
 command('cast', 'who says what, and who hears it')

@@ -3,6 +3,7 @@
 import { parseAddress } from '@reel/contracts/address.ts';
 import type { CloudEvent } from '@reel/gateway/shapes.ts';
 import type { Told } from './api.ts';
+import { counted, cut, folded } from './page.ts';
 
 const COLOURS = { good: 32, bad: 31, wait: 33, plain: 0, dim: 90 } as const;
 type Colour = keyof typeof COLOURS;
@@ -34,24 +35,46 @@ const MOOD: Record<string, Colour> = {
   cancelled: 'bad',
 };
 
-/** Renders one fact after the other; remembers what it has seen, to tell who branched off from whom. */
-export function storyTree(inColour: boolean): (told: Told) => string {
+/** When and who, before what was said. */
+const MARGIN = 27;
+const FACT = 30;
+/** However narrow the terminal, the gist gets this much. */
+const NARROWEST = 24;
+
+/**
+ * Renders one fact after the other, in lines of at most `width`; remembers what it has seen, to tell who branched off from whom.
+ * A line is enough for most facts; why something went wrong is told whole, the first time.
+ */
+export function storyTree(inColour: boolean, width: number): (told: Told) => string {
   const depths = new Map<string, { depth: number; children: number }>();
+  const explained = new Set<string>();
   let startMs: number | undefined;
   return (told) => {
     const timeMs = Date.parse(told.time);
     startMs ??= timeMs;
     const when = `+${((timeMs - startMs) / 1000).toFixed(3)}`.padStart(9);
-    if ('void' in told) return `${when}  ${paint(`void ${told.address}: ${told.void}`, 'bad', inColour)}`;
+    if ('void' in told) return `${when}  ${paint(cut(`void ${told.address}: ${told.void}`, width - 11), 'bad', inColour)}`;
     const depth = depthOf(told, depths);
-    const [about, slot, last = ''] = told.type.split('.');
-    const answer = slot === 'turn' ? `turned: ${last}` : last;
-    const subject = about === 'run' || about === 'plan' || about === 'answer' ? (about as string) : placeOf(told);
     const branch = depth === 0 ? '' : `${'│ '.repeat(depth - 1)}├ `;
-    const fact = `${branch}${subject} ${paint(answer, MOOD[last] ?? 'plain', inColour)}`;
-    const width = 44 + fact.length - `${branch}${subject} ${answer}`.length;
-    return `${when}  ${paint(told.source.padEnd(14), 'dim', inColour)}  ${fact.padEnd(width)} ${paint(gist(told), 'dim', inColour)}`.trimEnd();
+    const { subject, answer, mood } = factOf(told);
+    const head = `${when}  ${paint(told.source.padEnd(14), 'dim', inColour)}  ${branch}${subject} ${paint(answer, mood, inColour)}`;
+    const text = gist(told);
+    if (text === '') return head;
+    const length = `${branch}${subject} ${answer}`.length;
+    const column = MARGIN + Math.max(FACT, length) + 1;
+    const room = Math.max(NARROWEST, width - column);
+    const lines = mood === 'bad' && !explained.has(text) ? folded(text, room) : [cut(text, room)];
+    explained.add(text);
+    const gap = ' '.repeat(column - MARGIN - length);
+    return `${head}${gap}${lines.map((line) => paint(line, 'dim', inColour)).join(`\n${' '.repeat(column)}`)}`;
   };
+}
+
+/** What was said of what, and whether that is good. */
+function factOf(told: CloudEvent): { subject: string; answer: string; mood: Colour } {
+  const [about = '', slot, last = ''] = told.type.split('.');
+  const subject = ['run', 'plan', 'answer'].includes(about) ? about : placeOf(told);
+  return { subject, answer: slot === 'turn' ? `turned: ${last}` : last, mood: MOOD[last] ?? 'plain' };
 }
 
 /** The first consequence of a fact goes on in its line; the others branch off. */
@@ -71,27 +94,27 @@ function placeOf({ id }: CloudEvent): string {
   return at.kind.startsWith('undo-') ? `undo ${at.id}${attempt}` : `${at.id}${attempt}`;
 }
 
-const short = (value: unknown, length = 96): string => {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
-};
+/** More than this is for `--json`. */
+const LONGEST = 600;
+
+const short = (value: unknown): string => cut(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), LONGEST);
 
 /** What matters of a fact, in few words. */
-export function gist({ data }: CloudEvent): string {
+function gist({ data }: CloudEvent): string {
   // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, those of later versions too
   const d = data as { [field: string]: any };
-  if (d['problem'] !== undefined) return short(d['problem'].message, 160);
+  if (d['problem'] !== undefined) return short(d['problem'].message);
   if (d['call'] !== undefined) return callGist(d['call']);
   if (d['output'] !== undefined) return short(d['output']);
-  if (d['answer'] !== undefined) return short(d['answer'], 160);
-  if (d['prompt'] !== undefined) return short(d['prompt'], 160);
-  if (d['who'] !== undefined) return `${d['who']}: ${d['why'] ?? ''}${d['form'] === undefined ? '' : ` ${short(d['form'])}`}`;
-  if (d['goal'] !== undefined) return `"${short(d['goal'].text, 160)}"`;
+  if (d['answer'] !== undefined) return short(d['answer']);
+  if (d['prompt'] !== undefined) return short(d['prompt']);
+  if (d['who'] !== undefined) return short(`${d['who']}: ${d['why'] ?? ''}${d['form'] === undefined ? '' : ` ${short(d['form'])}`}`);
+  if (d['goal'] !== undefined) return `"${short(d['goal'].text)}"`;
   if (d['workflow'] !== undefined) return `${d['workflow'].name} ${short(d['input'])}`;
   if (d['plan'] !== undefined)
-    return `${d['plan'].steps.length} steps: ${short(d['plan'].steps.map(({ id }: { id: string }) => id).join(', '))}`;
+    return `${counted(d['plan'].steps.length, 'step')}: ${d['plan'].steps.map(({ id }: { id: string }) => id).join(', ')}`;
   if (d['when'] !== undefined) return `because not: ${short(d['when'])}`;
-  if (d['policies'] !== undefined) return short(d['policies'].join(', '));
+  if (d['policies'] !== undefined) return d['policies'].join(', ');
   return '';
 }
 
@@ -100,5 +123,6 @@ function callGist({ uses, arguments: args, routing }: { uses: string; arguments:
   const { task, errors, reasons } = args as { task?: string; errors?: unknown; reasons?: unknown };
   if (routing === undefined) return `${uses} ${short(args)}`;
   const why = errors ?? reasons;
-  return `${uses} (${routing}): ${task === undefined ? short(args) : task}${why === undefined ? '' : ` because ${short(why)}`}`;
+  const because = why === undefined ? '' : ` because ${Array.isArray(why) ? why.map(short).join('; ') : short(why)}`;
+  return `${uses} (${routing}): ${task === undefined ? short(args) : task}${because}`;
 }

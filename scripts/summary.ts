@@ -1,37 +1,39 @@
 /** How a run stands, in words for the terminal. Pure. */
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Run } from '@reel/gateway/shapes.ts';
+import { counted, folded } from './page.ts';
 
 /** A time as people read it: UTC, to the second. */
 export const when = (time: string): string => time.slice(0, 19).replace('T', ' ');
 
-/** How a run stands, in a few lines. */
-export function summary(run: Run): string {
+/** How a run stands, in a few lines of at most `width`; JSON and addresses are not broken. */
+export function summary(run: Run, width: number): string {
+  const fold = (text: string): string[] => folded(text, width - 4).map((line, index) => (index === 0 ? line : `  ${line}`));
   const lines = [`${run.id}  ${run.workflow}  ${run.status}`];
-  if (run.goal !== undefined) lines.push(`goal: ${run.goal}`);
-  if (run.answer !== undefined) lines.push(...answerLines(run.answer, run.goal !== undefined));
-  if (run.problem !== undefined) lines.push(`problem: ${run.problem.code}: ${run.problem.message}`);
-  if (run.undone.length > 0) lines.push(`undone: ${run.undone.map(({ id }) => id).join(', ')}`);
-  for (const { id, problem } of run.stranded) lines.push(`left behind: ${id}: ${problem.message}`);
+  if (run.goal !== undefined) lines.push(...fold(`goal: ${run.goal}`));
+  if (run.answer !== undefined) lines.push(...answerLines(run.answer, run.goal !== undefined, fold));
+  if (run.problem !== undefined) lines.push(...fold(`problem: ${run.problem.code}: ${run.problem.message}`));
+  if (run.undone.length > 0) lines.push(...fold(`undone: ${run.undone.map(({ id }) => id).join(', ')}`));
+  for (const { id, problem } of run.stranded) lines.push(...fold(`left behind: ${id}: ${problem.message}`));
   for (const { address, waitsFor, owedBy, since } of run.waitsFor)
     lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
-  lines.push(...costLines(run.usage));
+  lines.push(...costLines(run.usage).flatMap(fold));
   return lines.join('\n');
 }
 
 /** The answer; to a goal in words, with what each claim rests on. */
-function answerLines(answer: Json, toGoal: boolean): string[] {
+function answerLines(answer: Json, toGoal: boolean, fold: (text: string) => string[]): string[] {
   const { text, claims, data } = (toGoal ? answer : {}) as { text?: string; claims?: { claim: string; step: string }[]; data?: Json };
   if (text === undefined) return [`answer: ${JSON.stringify(answer, null, 2)}`];
-  const cited = (claims ?? []).map(({ claim, step }) => `  [${step}] ${claim}`);
-  return [`answer: ${text}`, ...cited, ...(data === undefined ? [] : [`data: ${JSON.stringify(data, null, 2)}`])];
+  const cited = (claims ?? []).flatMap(({ claim, step }) => fold(`[${step}] ${claim}`).map((line) => `  ${line}`));
+  return [...fold(`answer: ${text}`), ...cited, ...(data === undefined ? [] : [`data: ${JSON.stringify(data, null, 2)}`])];
 }
 
 /** What the models came to; and whether they were any. */
 export function costLines({ calls, inputTokens, outputTokens, costMicrousd, scripted }: Run['usage']): string[] {
   if (calls === 0) return [];
   const cost = costMicrousd === undefined ? 'at no known price' : `${(costMicrousd / 1e6).toFixed(4)} USD`;
-  const line = `models: ${calls} ${calls === 1 ? 'call' : 'calls'}, ${inputTokens} tokens in, ${outputTokens} out, ${cost}`;
+  const line = `models: ${counted(calls, 'call')}, ${inputTokens} tokens in, ${outputTokens} out, ${cost}`;
   return scripted
     ? [line, 'scripted: answers came from scripts, not from a model; OPENAI_API_KEY, OPENAI_BASE_URL or REEL_MODELS name one']
     : [line];

@@ -2,6 +2,7 @@
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { ask, follow } from '../api.ts';
+import { columns, folded } from '../page.ts';
 import { storyTree } from '../story-tree.ts';
 import { costLines } from '../summary.ts';
 import { decide } from './person.ts';
@@ -10,16 +11,7 @@ import type { Story } from './stories/story.ts';
 
 const WIDTH = 100;
 
-/** The text in lines of that width. */
-function wrapped(text: string): string {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) as string;
-    if (line !== '' && line.length + word.length >= WIDTH) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines.join('\n');
-}
+const wrapped = (text: string): string => folded(text, WIDTH).join('\n');
 
 /** `mayDiffer`: what a real model plans and says is its own, so that a story may end otherwise than told. */
 export type Manner = { readonly inColour: boolean; readonly mayDiffer: boolean; readonly print: (text: string) => void };
@@ -30,7 +22,7 @@ export async function tell(story: Story, number: number, stage: Stage, { inColou
   print(`\n${'═'.repeat(WIDTH)}\n${number}. ${title}\n\n${wrapped(words)}\n`);
   if (submission.goal !== undefined) print(`${wrapped(`${submission.requestedBy}: ${submission.goal.text}`)}\n`);
   const { id } = await ask<Submitted>('POST', '/v1/runs', submission);
-  const line = storyTree(inColour);
+  const line = storyTree(inColour, columns());
   const happening = meanwhile?.(stage, print);
   for await (const told of follow(id)) {
     print(line(told));
@@ -39,9 +31,10 @@ export async function tell(story: Story, number: number, stage: Stage, { inColou
   await happening;
   const run = await ask<Run>('GET', `/v1/runs/${id}`);
   print(
-    `\n${[`${id} ${run.status}${run.problem === undefined ? '' : `: ${run.problem.message}`}`, ...answerLines(run.answer)].join('\n')}`,
+    `\n${[wrapped(`${id} ${run.status}${run.problem === undefined ? '' : `: ${run.problem.message}`}`), ...answerLines(run.answer)].join('\n')}`,
   );
-  for (const one of [...endLines(story, run, stage, mayDiffer), ...costLines(run.usage)]) print(`  ${one}`);
+  for (const one of [...endLines(story, run, stage, mayDiffer), ...costLines(run.usage)])
+    for (const line of folded(one, WIDTH - 2)) print(`  ${line}`);
 }
 
 function endLines(story: Story, run: Run, stage: Stage, mayDiffer: boolean): string[] {
@@ -58,5 +51,5 @@ function answerLines(answer: Json | undefined): string[] {
   if (answer === undefined) return [];
   const { text, claims } = answer as { text?: string; claims?: { claim: string; step: string }[] };
   if (text === undefined || claims === undefined) return [JSON.stringify(answer)];
-  return [wrapped(text), ...claims.map(({ claim, step }) => `  [${step}] ${claim}`)];
+  return [wrapped(text), ...claims.flatMap(({ claim, step }) => folded(`[${step}] ${claim}`, WIDTH - 2).map((line) => `  ${line}`))];
 }
