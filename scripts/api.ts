@@ -35,14 +35,15 @@ async function reach(path: string, init: RequestInit): Promise<Response> {
     );
   }
   if (response.ok) return response;
-  throw new Refused(inWords((await response.json().catch(() => ({ title: response.statusText, detail: '' }))) as ProblemDetails));
+  throw new Refused(inWords((await response.json().catch(() => ({ type: '', title: response.statusText, detail: '' }))) as ProblemDetails));
 }
 
-function inWords({ title, detail, errors = [] }: ProblemDetails): string {
+function inWords({ type, title, detail, errors = [] }: ProblemDetails): string {
   const lines = errors.map(
     ({ path, message, line, column }) => `  ${line === undefined ? '' : `${line}:${column ?? 1}  `}${path}: ${message}`,
   );
-  return [detail === '' ? title : `${title}: ${detail}`, ...lines].join('\n');
+  // The fields say more than their sum does.
+  return [detail === '' || (lines.length > 0 && type.endsWith('/invalid-request')) ? title : `${title}: ${detail}`, ...lines].join('\n');
 }
 
 /** The facts of a run as they are said, from the first, until the run is over. */

@@ -10,7 +10,7 @@ export type SubmissionOptions = { input: string; by: string; plan?: boolean; rub
  * @throws Refused when it is neither, or the options do not go with it.
  */
 export async function submissionOf(what: string, { input, by, plan, rubric }: SubmissionOptions): Promise<object> {
-  const text = input.startsWith('@') ? await readFile(input.slice(1), 'utf8') : input;
+  const text = input.startsWith('@') ? await readInput(input.slice(1)) : input;
   const common = { input: parseJson(text, '--input'), requestedBy: by };
   const workflow = await readFile(what, 'utf8').catch(() => undefined);
   if (workflow === undefined) {
@@ -21,6 +21,13 @@ export async function submissionOf(what: string, { input, by, plan, rubric }: Su
   for (const [option, given] of Object.entries({ plan, rubric }))
     if (given !== undefined) throw new Refused(`--${option} goes with a goal, and ${resolve(what)} is a workflow`);
   return { ...common, workflow };
+}
+
+async function readInput(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'ENOENT' ? 'there is no such file' : (error.code ?? error.message);
+    throw new Refused(`--input @${file}: ${resolve(file)} cannot be read (${why}): give a file with JSON in it, or the JSON itself`);
+  });
 }
 
 /** @param option the option whose value it is, for the error. @throws Refused */
