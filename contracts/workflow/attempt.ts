@@ -41,13 +41,18 @@ export const retryId = (id: string, level: number): string => `${id}-retry-${lev
 const indexes = new WeakMap<Workflow, ReadonlyMap<string, Planned>>();
 
 /** What the plan has under this id, or undefined. A step's own id goes before what is done in another's place. */
-export function plannedAs(plan: Workflow, id: string): Planned | undefined {
-  let index = indexes.get(plan);
-  if (index === undefined) indexes.set(plan, (index = indexOf(plan)));
-  return index.get(id);
-}
+export const plannedAs = (plan: Workflow, id: string): Planned | undefined => indexOf(plan).get(id);
+
+/** Everything that stands for something in the plan: its steps' ids, and what is done in their places. */
+export const idsOf = (plan: Workflow): Iterable<string> => indexOf(plan).keys();
 
 function indexOf(plan: Workflow): ReadonlyMap<string, Planned> {
+  let index = indexes.get(plan);
+  if (index === undefined) indexes.set(plan, (index = indexed(plan)));
+  return index;
+}
+
+function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
   const index = new Map<string, Planned>();
   for (const step of plan.steps) {
     const attempts = attemptsOf(step);

@@ -1,8 +1,10 @@
 /** A plan for a goal, put together from what is kept, what a model proposes, and the composing and judging of the answer. */
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { idsOf } from '@reel/contracts/workflow/attempt.ts';
 import { StrictWorkflow, type Workflow, type WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
+import { isKept } from '@reel/contracts/workflow/reasoning.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { judgementSchema, literal, promptFor } from './prompts.ts';
 import type { RunRequest } from './situation.ts';
@@ -14,7 +16,7 @@ export type Means = {
   /** The number of the revision that it is to be. */
   readonly n: number;
   readonly kept: readonly WorkflowStep[];
-  /** The ids that new steps may not have. */
+  /** The ids that stood for something in this run: new steps, and what is done in their places, may not have them. */
   readonly used: ReadonlySet<string>;
   readonly tools: { readonly [name: string]: ToolDefinition };
 };
@@ -29,11 +31,25 @@ export function proposedPlan({ request, n, kept, used, tools }: Means, proposed:
   const known = new Map(Object.entries(tools).map(([name, tool]) => [name, undoable(tool, request)]));
   const findings = nothing ? [] : readWorkflow(source, known, KINDS, request.models ?? []).findings;
   const errors = findings.map(({ path, message }) => `${pathText(inProposal(path, kept.length))}: ${message}`);
-  for (const [index, { id }] of added.entries()) {
-    if (used.has(id) && !kept.some((step) => step.id === id))
-      errors.push(`steps[${index}].id: a step of this run was called "${id}" before: choose another`);
+  const keeping = new Set(kept.map(({ id }) => id));
+  for (const [index, step] of added.entries()) {
+    if (keeping.has(step.id)) continue;
+    errors.push(...trespasses(step, used, frame).map((error) => `steps[${index}]${error}`));
   }
   return { plan: answering(request, n, [...kept, ...added]), errors };
+}
+
+/** What a person may write into a workflow, and a model may not. */
+function trespasses(step: WorkflowStep, used: ReadonlySet<string>, frame: Omit<Workflow, 'steps'>): string[] {
+  const errors: string[] = [];
+  if (isKept(step.id)) errors.push(`.id: "${step.id}" is kept for the planner's own steps: choose another`);
+  const taken = [...idsOf({ ...frame, steps: [step] })].find((id) => used.has(id));
+  if (taken !== undefined) errors.push(`.id: "${taken}" stood for something in this run before: choose another id`);
+  // An undo is permitted because it was declared: what a model declared would be done without being judged as a step.
+  const undoing = 'what undoes a tool is for the tool to say';
+  if (step.compensate !== undefined) errors.push(`.compensate: ${undoing}`);
+  if (step.fallback?.compensate !== undefined) errors.push(`.fallback.compensate: ${undoing}`);
+  return errors;
 }
 
 /** What undoes a tool may be withheld from plans, and undo it all the same. */

@@ -41,6 +41,10 @@ const on = async (facts: readonly Draft[]): Promise<Draft[]> => [...facts, ...pa
 const problemIn = (draft: Draft | undefined): Problem => (draft as Draft<{ problem: Problem }>).data.problem;
 const callIn = (draft: Draft | undefined): Call => (draft as Draft<{ call: Call }>).data.call;
 
+const errorsIn = (draft: Draft | undefined, n: number): string[] =>
+  (planIn(draft).step(`plan-${n}`).with as { errors?: string[] }).errors ?? [];
+
+const escalate = [{ to: 'ada', withinMs: 1000 }];
 const search = { id: 'search', uses: 'search', with: { place: 'Lisbon' } };
 const book = { id: 'book', uses: 'book', with: { id: '= steps.search.id' }, dependsOn: ['search'] };
 /** A goal whose plan is to search and then to book. */
@@ -134,6 +138,21 @@ describe('a goal', () => {
     const { step } = planIn((await say(facts))[0]);
     assert.match((step('plan-2').with as { errors: string[] }).errors[0] as string, /"answer-2" is kept/);
   });
+
+  it("refuses the planner's own ids whoever performs the step, and those of what is asked about them", async () => {
+    for (const id of ['answer-2', 'judge-2', 'plan-7', 'answer-2-escalation-1', 'plan-3-retry-1']) {
+      const facts = [...(await on(wanted({ escalate }))), ...planBy(1, [{ ...search, id }])];
+      assert.match(errorsIn((await say(facts))[0], 2)[0] as string, /steps\[0\]\.id: .*kept for the planner/, id);
+    }
+  });
+
+  it('refuses what a plan says of undoing: a tool says so itself, or cannot be undone', async () => {
+    const sneaky = { ...book, compensate: { uses: 'secret', with: {} } };
+    for (const step of [sneaky, { ...search, fallback: { uses: 'book', compensate: { uses: 'search', with: { place: 'x' } } } }]) {
+      const facts = [...(await on(wanted())), ...planBy(1, [search, { ...step, id: 'x' }])];
+      assert.match(errorsIn((await say(facts))[0], 2)[0] as string, /steps\[1\]\.(fallback\.)?compensate: /);
+    }
+  });
 });
 
 describe('when a step of a goal has failed for good', () => {
@@ -162,6 +181,22 @@ describe('when a step of a goal has failed for good', () => {
       (await say([...facts, ...planBy(3, [{ ...book, dependsOn: [], with: {} }], { failed: [{ step: 'search' }] })]))[0],
     );
     assert.match((step('plan-4').with as { errors: string[] }).errors[0] as string, /"book".*before/);
+  });
+
+  it('nor may what is done in the place of a step be called what stood for something else, or the other way round', async () => {
+    const begun = await planned({ escalate }, [
+      { ...search, fallback: { uses: 'secret' } },
+      { ...search, id: 'other-fallback' },
+    ]);
+    const asking = await on([...begun, ...failed(asTool('search')), ...failed(asTool('search-fallback'))]);
+    for (const step of [
+      { ...search, id: 'search-fallback' },
+      { ...search, id: 'search-escalation-1' },
+      { ...search, id: 'other', fallback: { uses: 'secret' } },
+    ]) {
+      const [next] = await say([...asking, ...planBy(3, [step], { failed: [{ step: 'search' }] })]);
+      assert.match(errorsIn(next, 4)[0] as string, /steps\[0\]\.id: .*before: choose another/, step.id);
+    }
   });
 
   it('nothing goes on while the next plan is on its way, and what came meanwhile is taken up when it is approved', async () => {

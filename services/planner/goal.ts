@@ -8,6 +8,7 @@ import { planProposed } from '@reel/contracts/plan.ts';
 import { runApproved, runHeld } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { idsOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { planSchema } from '@reel/contracts/workflow/plan-schema.ts';
 import { isPlanning, isReasoning } from '@reel/contracts/workflow/reasoning.ts';
@@ -54,7 +55,13 @@ export async function planMade({ history, request, progress }: Situation, step: 
   const stays = [...kept.steps, ...untold.map((one) => one.step)];
   const n = newestRevision(history) + 1;
   const { plan, errors } = proposedPlan(
-    { request, n, kept: stays, used: idsIn(history), tools: offered(history, request) },
+    {
+      request,
+      n,
+      kept: stays,
+      used: new Set(approvedPlans(history).flatMap((plan) => [...idsOf(plan)])),
+      tools: offered(history, request),
+    },
     made.steps ?? [],
   );
   return errors.length === 0 ? [planProposed(planRevision(n), { plan })] : repair(history, request, made, errors);
@@ -146,7 +153,7 @@ function tasksIn(history: History): Json[] {
   return tasks;
 }
 
-/** The ids that stood for something in this run: what was asked for under one of them might otherwise be taken for something else. */
+/** The ids of the steps that this run has had: what was asked for under one of them might otherwise be taken for something else. */
 function idsIn(history: History): Set<string> {
   const ids = approvedPlans(history).flatMap(({ steps }) => steps.filter((step) => !isReasoning(step)).map(({ id }) => id));
   return new Set(ids);
