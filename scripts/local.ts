@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Serving, serve } from '@reel/bus/serve.ts';
+import { leash } from '@reel/nats/leash.ts';
 import { startServer } from '@reel/nats/server.ts';
 import { load } from '@reel/services/main.ts';
 import pino from 'pino';
@@ -97,6 +98,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
         env: { ...env, REEL_LOG: 'info' },
         stdio: ['ignore', 'pipe', 'inherit'],
       });
+      leash(child);
       children.add(child);
       child.once('exit', () => children.delete(child));
       await serves(child, names);
