@@ -15,6 +15,7 @@ import {
   stepRejected,
   stepRequested,
   stepSucceeded,
+  stepUnknown,
 } from '@reel/contracts/step.ts';
 import {
   answeredBy,
@@ -235,6 +236,42 @@ describe('when a step of a goal has failed for good', () => {
     const words = planIn(next).step('plan-4').with as { task: string; failed: { step: string }[] };
     assert.equal(words.task, 'revise');
     assert.deepEqual(words.failed.map(({ step }) => step).sort(), ['search', 'slow']);
+  });
+
+  it('what may have taken effect is not planned around, though another step fails before anybody has been asked about it', async () => {
+    const steps = [
+      { id: 'first', uses: 'book' },
+      { id: 'second', uses: 'secret' },
+    ];
+    for (const [options, then] of [
+      [{ escalate }, 'step.request.requested person.first-escalation-1.1'],
+      [{}, 'plan.proposal.abandoned plan.plan.4'],
+    ] as const) {
+      const begun = [...(await planned(options as object, steps)), ...asked(asTool('first'), 'once')];
+      const lost = [...begun, stepUnknown(asTool('first'), { problem })];
+      const facts = await on([...lost, ...failed(asTool('second'))]);
+      const { ids, step } = planIn(facts.at(-2));
+      assert.deepEqual(ids, ['first', 'plan-3']);
+      assert.deepEqual((step('plan-3').with as { failed: Json[] }).failed.length, 1);
+      assert.ok((await tell(facts)).includes(then), String(await tell(facts)));
+    }
+  });
+
+  it('nor is a step that a person was asked about and who did not answer', async () => {
+    const at = { kind: 'person', id: 'first-escalation-1', n: 1 };
+    const begun = await planned({ escalate }, [
+      { id: 'first', uses: 'book' },
+      { id: 'second', uses: 'secret' },
+    ]);
+    const asking = [...begun, ...asked(asTool('first'), 'once'), stepUnknown(asTool('first'), { problem }), ...asked(at).slice(0, 1)];
+    const silent = [
+      ...asking,
+      stepHeld(at, { ...grounds, prompt: '?' }),
+      stepExpired(at, { problem: { code: 'expired', message: 'nobody' } }),
+    ];
+    const facts = await on([...silent, ...failed(asTool('second'))]);
+    assert.deepEqual(planIn(facts.at(-2)).ids, ['first', 'plan-3']);
+    assert.ok((await tell(facts)).includes('plan.proposal.abandoned plan.plan.4'), String(await tell(facts)));
   });
 
   it('an expression that cannot be computed is a failure like any other', async () => {

@@ -3,13 +3,12 @@ import type { Place } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { stepPostponed, stepRequested } from '@reel/contracts/step.ts';
 import { fallbackId, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
-import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
 import { ask, escalated } from './ask.ts';
 import { isUnfinished, mayRevise, revise } from './goal.ts';
 import type { Setback } from './setback.ts';
 import { abandon, type Situation } from './situation.ts';
-import { mayFallBack, mayRepeat } from './standing.ts';
+import { mayFallBack, mayPlanAround, mayRepeat } from './standing.ts';
 
 /** A model that is the only one gets so long to come round, and twice as long every time after that. */
 const FIRST_DELAY_MS = 500;
@@ -31,7 +30,7 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
     const { kind } = step.fallback as NonNullable<typeof step.fallback>;
     return [await ask(situation, { kind, id: fallbackId(step.id), n: 1 })];
   }
-  if ((role === 'step' || role === 'fallback') && !doubtful && !isReasoning(step) && situation.request.goal !== undefined) {
+  if (situation.request.goal !== undefined && mayPlanAround(planned, setback)) {
     // The plan that is being made will be told of it.
     if (isUnfinished(progress.plan)) return [];
     if (mayRevise(history)) return await revise(situation);

@@ -10,7 +10,10 @@ import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { type Setback, setbackOf } from './setback.ts';
 
-/** `open`: somebody may still act on it, or the planner will ask for more of it. `at`: the attempt by which it failed. */
+/**
+ * `open`: somebody may still act on it, or the planner will ask for more of it, or it ends the run. `at`: the attempt by which it failed,
+ * so that only another plan can help.
+ */
 export type Standing = 'unasked' | 'skipped' | 'done' | 'open' | { readonly at: Place; readonly setback: Setback };
 
 /** True when the attempt may be made again. */
@@ -19,6 +22,10 @@ export const mayRepeat = ({ attempts }: Planned, at: Place, { again }: Setback):
 /** True when the fallback is next. What may have been done must not be done another way as well. */
 export const mayFallBack = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
   role === 'step' && step.fallback !== undefined && !doubtful;
+
+/** True when another plan may go another way. What may have been done is for a person to look at, and so is what a person was asked about. */
+export const mayPlanAround = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
+  (role === 'step' || role === 'fallback') && !doubtful && !isReasoning(step);
 
 /** How a step of this plan stands at the end of the history. */
 export function standingOf(history: History, plan: Workflow, step: WorkflowStep): Standing {
@@ -33,7 +40,8 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep)
   const setback = setbackOf(history, at);
   const planned = plannedAs(plan, at.id);
   if (setback === undefined || planned === undefined || history.find(stepPostponed, at) !== undefined) return 'open';
-  return mayRepeat(planned, at, setback) || mayFallBack(planned, setback) ? 'open' : { at, setback };
+  const goesOn = mayRepeat(planned, at, setback) || mayFallBack(planned, setback) || !mayPlanAround(planned, setback);
+  return goesOn ? 'open' : { at, setback };
 }
 
 /** The last attempt that was asked for at a step, in whatever way. */
