@@ -214,6 +214,20 @@ describe('what is wrong is said', () => {
     const { status, errors } = await refused({ workflow: travel, input: { ...input, place: 'x'.repeat(1_100_000) } });
     assert.equal(status, 413);
     assert.match(errors, /\d{7} bytes and may have 1048576/);
+    const pieces = new ReadableStream({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode(' '.repeat(100_000))),
+    });
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: pieces, duplex: 'half' };
+    const endless = await fetch(`${reel.api}/v1/runs`, init as RequestInit);
+    assert.equal(endless.status, 413);
+    assert.match(await endless.text(), /1048576/);
+  });
+  it('of what is nested too deeply, of a place that is not there, and of a method that it does not take', async () => {
+    const deep = await refused(`{"goal":"x","input":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`);
+    assert.deepEqual([deep.status, /200 levels/.test(deep.errors)], [400, true]);
+    assert.equal((await reel.ask('GET', '/')).status, 404);
+    const strange = await fetch(`${reel.api}/v1/runs`, { method: 'DELETE' });
+    assert.deepEqual([strange.status, strange.headers.get('allow')], [405, 'POST, GET']);
   });
   it('of a result that is not what its tool promised: the run fails and can be read', async () => {
     const run = await reel.finish({ name: 'w', steps: [{ id: 'a', uses: 'liar' }] });

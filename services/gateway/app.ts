@@ -6,16 +6,18 @@ import type { Door } from '@reel/bus/door.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
+import { bodyLimit } from 'hono/body-limit';
 import { approvalsOf, decide } from './approvals.ts';
+import { BODY_BYTES, checkDepth, notJson, tooLarge } from './body.ts';
 import { eventOf, streamOf } from './events.ts';
-import { fieldErrors, HttpProblem, problemResponse } from './problems.ts';
+import { fieldErrors } from './field-errors.ts';
+import { HttpProblem, problemResponse } from './problems.ts';
 import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
 import { type Runs, summaryOf } from './runs.ts';
 import { CancelRequest, type Run, type Submitted } from './shapes.ts';
 import { submit } from './submit.ts';
 
-const BODY_BYTES = 1_048_576;
 type Surroundings = { readonly door: Door; readonly runs: Runs; readonly log: Logger; readonly closing: AbortSignal };
 
 /** The trace that a request belongs to: its own, or a new one (W3C Trace Context). */
@@ -71,10 +73,9 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
       );
     },
   });
-  app.onError((error, c) => {
+  app.onError(async (error, c) => {
     if (error instanceof HttpProblem) return problemResponse(error, c.req.path);
-    if ((error as { status?: number }).status === 400)
-      return problemResponse(new HttpProblem(400, 'invalid-json', 'The body is not JSON', error.message), c.req.path);
+    if ((error as { status?: number }).status === 400) return problemResponse(notJson(await c.req.text()), c.req.path);
     const errorId = randomUUID();
     const away = error.constructor.name === 'LogUnavailable';
     log.error({ errorId, path: c.req.path, error: error.stack ?? error.message }, 'a request failed');
@@ -84,13 +85,16 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     return problemResponse(problem, c.req.path, errorId);
   });
   app.notFound((c) => {
-    const known = app.routes.some(({ path }) => new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`).test(c.req.path));
-    return problemResponse(
-      known
-        ? new HttpProblem(405, 'method-not-allowed', 'Not with this method', `${c.req.method} ${c.req.path}`)
-        : new HttpProblem(404, 'not-found', 'There is nothing here', `${c.req.path}: see /openapi.json`),
-      c.req.path,
+    const methods = app.routes.filter(
+      ({ path, method }) => method !== 'ALL' && new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`).test(c.req.path),
     );
+    const allowed = [...new Set(methods.map(({ method }) => method))].join(', ');
+    if (allowed === '')
+      return problemResponse(new HttpProblem(404, 'not-found', 'There is nothing here', `${c.req.path}: see /openapi.json`), c.req.path);
+    const detail = `${c.req.method} ${c.req.path}: it takes ${allowed}`;
+    const response = problemResponse(new HttpProblem(405, 'method-not-allowed', 'Not with this method', detail), c.req.path);
+    response.headers.set('allow', allowed);
+    return response;
   });
   app.use(async (c, next) => {
     const host = (c.req.header('host') ?? '').replace(/:\d+$/, '');
@@ -102,13 +106,7 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
         `Host is "${host}": until authentication comes, only 127.0.0.1 and localhost are served`,
       );
     const bytes = Number(c.req.header('content-length') ?? 0);
-    if (bytes > BODY_BYTES)
-      throw new HttpProblem(
-        413,
-        'too-large',
-        'The request is too large',
-        `the body has ${bytes} bytes and may have ${BODY_BYTES}: pass on a reference instead`,
-      );
+    if (bytes > BODY_BYTES) throw tooLarge(bytes);
     if (c.req.method === 'POST' && bytes > 0 && !/^application\/json\b/.test(c.req.header('content-type') ?? '')) {
       throw new HttpProblem(
         415,
@@ -117,6 +115,12 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
         `Content-Type is "${c.req.header('content-type') ?? ''}" and has to be application/json`,
       );
     }
+    await next();
+  });
+  // Who sends in pieces does not say beforehand how much it will be.
+  app.use(bodyLimit({ maxSize: BODY_BYTES, onError: (c) => problemResponse(tooLarge(), c.req.path) }));
+  app.use(async (c, next) => {
+    if (c.req.method === 'POST') checkDepth(await c.req.text());
     await next();
   });
 

@@ -20,7 +20,7 @@ export function frameOf({ answer, escalate, rubric }: GoalRequest, requestedBy: 
       422,
       'invalid-goal',
       'The answer cannot be checked as asked',
-      `${errors.length} things are wrong with it`,
+      `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`,
       errors,
     );
   for (const capability of ['plan', 'answer', ...(rubric === undefined ? [] : ['judge'])]) {

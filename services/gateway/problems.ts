@@ -32,19 +32,3 @@ export function problemResponse({ status, code, title, message, errors }: HttpPr
   };
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } });
 }
-
-type Issue = { code: string; path: PropertyKey[]; message: string; keys?: string[]; input?: unknown };
-
-/** What a shape found wrong, field by field, each with the value that was given. */
-export function fieldErrors(where: string, issues: readonly Issue[], given: unknown): NonNullable<Errors> {
-  return issues.flatMap((issue) => {
-    const path = [where, ...issue.path.map(String)];
-    if (issue.code === 'unrecognized_keys')
-      return (issue.keys ?? []).map((key) => ({ path: [...path, key].join('.'), message: `there is no field "${key}" here` }));
-    const value = issue.path.reduce<unknown>(
-      (inside, key) => (inside === null || typeof inside !== 'object' ? undefined : (inside as { [key: PropertyKey]: unknown })[key]),
-      given,
-    );
-    return [{ path: path.join('.'), message: issue.message, ...(value === undefined ? {} : { value: value as never }) }];
-  });
-}
