@@ -221,9 +221,33 @@ describe('when a step of a goal has failed for good', () => {
     const due = [...meanwhile, stepDue(asTool('slow'), {})];
     assert.deepEqual(await tell(due), []);
     assert.deepEqual(await tell([...due, planApproved(planRevision(3), grounds)]), [
+      'step.request.requested model.plan-3.1',
       'step.request.requested tool.other.2',
       'step.request.requested tool.slow.2',
+    ]);
+  });
+
+  it('what others may be saying at that moment is said last: whoever loses the first fact of an answer says none of the others', async () => {
+    const again = { retry: { attempts: 2 } };
+    const steps = [
+      { ...search, id: 'early', ...again },
+      { ...search, id: 'late', ...again },
+      { ...search, id: 'passed', when: 'false' },
+      { ...search, id: 'after', dependsOn: ['passed'] },
+      search,
+    ];
+    const trouble = { problem: { code: 'x', message: 'x' } };
+    const begun = [...(await planned({}, steps)), ...asked(asTool('early')), ...asked(asTool('late')), ...asked(asTool('after'))];
+    // The answers to these two are on their way: the second try at one, and the next plan.
+    const both = [...begun, stepFailed(asTool('early'), trouble), ...failed(asTool('search'))];
+    const [proposed] = await say(both);
+    const facts = [...both, proposed as Draft, stepFailed(asTool('late'), trouble), planApproved(planRevision(3), grounds)];
+    assert.deepEqual(await tell(facts), [
       'step.request.requested model.plan-3.1',
+      'step.request.requested tool.late.2',
+      'step.request.requested tool.early.2',
+      'step.request.skipped tool.passed.1',
+      'step.request.requested tool.after.1',
     ]);
   });
 
@@ -247,7 +271,7 @@ describe('when a step of a goal has failed for good', () => {
       [{ escalate }, 'step.request.requested person.first-escalation-1.1'],
       [{}, 'plan.proposal.abandoned plan.plan.4'],
     ] as const) {
-      const begun = [...(await planned(options as object, steps)), ...asked(asTool('first'), 'once')];
+      const begun = [...(await planned(options, steps)), ...asked(asTool('first'), 'once')];
       const lost = [...begun, stepUnknown(asTool('first'), { problem })];
       const facts = await on([...lost, ...failed(asTool('second'))]);
       const { ids, step } = planIn(facts.at(-2));

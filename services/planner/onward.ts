@@ -1,0 +1,84 @@
+/** The way onward once something is over: what waited for it, what a person said, and the answer at the end. */
+import type { History } from '@reel/bus/history.ts';
+import { answerRevision, type Place } from '@reel/contracts/address.ts';
+import { answerProposed } from '@reel/contracts/answer.ts';
+import type { Draft, Json } from '@reel/contracts/envelope.ts';
+import { stepSkipped } from '@reel/contracts/step.ts';
+import { type Planned, retryId } from '@reel/contracts/workflow/attempt.ts';
+import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
+import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { referencesOf } from '@reel/contracts/workflow/graph.ts';
+import { isPlanning } from '@reel/contracts/workflow/reasoning.ts';
+import { ask, whatWasSaid } from './ask.ts';
+import { isUnfinished, planMade } from './goal.ts';
+import type { Progress } from './progress.ts';
+import { abandon, type Situation } from './situation.ts';
+import { inStep } from './uncomputable.ts';
+
+/** Nobody works on this step any more, and it has a result. */
+export async function passed(situation: Situation, step: WorkflowStep): Promise<Draft[]> {
+  if (isPlanning(step)) return await planMade(situation, step);
+  const dependents = situation.progress.graph.dependents.get(step.id) ?? [];
+  return await goOn(situation, dependents, dependents.length === 0);
+}
+
+/** A person has said how a step that failed goes on. */
+export async function decided(situation: Situation, planned: Planned): Promise<Draft[]> {
+  const { step, level } = planned;
+  const said = whatWasSaid(situation, planned);
+  if (said?.action === 'supply') return await passed(situation, step);
+  if (said?.action === 'retry') {
+    const at = { kind: step.kind, id: retryId(step.id, level), n: 1 };
+    return situation.history.occupant(at, 'request') === undefined ? [await ask(situation, at)] : [];
+  }
+  const why = said?.why === undefined ? '' : `: ${said.why}`;
+  return abandon(situation.history, {
+    code: 'ended-by-person',
+    message: `step "${step.id}" had failed, and a person ended the run${why}`,
+    step: step.id,
+  });
+}
+
+/**
+ * Asks for those of the candidates that are ready and passes over those whose condition does not hold. It proposes the answer when
+ * that was all; only what nobody waits for (`isLast`) can have been the last to be missing.
+ */
+export async function goOn(situation: Situation, candidates: readonly WorkflowStep[], isLast: boolean): Promise<Draft[]> {
+  const { progress } = situation;
+  const { dependents } = progress.graph;
+  const drafts: Draft[] = [];
+  const seen = new Set<string>();
+  const waiting = [...candidates];
+  let ended = isLast;
+  // The list grows while it is walked: whoever waited for a step that is passed over comes next.
+  for (const step of waiting) {
+    if (seen.has(step.id) || !(await progress.isReady(step))) continue;
+    seen.add(step.id);
+    const at = { kind: step.kind, id: step.id, n: 1 };
+    if ((await progress.endOf(step)) === 'skipped') {
+      drafts.push(stepSkipped(at, { when: step.when as string }));
+      const next = dependents.get(step.id) ?? [];
+      waiting.push(...next);
+      ended ||= next.length === 0;
+    } else drafts.push(await ask(situation, at));
+  }
+  if (ended && !isUnfinished(progress.plan) && (await progress.isComplete())) {
+    drafts.push(answerProposed(nextAnswer(situation.history), { answer: await answerOf(progress) }));
+  }
+  return drafts;
+}
+
+function nextAnswer(history: History): Place {
+  let n = 1;
+  while (history.occupant(answerRevision(n), 'proposal') !== undefined) n += 1;
+  return answerRevision(n);
+}
+
+/** What the plan says, or else the results of the steps that nobody waits for. */
+async function answerOf(progress: Progress): Promise<Json> {
+  const { answer } = progress.plan;
+  if (answer === undefined) return (await progress.scopeFor({ steps: progress.graph.sinks, all: false }))['steps'] as Json;
+  return await inStep(undefined, ['answer', 'value'], async () =>
+    renderTemplate(answer.value, await progress.scopeFor(referencesOf(answer.value))),
+  );
+}
