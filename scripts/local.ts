@@ -68,7 +68,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     const one = await serve(await Promise.all(names.map(load)), { broker, env, log });
     serving.add(one);
     api = one.urls.get('gateway') ?? api;
-    return { urls: one.urls, stop: (graceMs) => (serving.delete(one) ? one.stop(graceMs) : Promise.resolve()) };
+    return { ...one, stop: (graceMs) => (serving.delete(one) ? one.stop(graceMs) : Promise.resolve()) };
   }
   async function stop(): Promise<void> {
     for (const child of children) child.kill();

@@ -1,7 +1,10 @@
 /** `node services/main.ts planner [policy …]`: one or many services in one process; a path serves a service of your own. */
 import { resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { serve } from '@reel/bus/serve.ts';
+import { openHealth } from '@reel/bus/health.ts';
+import { LogUnavailable } from '@reel/bus/log.ts';
+import { type Serving, serve } from '@reel/bus/serve.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 
 /** The services of this repository, in the order of a run. */
@@ -21,15 +24,17 @@ export async function load(nameOrPath: string): Promise<AnyService> {
   return module.default as AnyService;
 }
 
+/** How often a process that is watched tries again to join a broker that is not there yet. */
+const JOIN_AGAIN_MS = 1000;
+
 async function main(names: readonly string[]): Promise<void> {
   if (names.length === 0)
     throw new Error(`which service? node services/main.ts NAME … with ${SERVICES.join(', ')}, or the path of a module`);
-  const services = await Promise.all(names.map(load));
-  const env = process.env;
-  const broker = { servers: env['REEL_NATS'] ?? 'nats://127.0.0.1:4222', credentials: env['REEL_CREDENTIALS'] ?? '.reel/credentials' };
-  const serving = await serve(services, { broker, env });
+  const { env } = process;
+  let serving: Serving | undefined;
   const stop = (): void => {
-    serving.stop().then(
+    // Whatever has not begun to serve has nothing to finish.
+    Promise.resolve(serving?.stop()).then(
       () => process.exit(0),
       (error: Error) => {
         console.error(error.message);
@@ -37,8 +42,31 @@ async function main(names: readonly string[]): Promise<void> {
       },
     );
   };
+  // Before anything else: the first process of a container is not ended by a signal that it does not handle.
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  const watched = env['REEL_HEALTH_PORT'];
+  let why = 'it is starting';
+  if (watched !== undefined) await openHealth(portOf(watched), () => serving?.health() ?? { live: true, ready: false, why });
+  const services = await Promise.all(names.map(load));
+  const broker = { servers: env['REEL_NATS'] ?? 'nats://127.0.0.1:4222', credentials: env['REEL_CREDENTIALS'] ?? '.reel/credentials' };
+  while (serving === undefined) {
+    serving = await serve(services, { broker, env }).catch(async (error: Error) => {
+      // Who is watched may wait: whoever watches knows for how long. Anybody else wants to know at once.
+      if (watched === undefined || !(error instanceof LogUnavailable)) throw error;
+      if (why !== error.message) console.error(error.message);
+      why = error.message;
+      await setTimeout(JOIN_AGAIN_MS);
+      return undefined;
+    });
+  }
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (text === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`REEL_HEALTH_PORT is "${text}" and has to be a port: 0 (any free one) to 65535`);
+  return port;
 }
 
 if (import.meta.main) {

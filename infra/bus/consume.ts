@@ -2,6 +2,7 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
+import { LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
 import type { Logger } from './service.ts';
 
@@ -18,6 +19,8 @@ export type Delivery = {
 export type Consuming = {
   /** Takes no more deliveries; resolves when those under way are done. */
   stop(): Promise<void>;
+  /** Why nothing more will be heard, although nobody has stopped it. */
+  lost(): string | undefined;
 };
 
 const RETRY_MS = 250;
@@ -33,7 +36,7 @@ export async function consume(
 ): Promise<Consuming> {
   const js = jetstream(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   const consumer = await js.consumers.get(stream, durable).catch((error: Error) => {
-    throw new Error(
+    throw new LogUnavailable(
       `${durable} has no durable on ${stream} (${error.message}): \`npx reel admit PATH\` makes one for a service of your own`,
     );
   });
@@ -44,6 +47,7 @@ export async function consume(
   });
   const under = new Map<string, Promise<Verdict>>();
   let stopping = false;
+  let lost: string | undefined;
 
   async function work(message: JsMsg): Promise<void> {
     const { info, subject } = message;
@@ -75,9 +79,14 @@ export async function consume(
       if (stopping) message.nak();
       else void work(message);
     }
-  })().catch((error: Error) => log.error({ stream, durable, error: error.message }, 'the durable is gone: nothing more will be heard'));
+    if (!stopping) throw new Error('its deliveries have ended');
+  })().catch((error: Error) => {
+    lost = `the durable ${durable} on ${stream} is gone: ${error.message}`;
+    log.error({ stream, durable, error: error.message }, 'the durable is gone: nothing more will be heard');
+  });
 
   return {
+    lost: () => lost,
     stop: async () => {
       stopping = true;
       messages.stop();

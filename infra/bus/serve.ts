@@ -6,6 +6,7 @@ import { clockStream, reelStream } from './accounts.ts';
 import { announcer } from './alive.ts';
 import { type Broker, connect } from './connect.ts';
 import { type Consuming, consume } from './consume.ts';
+import type { Health } from './health.ts';
 import { openDoor } from './jetstream-door.ts';
 import { openLog } from './jetstream-log.ts';
 import type { Log } from './log.ts';
@@ -23,6 +24,8 @@ export type Serving = {
   readonly urls: ReadonlyMap<string, string>;
   /** Takes nothing new, finishes what is under way (performers have `graceMs` for it), and leaves. */
   stop(graceMs?: number): Promise<void>;
+  /** Whether all of its services are connected and hear what is said. */
+  health(): Health;
 };
 
 export type ServeOptions = {
@@ -42,9 +45,12 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
   const first = services[0];
   if (first === undefined) throw new Error('serve: there is no service to serve');
   const reading = await connect(broker, first.name);
+  const link = watch(reading, log);
   const reader = await openReader(reading, shards);
   const running: Running[] = [];
+  let stopping = false;
   const stop = async (graceMs = GRACE_MS): Promise<void> => {
+    stopping = true;
     await Promise.all(running.splice(0).map((one) => one.stop(graceMs)));
     reader.close();
     await reading.close();
@@ -56,10 +62,20 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
     await stop(0);
     throw error;
   }
-  return { urls: new Map(running.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]]))), stop };
+  return {
+    urls: new Map(running.flatMap(({ name, url }) => (url === undefined ? [] : [[name, url]]))),
+    stop,
+    health: () => {
+      if (stopping) return { live: true, ready: false, why: 'it is being stopped' };
+      const ailing = [{ name: first.name, health: link }, ...running].map(({ name, health }) => ({ name, ...health() }));
+      const { name, live = true, why } = ailing.find((one) => !one.live) ?? ailing.find((one) => !one.ready) ?? {};
+      return why === undefined ? { live, ready: true } : { live, ready: false, why: `${name}: ${why}` };
+    },
+  };
 }
 
-type Running = { readonly name: string; readonly url?: string; stop(graceMs: number): Promise<void> };
+type Running = { readonly name: string; readonly url?: string; stop(graceMs: number): Promise<void>; health(): Health };
+type Part = Pick<Running, 'url' | 'stop'> & { lost?(): string | undefined };
 type Context = {
   readonly broker: Broker;
   readonly aliveMs?: number;
@@ -72,7 +88,7 @@ type Context = {
 async function serveOne(service: AnyService, context: Context): Promise<Running> {
   const connection = await connect(context.broker, service.name);
   const log = openLog(service.name, connection, context.reader);
-  watch(connection, context.log);
+  const link = watch(connection, context.log);
   const announced = announcer(connection, service, context.log, context.aliveMs);
   const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
   const surroundings: Surroundings = { env: context.env, log: context.log, offer: announced.offer, ...registry };
@@ -87,7 +103,11 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
       await Promise.all([announced.leave(), running.stop(graceMs)]);
       await connection.close();
     };
-    return { ...running, name: service.name, stop };
+    const health = (): Health => {
+      const lost = running.lost?.();
+      return lost === undefined ? link() : { live: false, ready: false, why: lost };
+    };
+    return { ...(running.url === undefined ? {} : { url: running.url }), name: service.name, stop, health };
   } catch (error) {
     await connection.close();
     throw error;
@@ -100,7 +120,7 @@ async function serveDoor(
   log: Log,
   { reader, shards, aliveMs }: Context,
   surroundings: Surroundings,
-): Promise<Omit<Running, 'name'>> {
+): Promise<Part> {
   const { door, close } = await openDoor(service.name, { connection, log, reader, shards, aliveMs });
   const opened = await service.open(door, surroundings);
   return { url: opened.url, stop: () => opened.close().finally(close) };
@@ -112,7 +132,7 @@ async function serveListener(
   log: Log,
   { reader, shards, log: logger }: Context,
   surroundings: Surroundings,
-): Promise<Omit<Running, 'name'>> {
+): Promise<Part> {
   const role = roleOf(service);
   const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
   const stopping = new AbortController();
@@ -140,6 +160,7 @@ async function serveListener(
     if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards)));
   }
   return {
+    lost: () => consuming.map((one) => one.lost()).find((why) => why !== undefined),
     stop: async (graceMs) => {
       const grace = setTimeout(() => stopping.abort(new Error('the process is being stopped')), graceMs);
       await Promise.all(consuming.map((one) => one.stop()));
@@ -169,12 +190,19 @@ function rings(service: Service<never>, deps: object, log: Log, sweep: ReturnTyp
   };
 }
 
-/** What happens to a connection is worth a line: the services themselves only see that things take longer. */
-function watch(connection: NatsConnection, log: pino.Logger): void {
+/** What happens to a connection is worth a line: the services themselves only see that things take longer. @returns how it stands. */
+function watch(connection: NatsConnection, log: pino.Logger): () => Health {
+  let away = false;
   void (async () => {
     for await (const status of connection.status()) {
+      if (status.type === 'disconnect') away = true;
+      if (status.type === 'reconnect') away = false;
       if (status.type === 'disconnect' || status.type === 'reconnect') log.warn({ status: status.type }, 'broker');
       else if (status.type === 'error') log.error({ error: String(status.error) }, 'broker');
     }
   })();
+  return () => {
+    if (connection.isClosed()) return { live: false, ready: false, why: 'its connection to the broker is closed' };
+    return away ? { live: true, ready: false, why: 'the broker is away' } : { live: true, ready: true };
+  };
 }
