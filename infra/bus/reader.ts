@@ -3,7 +3,7 @@
  * serves every service of a process: a fact is fetched and parsed once.
  */
 
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { type Address, parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
@@ -11,7 +11,8 @@ import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
-import { openTail, type Raw, suspicionOf } from './tail.ts';
+import { rawOf, reached, stored } from './stored.ts';
+import { openTail, type Raw } from './tail.ts';
 import { decode } from './wire.ts';
 
 /** Bodies of runs kept in memory, in bytes; parsed they take about four times as much. */
@@ -126,7 +127,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     const epoch = tail.epoch(shard);
     for (let patience = 40; ; patience -= 1) {
       const from = (entries.at(-1)?.seq ?? 0) + 1;
-      for await (const raw of stored(manager, shard, `reel.${shard}.${run}.>`, from)) {
+      for await (const raw of stored(manager, reelStream(shard), `reel.${shard}.${run}.>`, { seq: from })) {
         const complete = await whole(raw);
         if (!cached.log.byAddress.has(raw.subject)) cached.bytes += raw.body.length;
         add(cached, complete);
@@ -169,18 +170,10 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       const shard = parseAddress(address)?.shard ?? 0;
       const found = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address }));
       if (found === null || found === undefined) return undefined;
-      const suspicious = suspicionOf(found.header);
-      const raw = {
-        subject: found.subject,
-        seq: found.seq,
-        time: found.time.getTime(),
-        body: found.string(),
-        ...(suspicious === undefined ? {} : { suspicious }),
-      };
-      return entryOf(await whole(raw));
+      return entryOf(await whole(rawOf(found)));
     },
     scan: async function* (shard, filter, fromSeq) {
-      for await (const raw of stored(manager, shard, filter, fromSeq)) {
+      for await (const raw of stored(manager, reelStream(shard), filter, { seq: fromSeq })) {
         const entry = entryOf(await whole(raw));
         if (entry !== undefined) yield entry;
       }
@@ -191,40 +184,4 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     },
     close: () => tail.close(),
   };
-}
-
-const BATCH = 512;
-
-/** Direct reads in batches: no consumer is made for it. */
-async function* stored(manager: JetStreamManager, shard: number, filter: string, fromSeq: number): AsyncGenerator<Raw> {
-  for (let seq = Math.max(fromSeq, 1); ; ) {
-    const found: Raw[] = [];
-    await reached(async () => {
-      found.length = 0;
-      for await (const message of await manager.direct.getBatch(reelStream(shard), { next_by_subj: filter, seq, batch: BATCH })) {
-        const suspicious = suspicionOf(message.header);
-        found.push({
-          subject: message.subject,
-          seq: message.seq,
-          time: message.time.getTime(),
-          body: message.string(),
-          ...(suspicious === undefined ? {} : { suspicious }),
-        });
-      }
-    });
-    yield* found;
-    if (found.length < BATCH) return;
-    seq = (found.at(-1) as Raw).seq + 1;
-  }
-}
-
-/** Whatever the client throws when the broker is away means the same: try again later. Not finding something is no failure. */
-async function reached<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    const { code, status, message } = error as { code?: number; status?: number; message: string };
-    if (code === 404 || status === 404 || code === 10037 || /no message found|message not found/i.test(message)) return undefined;
-    throw new LogUnavailable(`the log cannot be read: ${message}`);
-  }
 }

@@ -1,0 +1,50 @@
+/** What is stored in a stream, read directly and in batches: no consumer is made for it, and the next batch is on its way while one is read. */
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { LogUnavailable } from './log.ts';
+import { type Raw, suspicionOf } from './tail.ts';
+
+const BATCH = 512;
+
+/** Where to begin: at a position, or at the first message stored at or after a time (ms since the epoch). */
+export type From = { readonly seq: number } | { readonly timeMs: number };
+
+/** Everything stored under a subject filter from a position or a time on, oldest first, up to what is the end when it is reached. */
+export async function* stored(manager: JetStreamManager, stream: string, filter: string, from: From): AsyncGenerator<Raw> {
+  const read = async (start: From): Promise<Raw[]> => {
+    const at = 'seq' in start ? { seq: Math.max(start.seq, 1) } : { start_time: new Date(start.timeMs) };
+    const found: Raw[] = [];
+    await reached(async () => {
+      found.length = 0;
+      for await (const message of await manager.direct.getBatch(stream, { ...at, next_by_subj: filter, batch: BATCH }))
+        found.push(rawOf(message));
+    });
+    return found;
+  };
+  for (let found = await read(from); ; ) {
+    const last = found.at(-1);
+    if (last === undefined || found.length < BATCH) return yield* found;
+    const next = read({ seq: last.seq + 1 });
+    // Whoever stops in between is not to be troubled by what became of the rest.
+    next.catch(() => {});
+    yield* found;
+    found = await next;
+  }
+}
+
+/** A stored message as it stands in the log. */
+export function rawOf(message: StoredMsg): Raw {
+  const suspicious = suspicionOf(message.header);
+  const { subject, seq, time } = message;
+  return { subject, seq, time: time.getTime(), body: message.string(), ...(suspicious === undefined ? {} : { suspicious }) };
+}
+
+/** Whatever the client throws when the broker is away means the same: try again later. Not finding something is no failure. */
+export async function reached<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    const { code, status, message } = error as { code?: number; status?: number; message: string };
+    if (code === 404 || status === 404 || code === 10037 || /no message found|message not found/i.test(message)) return undefined;
+    throw new LogUnavailable(`the log cannot be read: ${message}`);
+  }
+}
