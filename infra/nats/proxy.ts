@@ -1,0 +1,126 @@
+// A TCP proxy to break connections with: what goes through it can be delayed, cut with a reset, or silently swallowed, and healed again.
+import { once } from 'node:events';
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
+
+export type Proxy = {
+  /** Where it listens, on loopback. Stays the same for as long as it is open. */
+  readonly port: number;
+  /** Where to from now on; new connections wait for the first word of it. */
+  aim(port: number): void;
+  /** `reset`: every connection ends, and new ones end at once. `silent`: they stay, and nothing gets through, as with a cable that is pulled. */
+  cut(how?: 'reset' | 'silent'): void;
+  /** Holds back everything by so many ms from now on, in order; 0 for no longer. */
+  delay(ms: number): void;
+  /** Undoes a cut. What a silent one has held back gets through now. */
+  heal(): void;
+  /** How many connections go through it. */
+  connections(): number;
+  close(): Promise<void>;
+};
+
+/** Opens a proxy on any free port of loopback; `target` is a port there, too, and can be told later. */
+export async function openProxy(target?: number): Promise<Proxy> {
+  const pairs = new Set<Pair>();
+  const state: State = { target, cut: undefined, delayMs: 0 };
+  const server = createServer({ noDelay: true }, (from) => {
+    if (state.cut === 'reset' || state.target === undefined) return void from.resetAndDestroy();
+    const pair = joined(from, dial({ port: state.target, host: '127.0.0.1', noDelay: true }), state);
+    pairs.add(pair);
+    pair.over.then(() => pairs.delete(pair));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const endAll = (): void => {
+    for (const { end } of pairs) end();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    aim: (port) => {
+      state.target = port;
+    },
+    cut: (how = 'reset') => {
+      state.cut = how;
+      if (how === 'reset') endAll();
+    },
+    delay: (ms) => {
+      state.delayMs = ms;
+    },
+    heal: () => {
+      state.cut = undefined;
+      for (const { flow } of pairs) flow();
+    },
+    connections: () => pairs.size,
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      endAll();
+      await closed;
+    },
+  };
+}
+
+type State = { target: number | undefined; cut: 'reset' | 'silent' | undefined; delayMs: number };
+type Pair = { end(): void; flow(): void; readonly over: Promise<void> };
+
+/** Two sockets as one connection: each passes on what the other hears, and ends when the other does. */
+function joined(from: Socket, to: Socket, state: State): Pair {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const end = (): void => {
+    from.resetAndDestroy();
+    to.resetAndDestroy();
+    resolve();
+  };
+  const ways = [oneWay(from, to, state), oneWay(to, from, state)];
+  let open = 2;
+  for (const socket of [from, to]) socket.on('error', end).on('close', () => --open === 0 && resolve());
+  return {
+    end,
+    over,
+    flow: () => {
+      for (const flow of ways) flow();
+    },
+  };
+}
+
+/** Passes on what `from` hears, each piece when its time has come and never past an earlier one. @returns how to go on after a cut. */
+function oneWay(from: Socket, to: Socket, state: State): () => void {
+  const held: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const pass = (bytes: Buffer): void => {
+    if (to.write(bytes)) return;
+    from.pause();
+    to.once('drain', () => from.resume());
+  };
+  const flow = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    while (state.cut === undefined && held[0] !== undefined) {
+      const waitMs = held[0].dueMs - performance.now();
+      if (waitMs > 0.5) {
+        timer = setTimeout(flow, waitMs);
+        return;
+      }
+      pass((held.shift() as { bytes: Buffer }).bytes);
+    }
+    if (ended && held.length === 0) to.end();
+  };
+  from.on('data', (bytes) => {
+    if (state.cut === undefined && state.delayMs === 0 && held.length === 0) return pass(bytes);
+    // What nobody takes is kept as a network would: not without end.
+    if (held.push({ bytes, dueMs: performance.now() + state.delayMs }) > PIECES) from.pause();
+    if (timer === undefined) flow();
+  });
+  from.on('end', () => {
+    ended = true;
+    flow();
+  });
+  to.on('close', () => clearTimeout(timer));
+  return () => {
+    from.resume();
+    flow();
+  };
+}
+
+/** So many pieces are held back for each direction of a connection; then whoever sends has to wait. */
+const PIECES = 256;
