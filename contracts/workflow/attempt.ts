@@ -81,14 +81,17 @@ export type Escalated = {
   readonly why?: string;
 };
 
-function escalationForm({ output }: WorkflowStep): JsonSchema {
+function escalationForm({ output = { description: 'The result, when it is supplied' } }: WorkflowStep): JsonSchema {
+  const { $schema, ...result } = output;
   return {
+    // The draft is for the whole of a schema to say, and with a name of its own the result's references stay within it.
+    ...($schema === undefined ? {} : { $schema }),
     type: 'object',
     required: ['action'],
     additionalProperties: false,
     properties: {
       action: { enum: ['supply', 'retry', 'end'] },
-      result: output ?? { description: 'The result, when it is supplied' },
+      result: { $id: 'urn:reel:result', ...result },
       with: { type: 'object', description: 'Other arguments, when it is tried again' },
       why: { type: 'string' },
     },
