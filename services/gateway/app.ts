@@ -18,7 +18,14 @@ import { type Runs, summaryOf } from './runs.ts';
 import { CancelRequest, type Run, type Submitted } from './shapes.ts';
 import { submit } from './submit.ts';
 
-type Surroundings = { readonly door: Door; readonly runs: Runs; readonly log: Logger; readonly closing: AbortSignal };
+type Surroundings = {
+  readonly door: Door;
+  readonly runs: Runs;
+  readonly log: Logger;
+  /** By which it may be called, besides those of this machine: a page elsewhere cannot make a browser reach it under a name of its own. */
+  readonly names: readonly string[];
+  readonly closing: AbortSignal;
+};
 
 /** The trace that a request belongs to: its own, or a new one (W3C Trace Context). */
 function traceOf(header: string | undefined): string {
@@ -53,7 +60,7 @@ export function ended(
 }
 
 export function appOf(surroundings: Surroundings): OpenAPIHono {
-  const { door, runs, log, closing } = surroundings;
+  const { door, runs, log, names, closing } = surroundings;
   const app = new OpenAPIHono({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
@@ -98,12 +105,12 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   });
   app.use(async (c, next) => {
     const host = (c.req.header('host') ?? '').replace(/:\d+$/, '');
-    if (!['127.0.0.1', 'localhost', '[::1]'].includes(host))
+    if (!['127.0.0.1', 'localhost', '[::1]', ...names].includes(host))
       throw new HttpProblem(
         421,
         'wrong-host',
         'This is not the host that was meant',
-        `Host is "${host}": until authentication comes, only 127.0.0.1 and localhost are served`,
+        `Host is "${host}": until authentication comes, only ${['127.0.0.1', 'localhost', ...names].join(', ')} are served; REEL_HOSTNAMES names others`,
       );
     const bytes = Number(c.req.header('content-length') ?? 0);
     if (bytes > BODY_BYTES) throw tooLarge(bytes);

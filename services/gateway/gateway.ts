@@ -1,4 +1,4 @@
-/** The door to Reel: runs are requested, followed, decided on and stopped over HTTP. On loopback, until it can tell who is asking. */
+/** The door to Reel: runs are requested, followed, decided on and stopped over HTTP. On loopback, unless whoever runs it keeps others away. */
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,8 +10,6 @@ import { voteCast } from '@reel/contracts/vote.ts';
 import { appOf } from './app.ts';
 import { openRuns, type Runs } from './runs.ts';
 
-const HOST = '127.0.0.1';
-
 export default defineDoor({
   name: 'gateway',
   says: [keyClaimed, runRequested, cancelRequested, voteCast],
@@ -19,15 +17,17 @@ export default defineDoor({
     const port = Number(env['REEL_PORT'] ?? 7070);
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new Error(`REEL_PORT is "${env['REEL_PORT']}" and has to be a port: 0 (any free one) to 65535`);
+    const host = env['REEL_HOST'] ?? '127.0.0.1';
+    const names = (env['REEL_HOSTNAMES'] ?? '').split(',').filter(Boolean);
     const closing = new AbortController();
     const runs = openRuns();
     const unfollow = door.follow(runs.enter);
     await recall(door, runs);
-    const app = appOf({ door, runs, log, closing: closing.signal });
+    const app = appOf({ door, runs, log, names, closing: closing.signal });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
-    await listen(server, port);
+    await listen(server, host, port);
     return {
-      url: `http://${HOST}:${(server.address() as AddressInfo).port}`,
+      url: `http://${host}:${(server.address() as AddressInfo).port}`,
       close: async () => {
         unfollow();
         closing.abort('the gateway is closing');
@@ -46,12 +46,12 @@ async function recall(door: Door, runs: Runs): Promise<void> {
   for (const { id, shard } of runs.open()) for (const entry of (await door.look(shard, id)).entries()) runs.enter(entry);
 }
 
-function listen(server: Server, port: number): Promise<void> {
+function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? `port ${port} is in use` : error.message;
-      reject(new Error(`the gateway cannot listen at ${HOST}:${port}: ${why}. REEL_PORT names another (0: any free one)`));
+      reject(new Error(`the gateway cannot listen at ${host}:${port}: ${why}. REEL_HOST and REEL_PORT (0: any free one) name another`));
     });
-    server.listen(port, HOST, resolve);
+    server.listen(port, host, resolve);
   });
 }
