@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
 
-export type Proxy = {
+export type TcpProxy = {
   /** Where it listens, on loopback. Stays the same for as long as it is open. */
   readonly port: number;
   /** Where to from now on; new connections wait for the first word of it. */
@@ -13,20 +13,18 @@ export type Proxy = {
   delay(ms: number): void;
   /** Undoes a cut. What a silent one has held back gets through now. */
   heal(): void;
-  /** How many connections go through it. */
-  connections(): number;
   close(): Promise<void>;
 };
 
 /** Opens a proxy on any free port of loopback; `target` is a port there, too, and can be told later. */
-export async function openProxy(target?: number): Promise<Proxy> {
+export async function openProxy(target?: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   const state: State = { target, cut: undefined, delayMs: 0 };
   const server = createServer({ noDelay: true }, (from) => {
     if (state.cut === 'reset' || state.target === undefined) return void from.resetAndDestroy();
     const pair = joined(from, dial({ port: state.target, host: '127.0.0.1', noDelay: true }), state);
     pairs.add(pair);
-    pair.over.then(() => pairs.delete(pair));
+    void pair.over.then(() => pairs.delete(pair));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -49,7 +47,6 @@ export async function openProxy(target?: number): Promise<Proxy> {
       state.cut = undefined;
       for (const { flow } of pairs) flow();
     },
-    connections: () => pairs.size,
     close: async () => {
       const closed = once(server, 'close');
       server.close();
