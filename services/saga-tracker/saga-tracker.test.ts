@@ -8,6 +8,7 @@ import type { Draft } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import * as p from '@reel/contracts/plan.ts';
 import * as r from '@reel/contracts/run.ts';
+import { stepDue } from '@reel/contracts/step.ts';
 import sagaTracker from './saga-tracker.ts';
 import { answered, begun, completed, DEADLINE_MS, failing, grounds, problem, requested, step, undo } from './scene.ts';
 
@@ -320,6 +321,13 @@ test('rubbish where somebody waits for an answer makes the run fail', async () =
   const facts = [...begun, flight.requested, flight.succeeded()];
   const said = given(facts).ring(sagaTracker, {}, 0, 'sweep');
   assert.match(JSON.stringify(await dataOf(said, 'run.turn.failing')), /void-fact.*tool\.flight\.1\.outcome cannot be read/);
+});
+
+test('rubbish where a step waits to be tried again makes the run fail, not wait', async () => {
+  const waiting = [...begun, flight.requested, flight.approved, flight.started, flight.failed];
+  // Without a postponement before it, the word that it is due is void.
+  const said = given([...waiting, stepDue(flight.at, {})]).ring(sagaTracker, {}, 0, 'sweep');
+  assert.match(JSON.stringify(await dataOf(said, 'run.turn.failing')), /void-fact.*tool\.flight\.1\.wake cannot be read/);
 });
 
 test('a run that is not over by its deadline turns, plan or no plan', async () => {
