@@ -1,9 +1,14 @@
 /** What the run gives back, before it is given. */
+import { z } from 'zod';
 import { fact, Json, Problem } from './envelope.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 
+/** A step that the answer does without: it was optional, and has failed. */
+export const Omitted = z.object({ step: z.string(), problem: Problem });
+export type Omitted = z.infer<typeof Omitted>;
+
 /** planner: this is the answer. */
-export const answerProposed = fact('answer', 'proposal', 'proposed', { answer: Json });
+export const answerProposed = fact('answer', 'proposal', 'proposed', { answer: Json, omitted: z.array(Omitted).optional() });
 /** validator: it has the form that was asked for. */
 export const answerAccepted = fact('answer', 'check', 'accepted', {}, ['proposal.proposed']);
 /** validator: it does not have the form that was asked for. */

@@ -1,5 +1,6 @@
 /** The beginning and the end of a run. */
 import { z } from 'zod';
+import { Omitted } from './answer.ts';
 import { fact, Json, Problem } from './envelope.ts';
 import { ModelDefinition } from './model.ts';
 import { ToolDefinition } from './tool.ts';
@@ -65,7 +66,7 @@ export type Remainder = z.infer<typeof Remainder>;
 const undone = { problem: Problem, undone: z.array(z.object({ kind: z.string(), id: z.string(), n: z.int() })) };
 
 /** saga-tracker: it is done, with this answer. */
-export const runCompleted = fact('run', 'outcome', 'completed', { answer: Json }, ['turn.completed']);
+export const runCompleted = fact('run', 'outcome', 'completed', { answer: Json, omitted: z.array(Omitted).optional() }, ['turn.completed']);
 /** saga-tracker: it failed, and left nothing behind. */
 export const runFailed = fact('run', 'outcome', 'failed', undone, ['turn.failing']);
 /** saga-tracker: it was stopped, and left nothing behind. */

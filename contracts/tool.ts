@@ -14,6 +14,12 @@ export type Effect = z.infer<typeof Effect>;
 export const Compensation = z.strictObject({ uses: z.string(), with: z.record(z.string(), Json).default({}) });
 export type Compensation = z.infer<typeof Compensation>;
 
+export const Attempts = z.int().min(1).max(20);
+export const DelayMs = z.int().min(0).max(86_400_000);
+
+export const Retry = z.strictObject({ attempts: Attempts, delayMs: DelayMs.default(0), maxDelayMs: DelayMs.optional() });
+export type Retry = z.infer<typeof Retry>;
+
 export const ToolDefinition = z.object({
   name: z.string(),
   description: z.string().default(''),
@@ -26,7 +32,12 @@ export const ToolDefinition = z.object({
   /** How many calls one executor makes at a time. */
   concurrency: z.int().positive(),
   compensation: Compensation.optional(),
+  /** How often it may be tried in all, and the wait before the second try, where a plan does not say. */
+  retry: Retry.optional(),
   /** `sha256:…` over all of the above: an approval is bound to it. */
   digest: z.string(),
 });
 export type ToolDefinition = z.infer<typeof ToolDefinition>;
+
+/** The code of a problem with a server that has failed too often and is left alone for a while: a fallback is better than waiting. */
+export const SERVER_RESTING = 'server-resting';

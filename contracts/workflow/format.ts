@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Json, JsonSchema } from '../envelope.ts';
 import { Needs } from '../model.ts';
-import { Compensation, Effect } from '../tool.ts';
+import { Attempts, Compensation, DelayMs, Effect } from '../tool.ts';
 
 const StepId = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/, 'a step id is 1 to 48 of A-Z a-z 0-9 _ -');
 const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower case: a letter, then up to 31 of a-z 0-9 -');
@@ -48,8 +48,15 @@ function build(object: typeof z.object, fewest: number) {
     dependsOn: z.array(z.string()).default([]),
     /** A JSONata expression; when it is not exactly `true`, the step is skipped. */
     when: z.string().optional(),
-    /** How often in all, and how long to wait in between. */
-    retry: object({ attempts: z.int().min(1).max(20), delayMs: z.int().min(0).max(86_400_000).default(0) }).optional(),
+    /**
+     * How often in all, and how long to wait before the second attempt; twice as long before each further one, up to `maxDelayMs`, and a
+     * little less by lot. What the tool's registration says holds where this says nothing.
+     */
+    retry: object({ attempts: Attempts, delayMs: DelayMs.default(0), maxDelayMs: DelayMs.optional() }).optional(),
+    /** How long the step may take with all its attempts and waits, in ms; no attempt begins after that. */
+    withinMs: z.int().positive().max(2_592_000_000).optional(),
+    /** When it has failed for good the run goes on without its result, and the answer names it. */
+    optional: z.boolean().optional(),
     /** What is done instead when it has failed for good, as the step `<id>-fallback`; its result counts as this step's. */
     fallback: object(Attempt).optional(),
   });

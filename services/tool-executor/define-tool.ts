@@ -1,6 +1,6 @@
 /** Tools in process: a function with schemas, exported by a module that the configuration names. */
 import type { Json } from '@reel/contracts/envelope.ts';
-import type { Compensation, Effect } from '@reel/contracts/tool.ts';
+import type { Compensation, Effect, Retry } from '@reel/contracts/tool.ts';
 import type { z } from 'zod';
 
 /** What a tool in process is given beside its arguments. */
@@ -21,6 +21,7 @@ export type InProcessTool = {
   readonly timeoutMs?: number | undefined;
   readonly concurrency?: number | undefined;
   readonly compensation?: Compensation | undefined;
+  readonly retry?: Retry | undefined;
   readonly run: (args: never, context: ToolContext) => Json | Promise<Json>;
 };
 
@@ -37,6 +38,8 @@ type Described<Input extends z.ZodType> = {
   concurrency?: number;
   /** What undoes it: `with` is a template over `input`, `steps`, `arguments` and `result`. */
   compensation?: { uses: string; with?: Record<string, Json> };
+  /** How often it may be tried, where a plan does not say. */
+  retry?: { attempts: number; delayMs?: number; maxDelayMs?: number };
   /** What it throws says that nothing was done; anything in between has to be undone by itself before it throws. */
   run: (args: z.output<Input>, context: ToolContext) => Json | Promise<Json>;
 };
@@ -44,7 +47,8 @@ type Described<Input extends z.ZodType> = {
 /** Declares a tool. Importing its module starts nothing. */
 export function defineTool<Input extends z.ZodType>(tool: Described<Input>): InProcessTool {
   const compensation = tool.compensation && { with: {}, ...tool.compensation };
-  return { description: '', effect: 'once', ...tool, compensation, shape: 'tool' };
+  const retry = tool.retry && { delayMs: 0, ...tool.retry };
+  return { description: '', effect: 'once', ...tool, compensation, retry, shape: 'tool' };
 }
 
 /** True for what `defineTool` made, by whichever copy of this file. */

@@ -34,6 +34,7 @@ export function ofServer(server: string, tool: Tool, override: Override = {}): T
     timeoutMs: override.timeoutMs ?? TIMEOUT_MS,
     concurrency: override.concurrency ?? CONCURRENCY,
     ...(compensation === undefined ? {} : { compensation }),
+    ...(override.retry === undefined ? {} : { retry: override.retry }),
   });
 }
 
@@ -51,6 +52,7 @@ export function ofOperation(name: string, operation: ApiOperation, api: Api): To
     timeoutMs: override.timeoutMs ?? api.timeoutMs ?? TIMEOUT_MS,
     concurrency: override.concurrency ?? CONCURRENCY,
     ...(compensation === undefined ? {} : { compensation }),
+    ...(override.retry === undefined ? {} : { retry: override.retry }),
   });
 }
 
@@ -66,6 +68,7 @@ export function ofModule(tool: InProcessTool): ToolDefinition {
     timeoutMs: tool.timeoutMs ?? TIMEOUT_MS,
     concurrency: tool.concurrency ?? CONCURRENCY,
     ...(tool.compensation === undefined ? {} : { compensation: tool.compensation }),
+    ...(tool.retry === undefined ? {} : { retry: tool.retry }),
   });
 }
 
