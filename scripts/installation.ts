@@ -1,7 +1,7 @@
 /** A local installation: a folder with the broker's configuration, the credentials of every service, and what was admitted later. */
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { serverConfig } from '@reel/bus/accounts.ts';
+import { accountsConfig, serverConfig } from '@reel/bus/accounts.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { ensureCredentials } from '@reel/bus/credentials.ts';
 import { provision } from '@reel/bus/provision.ts';
@@ -11,6 +11,8 @@ import { load, SERVICES } from '@reel/services/main.ts';
 export type Installation = {
   readonly dir: string;
   readonly configFile: string;
+  /** The broker's accounts alone, for one that runs elsewhere. */
+  readonly accountsFile: string;
   readonly credentials: string;
   readonly pidFile: string;
 };
@@ -19,6 +21,7 @@ export type Installation = {
 export const installationIn = (dir: string): Installation => ({
   dir,
   configFile: join(dir, 'nats.conf'),
+  accountsFile: join(dir, 'accounts.conf'),
   credentials: join(dir, 'credentials'),
   pidFile: join(dir, 'nats.pid'),
 });
@@ -31,7 +34,7 @@ const MAX_AGE_DAYS = 30;
 export async function rolesIn({ dir }: Installation): Promise<Role[]> {
   const own = await Promise.all(SERVICES.map(async (name) => roleOf(await load(name))));
   const folder = join(dir, 'cast');
-  const files = await readdir(folder).catch(() => []);
+  const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.json'));
   const admitted = await Promise.all(files.map(async (file) => JSON.parse(await readFile(join(folder, file), 'utf8')) as Role));
   return [...own, ...admitted.filter(({ name }) => !own.some((role) => role.name === name))];
 }
@@ -44,22 +47,36 @@ export async function remember({ dir }: Installation, role: Role): Promise<void>
 
 /** Writes the broker's configuration for these roles; who has no credentials gets them. */
 export async function configure(installation: Installation, roles: readonly Role[], syncInterval: string): Promise<void> {
-  const publicKeys = await ensureCredentials(installation.credentials, ['provisioner', ...roles.map(({ name }) => name)]);
+  const publicKeys = await keysOf(installation, roles);
   await writeWhole(installation.configFile, serverConfig({ roles, shards: SHARDS, publicKeys, syncInterval }));
 }
 
-/** Makes or updates streams and durables at a running broker. */
-export async function provisionAt(servers: string, { credentials }: Installation, roles: readonly Role[]): Promise<void> {
+/** Writes the accounts of these roles for a broker elsewhere; who has no credentials gets them. */
+export async function configureAccounts(installation: Installation, roles: readonly Role[]): Promise<void> {
+  const publicKeys = await keysOf(installation, roles);
+  await writeWhole(installation.accountsFile, accountsConfig({ roles, shards: SHARDS, publicKeys }));
+}
+
+const keysOf = ({ credentials }: Installation, roles: readonly Role[]): Promise<Map<string, string>> =>
+  ensureCredentials(credentials, ['provisioner', ...roles.map(({ name }) => name)]);
+
+/** Makes or updates streams and durables at a running broker. @param replicas on how many of its nodes each stream is kept. */
+export async function provisionAt(
+  servers: string,
+  { credentials }: Pick<Installation, 'credentials'>,
+  roles: readonly Role[],
+  replicas = 1,
+): Promise<void> {
   const connection = await connect({ servers, credentials }, 'provisioner');
   try {
-    await provision(connection, { roles, shards: SHARDS, replicas: 1, maxAgeDays: MAX_AGE_DAYS });
+    await provision(connection, { roles, shards: SHARDS, replicas, maxAgeDays: MAX_AGE_DAYS });
   } finally {
     await connection.close();
   }
 }
 
 /** A reader never sees half a file. */
-async function writeWhole(file: string, text: string): Promise<void> {
+export async function writeWhole(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text, { mode: 0o600 });
   await rename(`${file}.new`, file);
 }

@@ -11,6 +11,7 @@ import { admit } from './admit.ts';
 import { ask, Refused, type Told, watch } from './api.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
 import { componentRows, HEADINGS } from './components.ts';
+import { provisionBroker, writeCredentials } from './deployment.ts';
 import { live } from './live.ts';
 import { columns, table } from './page.ts';
 import { planView } from './plan-view.ts';
@@ -49,6 +50,22 @@ reel
       `${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  node services/main.ts ${path}`,
     );
   });
+
+reel
+  .command('credentials [PATH...]')
+  .description('for a broker elsewhere: keys for every service, for those at PATH too, and its accounts; all as a kustomization')
+  .requiredOption('--dir <DIR>', 'where they are kept; what is there already stays as it is')
+  .action(async (paths: string[], { dir }: { dir: string }) => print(await writeCredentials(dir, paths)));
+
+reel
+  .command('provision')
+  .description('make or update the streams and durables of a broker that has the accounts')
+  .requiredOption('--dir <DIR>', 'what `reel credentials` wrote')
+  .option('--nats <URL>', 'the broker', process.env['REEL_NATS'] ?? 'nats://127.0.0.1:4222')
+  .option('--replicas <N>', 'on how many nodes each stream is kept', '1')
+  .action(async ({ dir, nats, replicas }: { dir: string; nats: string; replicas: string }) =>
+    print(await provisionBroker(dir, nats, replicas)),
+  );
 
 command('run <FILE-OR-GOAL>', 'submit a workflow (YAML or JSON), or a goal in words')
   .option('--input <JSON>', "the run's input, or @FILE", '{}')

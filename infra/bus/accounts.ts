@@ -55,27 +55,38 @@ function aside({ name, kind, shape }: Role): string[] {
   ];
 }
 
-export type ServerConfig = {
+export type AccountsConfig = {
   readonly roles: readonly Role[];
   readonly shards: number;
   /** The public nkey of the provisioner and of every role by name. */
   readonly publicKeys: ReadonlyMap<string, string>;
+};
+
+export type ServerConfig = AccountsConfig & {
   /** `always`: a fact is on disk before it is acknowledged. Otherwise the interval, e.g. `2m`. */
   readonly syncInterval: string;
 };
 
+const GENERATED = '# Generated from what the services declare (infra/bus/accounts.ts). Changes made here are lost.';
+
 /** The whole configuration file of a nats-server for these services. */
-export function serverConfig({ roles, shards, publicKeys, syncInterval }: ServerConfig): string {
+export const serverConfig = ({ syncInterval, ...accounts }: ServerConfig): string => `${GENERATED}
+max_payload: 1MB
+jetstream { sync_interval: "${syncInterval}" }
+${accountsBlock(accounts)}`;
+
+/** The accounts alone, for the configuration of a broker that is set up otherwise to include. It holds public keys, and no secret. */
+export const accountsConfig = (accounts: AccountsConfig): string => `${GENERATED}
+${accountsBlock(accounts)}`;
+
+function accountsBlock({ roles, shards, publicKeys }: AccountsConfig): string {
   const key = (name: string): string => {
     const found = publicKeys.get(name);
     if (found === undefined) throw new Error(`no credentials for ${name}`);
     return found;
   };
   const users = roles.map((role) => `      ${user({ nkey: key(role.name), ...permissionsOf(role, roles, shards) })}`);
-  return `# Generated from what the services declare (infra/bus/accounts.ts). Changes made here are lost.
-max_payload: 1MB
-jetstream { sync_interval: "${syncInterval}" }
-accounts {
+  return `accounts {
   LOG {
     jetstream: enabled
     users: [ { nkey: ${key('provisioner')} } ]
