@@ -196,9 +196,7 @@ async function act(
   const done = new AbortController();
   const signal = AbortSignal.any([timeout.signal, unwanted.signal, work.stopping]);
   const beating = beat(log, work, done.signal, () => wanted() || unwanted.abort(new Error('nobody wants it any more')));
-  const timing = log
-    .pause(call.timeoutMs, done.signal)
-    .then(() => done.signal.aborted || timeout.abort(new Error(`timed out after ${call.timeoutMs} ms`)));
+  const timing = log.pause(call.timeoutMs, done.signal).then(() => done.signal.aborted || timeout.abort(timedOut(call.timeoutMs)));
   const approved: ApprovedCall = {
     run: entry.at.run,
     at: entry.at,
@@ -235,6 +233,9 @@ async function act(
     await Promise.all([beating, timing]);
   }
 }
+
+/** Named as `AbortSignal.timeout` names it, so that a performer can tell it from not being wanted any more. */
+const timedOut = (ms: number): Error => Object.assign(new Error(`timed out after ${ms} ms`), { name: 'TimeoutError' });
 
 /** What came from outside is told without the inside of machines; that goes to this process's own log, for whoever runs it. */
 function told(result: Result, log: Logger): Result {
