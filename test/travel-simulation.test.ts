@@ -7,7 +7,7 @@ import { digestOf } from '@reel/bus/digest.ts';
 import { isVoid } from '@reel/bus/history.ts';
 import { findings } from '@reel/bus/protocol.ts';
 import { definePerformer, Failure } from '@reel/bus/service.ts';
-import { CALM, type Faults, MALICE, type Planted, type Player, type Simulation, simulate } from '@reel/bus/simulator.ts';
+import { CALM, type Faults, MALICE, type Player, type Simulation, simulate } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
@@ -51,7 +51,7 @@ const input = { place: 'Lisbon', checkIn: '2027-10-01', checkOut: '2027-10-07', 
 type Told = { simulation: Simulation; world: ReturnType<typeof freshWorld> };
 
 /** One run of the story under a seed. */
-async function travel(seed: number, changed: object, faults: Faults, planted: Planted = {}): Promise<Told> {
+async function travel(seed: number, changed: object, faults: Faults): Promise<Told> {
   const told = { world: freshWorld() };
   const executor = definePerformer({
     name: 'tool-executor',
@@ -76,7 +76,6 @@ async function travel(seed: number, changed: object, faults: Faults, planted: Pl
     players,
     seed,
     faults,
-    planted,
     onFact: async (entry, door) => {
       if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
       const { enum: choices } = (entry.data as { form: { properties: { hotelId: { enum: string[] } } } }).form.properties.hotelId;
@@ -156,19 +155,4 @@ describe(`the travel story, over ${SEEDS} seeds of a malicious bus`, () => {
     const lines = ({ simulation }: Told): string[] => simulation.trace.filter((line) => !line.includes('start'));
     assert.deepEqual(lines(one), lines(other));
   });
-});
-
-describe('a bug that is planted is found', () => {
-  const found = async (planted: Planted, faults: Faults): Promise<boolean> => {
-    for (let seed = 1; seed <= SEEDS; seed += 1) {
-      try {
-        check(seed, await travel(seed, { card: 'tok_declined' }, faults, planted), 'failed');
-      } catch {
-        return true;
-      }
-    }
-    return false;
-  };
-  it('when slots take a second answer', async () => assert.ok(await found({ writeTwice: true }, MALICE)));
-  it('when deliveries are acknowledged before anything is said', async () => assert.ok(await found({ acknowledgeFirst: true }, MALICE)));
 });

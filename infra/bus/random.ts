@@ -19,3 +19,13 @@ export function random(seed: number): Random {
   };
   return { next, happens: (probability) => next() < probability, below: (below) => Math.floor(next() * below) };
 }
+
+/** The same chance for the same name under the same seed, however often and in whatever order it comes up. */
+export const randomFor = (seed: number, name: string): Random => random(fnv1a(name, seed));
+
+/** FNV-1a (Fowler, Noll, Vo; public domain), begun from the seed. */
+function fnv1a(text: string, seed: number): number {
+  let hash = (2_166_136_261 ^ Math.imul(seed, 0x9e3779b1)) >>> 0;
+  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 16_777_619);
+  return hash >>> 0;
+}
