@@ -55,6 +55,13 @@ export const isSessionLost = (error: unknown): boolean => error instanceof Strea
 export const isAnswer = (error: unknown): boolean =>
   error instanceof McpError && error.code !== ErrorCode.ConnectionClosed && error.code !== ErrorCode.RequestTimeout;
 
+/** True when it is the server that is in trouble, and not this one call: it is not there, breaks off, or says so itself (5xx). */
+export function isServerTrouble(error: unknown): boolean {
+  if (error instanceof Failure || isAnswer(error) || isSessionLost(error) || wasRefused(error)) return false;
+  // What is not MCP was answered all the same.
+  return !(error instanceof Error && 'issues' in error);
+}
+
 function wasNotSent(error: unknown): boolean {
   if (isSessionLost(error) || (error instanceof StreamableHTTPError && error.code === 429)) return true;
   if (!(error instanceof Error)) return false;
@@ -71,8 +78,10 @@ function wasRefused(error: unknown): boolean {
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ('issues' in error) return `it answered something that is not MCP: ${error.message.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
-  const cause = error.cause instanceof Error ? `: ${error.cause.message || (codeOf(error) ?? error.cause.name)}` : '';
-  return `${error.message}${cause}`;
+  if (!(error.cause instanceof Error)) return error.message;
+  const cause = error.cause.message || (codeOf(error) ?? error.cause.name);
+  // Who wraps an error often repeats it.
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
 function codeOf(error: Error): string | undefined {

@@ -46,6 +46,9 @@ export function tooLarge(limit: number, { tool, effect }: Asked): Error {
 const UNREACHED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|ERR_SSL_.*|.*SELF_SIGNED.*|UNABLE_TO_.*)$/;
 
+/** True when it is the API that is in trouble, and not this one call. Being asked to slow down is none. */
+export const isServerTrouble = ({ status }: Pick<ApiAnswer, 'status'>): boolean => (status >= 500 && status !== 501) || status === 408;
+
 function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
   const { tool, api, effect } = asked;
   const { status } = answer;
@@ -56,7 +59,7 @@ function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
   // Both say that the request was not taken up; of an earlier one under the same key they say nothing.
   if (status === 429) return new Unsent({ code: 'api-rate-limited', message, retryable: true, ...later });
   if (status === 503) return new Unsent({ code: 'api-unavailable', message, retryable: true, ...later });
-  if ((status >= 500 && status !== 501) || status === 408) {
+  if (isServerTrouble(answer)) {
     if (effect === 'read-only') return new Failure({ code: 'api-unavailable', message, retryable: true, ...later });
     return new Error(`${message}; it may have had its effect all the same`);
   }

@@ -3,7 +3,7 @@ import { MAX_BYTES } from '@reel/bus/blob.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { explain } from './answer.ts';
-import { type ApiAnswer, type Asked, resultOf, tooLarge, troubleWith } from './api-answer.ts';
+import { type ApiAnswer, type Asked, isServerTrouble, resultOf, tooLarge, troubleWith } from './api-answer.ts';
 import { type Auth, authFor } from './api-auth.ts';
 import { type ApiRequest, requestOf } from './api-call.ts';
 import { readDocument } from './api-document.ts';
@@ -11,6 +11,7 @@ import { type Api, ConfigError } from './config.ts';
 import { ofOperation } from './definition.ts';
 import { type ApiOperation, readOpenApi } from './openapi.ts';
 import { DocumentError } from './openapi-schema.ts';
+import type { Trouble } from './rests.ts';
 import type { Called, Offer } from './shelf.ts';
 
 const FIRST_WAIT_MS = 500;
@@ -111,11 +112,12 @@ type Way = { readonly api: Api; readonly auth: Auth; readonly base: string; read
 
 function callerOf(name: string, operation: ApiOperation, { api, auth, base, log }: Way): Offer['call'] {
   const secrets = [...Object.values(api.credentials), ...Object.values(auth.headers)];
-  return async (args, { signal, key, traceparent, effect }: Called): Promise<Json> => {
+  return async (args, { signal, key, traceparent, effect, trouble }: Called): Promise<Json> => {
     const asked: Asked = { tool: operation.name, api: name, effect, secrets };
     const request = requestOf(operation, args, { base, auth, idempotencyHeader: api.idempotencyHeader, key, traceparent });
     try {
-      const answer = await answerTo(request, asked, signal);
+      const answer = await answerTo(request, asked, signal, trouble);
+      if (isServerTrouble(answer)) trouble();
       if (answer.status >= 300)
         log.info({ api: name, operation: operation.spot, status: answer.status, key }, 'an API did not do what it was asked');
       return resultOf(answer, asked, Date.now());
@@ -126,17 +128,18 @@ function callerOf(name: string, operation: ApiOperation, { api, auth, base, log 
   };
 }
 
-async function answerTo(request: ApiRequest, asked: Asked, signal: AbortSignal): Promise<ApiAnswer> {
+async function answerTo(request: ApiRequest, asked: Asked, signal: AbortSignal, trouble: Trouble): Promise<ApiAnswer> {
   let { url } = request;
   for (let hops = 0; ; hops += 1) {
     const { method, headers, body } = request;
     const response = await fetch(url, { method, headers, signal, redirect: 'manual', ...(body === undefined ? {} : { body }) }).catch(
       (error: unknown) => {
+        trouble();
         throw troubleWith(error, asked);
       },
     );
     const next = hops < MOST_HOPS && method === 'GET' ? elsewhere(response, url) : undefined;
-    if (next === undefined) return { status: response.status, headers: response.headers, text: await textOf(response, asked) };
+    if (next === undefined) return { status: response.status, headers: response.headers, text: await textOf(response, asked, trouble) };
     await response.body?.cancel();
     url = next;
   }
@@ -150,7 +153,7 @@ function elsewhere({ status, headers }: Response, from: string): string | undefi
   return to.origin === new URL(from).origin ? to.href : undefined;
 }
 
-async function textOf(response: Response, asked: Asked): Promise<string> {
+async function textOf(response: Response, asked: Asked, trouble: Trouble): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   let bytes = 0;
@@ -162,6 +165,7 @@ async function textOf(response: Response, asked: Asked): Promise<string> {
     }
   } catch (error) {
     // How it ended is known by the status; what else it would have said of a failure is not needed.
+    trouble();
     if (response.ok) throw troubleWith(error, asked);
   }
   if (bytes > MAX_BYTES && response.ok) throw tooLarge(MAX_BYTES, asked);

@@ -4,6 +4,7 @@ import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { isToolName } from './definition.ts';
 import { type Places, places } from './places.ts';
+import type { Trouble } from './rests.ts';
 
 /** A tool, and how it is called. */
 export type Offer = {
@@ -12,13 +13,16 @@ export type Offer = {
 };
 
 /** As much as a call has to know beside its arguments. */
-export type Called = Pick<Acting, 'signal' | 'key' | 'traceparent'> & Pick<ToolDefinition, 'effect' | 'timeoutMs'>;
+export type Called = Pick<Acting, 'signal' | 'key' | 'traceparent'> &
+  Pick<ToolDefinition, 'effect' | 'timeoutMs'> & { readonly trouble: Trouble };
 
 export type Shelf = {
   /** These, and only these, are what this server offers from now on. A name that another server offers stays that one's. */
   stock(server: string, offers: readonly Offer[]): void;
   find(name: string): (Offer & { readonly places: Places }) | undefined;
   names(): string[];
+  /** Which server offered a tool last, whether or not it still does. */
+  lastAt(name: string): string | undefined;
   /** Resolves when the registry has been told of everything, or could not be. */
   told(): Promise<void>;
   close(): void;
@@ -33,6 +37,7 @@ const LONGEST_WAIT_MS = 10_000;
  */
 export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 'registry' | 'offer' | 'log'>): Shelf {
   const shelf = new Map<string, Offer & { readonly places: Places }>();
+  const last = new Map<string, string>();
   const register = registerIn(registry, (name) => shelf.get(name)?.definition, log);
   const names = (): string[] => [...shelf.keys()].sort();
 
@@ -52,6 +57,7 @@ export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 're
       );
     } else {
       // Calls under way keep their places when the definition is said again.
+      last.set(name, server);
       shelf.set(name, { ...offer, places: there?.places.limit === concurrency ? there.places : places(concurrency) });
       if (there?.definition.digest !== offer.definition.digest) register.changed(name);
     }
@@ -68,6 +74,7 @@ export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 're
     },
     find: (name) => shelf.get(name),
     names,
+    lastAt: (name) => last.get(name),
     told: () => register.told(),
     close: () => register.close(),
   };

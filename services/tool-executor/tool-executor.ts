@@ -5,25 +5,29 @@ import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
-import { resultOf, troubleOf, unavailable } from './answer.ts';
+import { isServerTrouble, resultOf, troubleOf, unavailable } from './answer.ts';
 import { keepApi, readApi } from './api.ts';
 import { type Api, type Config, readConfig, type Server } from './config.ts';
 import { IN_PROCESS, ofServer } from './definition.ts';
 import { keep } from './keep.ts';
 import type { Connection } from './mcp.ts';
 import { loadModules } from './modules.ts';
+import { openRests, type Rests } from './rests.ts';
 import { type Called, type Offer, openShelf, type Shelf } from './shelf.ts';
 
 /** How long the start waits for servers; those that take longer are offered when they are there. */
 const START_MS = 5_000;
 
-/** Opens everything that the configuration names. `startMs` and `connectMs` say how long servers may take to start. */
-export async function openTools(surroundings: Surroundings, waits: { startMs?: number; connectMs?: number } = {}) {
+export type Waits = { readonly startMs?: number; readonly connectMs?: number; readonly now?: () => number };
+
+/** Opens everything that the configuration names. `startMs` and `connectMs` say how long servers may take to start, `now` by which clock they rest. */
+export async function openTools(surroundings: Surroundings, waits: Waits = {}) {
   const { env, log } = surroundings;
   const file = env['REEL_TOOLS'];
   if (file === undefined) log.warn({}, 'There are no tools: REEL_TOOLS names no configuration file.');
   const config: Config = file === undefined ? { servers: {}, apis: {}, modules: [] } : await readConfig(file, env);
   const shelf = openShelf(surroundings);
+  const rests = openRests(log, waits.now);
   // Until a tool is there, there is none: said at once, so that nobody takes what is registered for what is offered.
   surroundings.offer({ tools: [] });
   shelf.stock(IN_PROCESS, await loadModules(config.modules));
@@ -33,7 +37,10 @@ export async function openTools(surroundings: Surroundings, waits: { startMs?: n
   let early: Map<string, Offer[]> | undefined = new Map(fromFiles);
   const put = (name: string, offers: Offer[]): unknown => (early === undefined ? shelf.stock(name, offers) : early.set(name, offers));
   const servers = Object.entries(config.servers).map(([name, server]) => {
-    const offers = (tools: readonly Tool[], connection: Connection): unknown => put(name, offersOf(name, server, tools, connection, log));
+    const offers = (tools: readonly Tool[], connection: Connection): unknown => {
+      rests.back(name);
+      return put(name, offersOf(name, server, tools, connection, log));
+    };
     return keep(name, server, { offers, gone: () => put(name, []) }, log, waits.connectMs);
   });
   const fromUrls = apis.filter((one) => !isFile(one)).map(([name, api]) => keepApi(name, api, (offers) => put(name, offers), log));
@@ -48,7 +55,7 @@ export async function openTools(surroundings: Surroundings, waits: { startMs?: n
     shelf.close();
     await Promise.all(kept.map((one) => one.close()));
   };
-  return { deps: { shelf }, close };
+  return { deps: { shelf, rests }, close };
 }
 
 const isFile = ([, { document }]: [string, Api]): boolean => isAbsolute(document);
@@ -83,35 +90,52 @@ const callerOf = (server: string, tool: string, connection: Connection): Offer['
       return resultOf(tool, await connection.call(tool, args, called));
     } catch (error) {
       if (called.signal.aborted) throw called.signal.reason;
+      if (isServerTrouble(error)) called.trouble();
       throw troubleOf(error, { tool, server, effect: called.effect });
     }
   };
 };
 
+type Context = Omit<Called, 'effect' | 'timeoutMs' | 'trouble'> & { readonly shelf: Shelf; readonly rests: Rests };
+
 /** Makes one approved call. @throws Failure when it certainly was not done; any other error leaves that open. */
-export async function performCall(call: ApprovedCall, context: Omit<Called, 'effect' | 'timeoutMs'> & { shelf: Shelf }): Promise<Json> {
-  const { shelf, signal, key, traceparent } = context;
+export async function performCall(call: ApprovedCall, context: Context): Promise<Json> {
+  const { shelf, rests, signal, key, traceparent } = context;
   const offer = shelf.find(call.uses);
-  if (offer === undefined) {
-    const there = shelf.names().join(', ') || 'none';
-    throw unavailable(
-      `nobody offers the tool "${call.uses}" at the moment (offered: ${there}); check that its server runs and that REEL_TOOLS names it`,
-    );
-  }
-  const { definition } = offer;
+  if (offer === undefined) return await missing(call.uses, context);
+  const { definition, places } = offer;
+  const { server } = definition;
   if (call.definition !== undefined && call.definition !== definition.digest) {
     const message = `the tool "${call.uses}" is not the one that was approved: it is ${definition.digest}, approved was ${call.definition}; submit the run again`;
     throw new Failure({ code: 'tool-changed', message, retryable: false });
   }
-  const wrong = definition.server === IN_PROCESS ? undefined : wrongWith(definition, call.arguments);
+  const wrong = server === IN_PROCESS ? undefined : wrongWith(definition, call.arguments);
   if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
-  const leave = await offer.places.take(signal);
+  const make = (trouble: () => void): Promise<Json> =>
+    offer.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs, trouble });
+  // Before there is a place: those who have one may be waiting for a server that does not answer.
+  if (server !== IN_PROCESS) rests.refuse(server, call.uses);
+  const leave = await places.take(signal);
   try {
     signal.throwIfAborted();
-    return await offer.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs });
+    return server === IN_PROCESS ? await make(() => {}) : await rests.visit(server, call.uses, signal, make);
   } finally {
     leave();
   }
+}
+
+/** The server of a tool that was there is in trouble; of one that never was, nothing is known. @throws always */
+async function missing(tool: string, { shelf, rests, signal }: Context): Promise<never> {
+  const there = shelf.names().join(', ') || 'none';
+  const nobody = unavailable(
+    `nobody offers the tool "${tool}" at the moment (offered: ${there}); check that its server runs and that REEL_TOOLS names it`,
+  );
+  const server = shelf.lastAt(tool);
+  if (server === undefined) throw nobody;
+  return await rests.visit(server, tool, signal, (trouble) => {
+    trouble();
+    throw nobody;
+  });
 }
 
 function wrongWith({ input }: Offer['definition'], args: ApprovedCall['arguments']): string | undefined {
@@ -124,7 +148,7 @@ function wrongWith({ input }: Offer['definition'], args: ApprovedCall['arguments
   }
 }
 
-export default definePerformer<{ shelf: Shelf }>({
+export default definePerformer<{ shelf: Shelf; rests: Rests }>({
   name: 'tool-executor',
   kind: 'tool',
   registry: true,
