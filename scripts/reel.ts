@@ -90,7 +90,7 @@ function reviewing(who: string, asJson: boolean): (told: Told) => Promise<boolea
     if (!('type' in told)) return true;
     if (told.type === 'plan.proposal.proposed') plan = (told.data as { plan: Workflow }).plan;
     if (told.type !== 'plan.verdict.held' || plan === undefined) return true;
-    const id = told.id.split('.').slice(1, -1).join('.');
+    const id = approvalOf(told.id);
     if (!asJson) print(`\nThe plan:\n${planView(plan, columns())}\n`);
     if (asJson || !process.stdin.isTTY || !process.stdout.isTTY) {
       if (!asJson) print(`It waits for somebody to decide:\n  npx reel approve ${id} --who ${who}\n  npx reel refuse ${id} --who ${who}`);
@@ -139,6 +139,17 @@ command('show <RUN>', 'one run: its facts by cause, how it ended, or what it wai
   return print(`\n${summary(run, columns())}`);
 });
 
+/** Whoever follows a run that waits for a person is told how to go on, with the fields of the form; `approvals --json` has all of it. */
+function howToDecide({ id, data }: { id: string; data: unknown }): string {
+  const { form } = data as { form?: { properties?: object } };
+  const fields = Object.keys(form?.properties ?? {}).map((field) => `"${field}":…`);
+  const filled = form === undefined ? '' : ` --form '{${fields.join(',')}}'`;
+  return `           npx reel approve ${approvalOf(id)} --who YOU${filled}`;
+}
+
+/** The id that `approve` takes, of the address of a held verdict. */
+const approvalOf = (address: string): string => address.split('.').slice(1, -1).join('.');
+
 /** Follows a run to its end; that it did not succeed is told to the shell as well. */
 async function tail(
   run: string,
@@ -149,7 +160,10 @@ async function tail(
   for await (const one of watch(run, { tokens })) {
     if (asJson) print(JSON.stringify(one));
     else if ('text' in one) page.shown(one);
-    else page.told(one);
+    else {
+      page.told(one);
+      if ('type' in one && one.type === 'step.verdict.held') print(howToDecide(one));
+    }
     if (!('text' in one) && !(await seen(one))) return;
   }
   page.close();
@@ -220,7 +234,7 @@ command('tools', 'the tools on offer').action(async (options: Json) => {
   ]);
   return print(
     rows.length === 0
-      ? 'no tools: REEL_TOOLS names the file that says where they are'
+      ? 'no tools are on offer: REEL_TOOLS names the file that says where they are; why one of them is not, the log of the tool-executor says'
       : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows, columns()),
   );
 });

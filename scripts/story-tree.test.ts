@@ -46,6 +46,12 @@ test('a fact is one line as wide as the terminal, and what went wrong is told wh
   assert.match(again, /^[^\n]*run failed +word0 .*…$/);
 });
 
+test('what is asked of a person is told whole', () => {
+  const held = storyTree(false, 100)(fact('step.verdict.held', { prompt: words, policies: [] }, 'person.look-up.1.verdict'));
+  within(held, 100);
+  assert.match(held.replaceAll(/\n +/g, ' '), new RegExp(`${words}$`));
+});
+
 test('a plan of one step has 1 step', () => {
   const proposed = (steps: number): string =>
     storyTree(false, 100)(fact('plan.proposal.proposed', { plan: { steps: Array(steps).fill({ id: 's' }) } }, 'plan.plan.1.proposal'));

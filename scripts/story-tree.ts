@@ -35,6 +35,8 @@ const MOOD: Record<string, Colour> = {
   cancelled: 'bad',
 };
 
+/** Why something went wrong, and what is asked of a person, is worth more than a line. */
+const WHOLE: ReadonlySet<Colour> = new Set(['bad', 'wait']);
 /** When and who, before what was said. */
 const MARGIN = 27;
 const FACT = 30;
@@ -43,7 +45,7 @@ const NARROWEST = 24;
 
 /**
  * Renders one fact after the other, in lines of at most `width`; remembers what it has seen, to tell who branched off from whom.
- * A line is enough for most facts; why something went wrong is told whole, the first time.
+ * A line is enough for most facts; what went wrong and what is asked of people is told whole, the first time.
  */
 export function storyTree(inColour: boolean, width: number): (told: Told) => string {
   const depths = new Map<string, { depth: number; children: number }>();
@@ -63,7 +65,7 @@ export function storyTree(inColour: boolean, width: number): (told: Told) => str
     const length = `${branch}${subject} ${answer}`.length;
     const column = MARGIN + Math.max(FACT, length) + 1;
     const room = Math.max(NARROWEST, width - column);
-    const lines = mood === 'bad' && !explained.has(text) ? folded(text, room) : [cut(text, room)];
+    const lines = WHOLE.has(mood) && !explained.has(text) ? folded(text, room) : [cut(text, room)];
     explained.add(text);
     const gap = ' '.repeat(column - MARGIN - length);
     return `${head}${gap}${lines.map((line) => paint(line, 'dim', inColour)).join(`\n${' '.repeat(column)}`)}`;

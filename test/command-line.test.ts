@@ -49,6 +49,7 @@ it('runs, shows, lists and decides', async () => {
   assert.match((await cli(['approve', approvals[0]?.id as string, '--who', 'grace', '--form', '{"ok":true}'])).stdout, /granted by grace/);
   const tail = await cli(['tail', submitted.id]);
   assert.equal(tail.code, 0);
+  assert.match(tail.stdout, new RegExp(`npx reel approve ${approvals[0]?.id} --who YOU --form '\\{"ok":…\\}'`));
   assert.match(tail.stdout, /run completed +\{"e":\{"value":7\}\}/);
   assert.ok(local.api);
 });
@@ -67,6 +68,9 @@ it('points at what is wrong in a file, with its line', async () => {
   assert.match(stderr, /3:\d+ .*ecko.*echo/);
   assert.match((await cli(['run', 'nowhere.yaml'])).stderr, /nowhere\.yaml cannot be read/);
   assert.match((await cli(['run', 'ask.yaml', '--input', '{'])).stderr, /--input is not JSON/);
+  assert.match((await cli(['run', 'ask.yaml', '--input', '@no.json'])).stderr, /--input @no\.json: .*there is no such file.*JSON/);
+  const limit = await cli(['runs', '--limit', 'x']);
+  assert.equal(limit.stderr.match(/query\.limit/g)?.length, 1);
 });
 
 it('says what to do when no Reel is there', async () => {
