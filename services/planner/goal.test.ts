@@ -281,6 +281,17 @@ describe('when a step of a goal has failed for good', () => {
     }
   });
 
+  it('nor is it done another way when a second try at it fails, which says nothing of the first', async () => {
+    const book = { id: 'first', uses: 'book', retry: { attempts: 2 } };
+    for (const step of [book, { ...book, fallback: { uses: 'secret' } }]) {
+      const begun = [...(await planned({ escalate }, [step])), ...asked(asTool('first'), 'idempotent')];
+      const again = [...begun, stepUnknown(asTool('first'), { problem }), ...failed(asTool('first', 2), 'idempotent')];
+      const [next] = await say(again);
+      assert.deepEqual(told([next as Draft]), ['step.request.requested person.first-escalation-1.1']);
+      assert.match(callIn(next).prompt as string, /Whether it took effect is not known/);
+    }
+  });
+
   it('nor is a step that a person was asked about and who did not answer', async () => {
     const at = { kind: 'person', id: 'first-escalation-1', n: 1 };
     const begun = await planned({ escalate }, [

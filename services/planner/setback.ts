@@ -55,5 +55,8 @@ export function setbackOf(history: History, at: Place): Setback | undefined {
   // The result is not what was promised. Whatever has an effect has had it by now, and would give the same under the same key.
   const rejected = history.find(stepRejected, at);
   if (rejected !== undefined) note(rejected, { problem: rejected.data.problem, doubtful: !isFree, again: isFree });
-  return found.sort((a, b) => a.seq - b.seq)[0];
+  const first = found.sort((a, b) => a.seq - b.seq)[0];
+  // That this attempt had no effect says nothing about one before it.
+  const wasDoubtful = first !== undefined && !isFree && at.n > 1 && setbackOf(history, { ...at, n: at.n - 1 })?.doubtful === true;
+  return wasDoubtful ? { ...first, doubtful: true } : first;
 }
