@@ -65,7 +65,7 @@ const wrong: Record<string, [text: string, message: RegExp]> = {
   ],
   'a price that is no class': [
     'models:\n  - { name: a, apiKey: k, price: cheap }\n',
-    /models\.yaml:2:34: models\.0\.price: .*"low"\|"medium"\|"high".*, is "cheap"/,
+    /models\.yaml:2:34: models\.0\.price: expected one of "low"\|"medium"\|"high".*, is "cheap"/,
   ],
   'a name that is missing': ['models: [{ apiKey: k }]', /models\.0\.name: .*expected string.*, is missing/],
   'a name with spaces': ['models: [{ name: "a b", apiKey: k }]', /models\.0\.name: expected a name of letters, .*, is "a b"/],

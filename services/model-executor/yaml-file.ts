@@ -40,7 +40,7 @@ export async function readYaml<Shape extends z.ZodType>(
   if (issue === undefined) return complain([], parsed.error.message);
   if (issue.code === 'unrecognized_keys') return complain([...issue.path, issue.keys[0] as string], 'is not a field that is known here');
   const found = issue.path.reduce<unknown>((within, key) => (within as Record<PropertyKey, unknown> | undefined)?.[key], raw);
-  return complain(issue.path, `${issue.message}, is ${shown(found)}`);
+  return complain(issue.path, `${bare(issue.message)}, is ${shown(found)}`);
 }
 
 /** A value as it is shown in a complaint. */
@@ -48,3 +48,6 @@ export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'missing';
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
+
+/** Without what zod puts around it: what is there is shown as it is. */
+const bare = (message: string): string => message.replace(/^Invalid (input|option): /, '').replace(/, received \S+$/, '');

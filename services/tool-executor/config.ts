@@ -163,10 +163,13 @@ function parse<Shape extends z.ZodType>(shape: Shape, value: unknown, path: Path
   if (issue.code === 'unrecognized_keys')
     return complain([...path, ...issue.path, issue.keys[0] as string], 'is not a field that is known here');
   const found = issue.path.reduce<unknown>((within, key) => (within as Record<PropertyKey, unknown> | undefined)?.[key], value);
-  return complain([...path, ...issue.path], `${issue.message}, is ${shown(found)}`);
+  return complain([...path, ...issue.path], `${bare(issue.message)}, is ${shown(found)}`);
 }
 
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'missing';
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
+
+/** Without what zod puts around it: what is there is shown as it is. */
+const bare = (message: string): string => message.replace(/^Invalid (input|option): /, '').replace(/, received \S+$/, '');
