@@ -225,6 +225,8 @@ describe('what is wrong is said', () => {
   it('of what is nested too deeply, of a place that is not there, and of a method that it does not take', async () => {
     const deep = await refused(`{"goal":"x","input":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`);
     assert.deepEqual([deep.status, /200 levels/.test(deep.errors)], [400, true]);
+    assert.match((await refused({ workflow: '['.repeat(100_000) })).errors, /200 levels/);
+    assert.match((await refused({ workflow: 'name: x\nsteps: &a [*a]\n' })).errors, /body\.workflow.*refers to itself/);
     assert.equal((await reel.ask('GET', '/')).status, 404);
     const strange = await fetch(`${reel.api}/v1/runs`, { method: 'DELETE' });
     assert.deepEqual([strange.status, strange.headers.get('allow')], [405, 'POST, GET']);

@@ -14,6 +14,7 @@ import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { pathText } from '@reel/contracts/workflow/place.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { monotonicFactory } from 'ulid';
+import { checkDepth } from './body.ts';
 import { frameOf } from './goal.ts';
 import { HttpProblem } from './problems.ts';
 import type { GoalRequest, RunRequest } from './shapes.ts';
@@ -112,7 +113,8 @@ function checked(source: string | object, { tools, kinds, models }: Means): Work
   const others = JSON.stringify([[...kinds], models]);
   const before = known.get(text);
   if (before?.tools === tools && before.others === others) return before.workflow;
-  const { workflow, findings } = readWorkflow(source, tools, kinds, models);
+  checkDepth(text);
+  const { workflow, findings } = withinReach(() => readWorkflow(source, tools, kinds, models));
   if (workflow === undefined) {
     const errors = findings.map(({ path, message, line, column }) => ({
       path: ['body.workflow', pathText(path)].filter((part) => part !== '').join('.'),
@@ -130,6 +132,17 @@ function checked(source: string | object, { tools, kinds, models }: Means): Work
   known.set(text, { tools, others, workflow });
   if (known.size > KNOWN) known.delete(known.keys().next().value as string);
   return workflow;
+}
+
+/** YAML can refer to itself, and then has no end. */
+function withinReach<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!/circular|call stack/i.test((error as Error).message)) throw error;
+    const message = 'it refers to itself (an alias inside of its own anchor), or is nested too deeply: write it out';
+    throw new HttpProblem(422, 'invalid-workflow', 'The workflow cannot be carried out', message, [{ path: 'body.workflow', message }]);
+  }
 }
 
 const attemptsIn = ({ steps }: Workflow): Attempt[] =>
