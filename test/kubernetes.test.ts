@@ -1,0 +1,133 @@
+/** The Kubernetes base, without a cluster: it is what the code says, as the schemas want it, complete, and accepted by a broker. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { type Document, documents, files, folder } from '@reel/kubernetes/base.ts';
+import { referenceFaults, schemaFaults } from '@reel/kubernetes/check.ts';
+import { startServer } from '@reel/nats/server.ts';
+import { provisionBroker, writeCredentials } from '@reel/scripts/deployment.ts';
+import { root } from '@reel/scripts/tree.ts';
+import { SERVICES } from '@reel/services/main.ts';
+import { parse, parseAllDocuments } from 'yaml';
+
+const run = promisify(execFile);
+const all = [...documents.values()].flat();
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'reel-kubernetes-'));
+  await writeCredentials(join(dir, 'generated'), [join(root, 'test/extension/notifier.ts')]);
+});
+after(() => rm(dir, { recursive: true, force: true }));
+
+type Generator = { readonly name: string };
+type Kustomization = {
+  readonly resources?: string[];
+  readonly secretGenerator?: readonly Generator[];
+  readonly configMapGenerator?: readonly Generator[];
+};
+/** The ConfigMaps and Secrets that a kustomization makes. */
+function generated(text: string): Document[] {
+  const { secretGenerator = [], configMapGenerator = [] } = parse(text) as Kustomization;
+  const of = (kind: string, several: readonly Generator[]): Document[] =>
+    several.map(({ name }) => ({ apiVersion: 'v1', kind, metadata: { name } }));
+  return [...of('Secret', secretGenerator), ...of('ConfigMap', configMapGenerator)];
+}
+
+describe('the base', () => {
+  it('is what the code says: node infra/kubernetes/base.ts writes it', async () => {
+    const written = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const texts = written.map(async ({ parentPath, name }): Promise<[string, string]> => {
+      const path = join(parentPath, name);
+      return [path.slice(folder.length + 1), await readFile(path, 'utf8')];
+    });
+    assert.deepEqual(new Map(await Promise.all(texts)), files());
+  });
+
+  it('is as the schemas of Kubernetes want it', () => {
+    assert.deepEqual(all.flatMap(schemaFaults), []);
+    const wrong = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' }, spec: { ports: [{ port: 'http' }] } };
+    assert.match(schemaFaults(wrong).join(), /Service x: .*port/);
+  });
+
+  it('refers to nothing that it does not have, with the keys that were made for it', async () => {
+    const made = [files().get('kustomization.yaml') as string, await readFile(join(dir, 'generated/kustomization.yaml'), 'utf8')];
+    assert.deepEqual(referenceFaults([...all, ...made.flatMap(generated)]), []);
+    assert.ok(referenceFaults(all).includes('Deployment planner refers to Secret credentials-planner, which is not there'));
+  });
+
+  it('has a Deployment for every service, which runs it with little and two at a time', () => {
+    const deployments = all.filter(({ kind }) => kind === 'Deployment').map(({ metadata }) => metadata?.name);
+    assert.deepEqual(deployments, [...SERVICES]);
+    const budgets = all.filter(({ kind }) => kind === 'PodDisruptionBudget').map(({ metadata }) => metadata?.name);
+    assert.deepEqual(budgets, deployments);
+  });
+
+  it('lets the folder of every service hold its own key alone', () => {
+    const secrets = all.flatMap((one) =>
+      [...JSON.stringify(one).matchAll(/"secretName":"([^"]+)"/g)].map(([, secret]) => [one.metadata?.name, secret]),
+    );
+    assert.deepEqual(
+      secrets,
+      ['provisioner', ...SERVICES].map((name) => [name, `credentials-${name}`]),
+    );
+  });
+});
+
+const kustomizes = await run('kubectl', ['kustomize', '--help']).then(
+  () => true,
+  () => false,
+);
+
+describe('the overlays', { skip: kustomizes ? false : 'there is no kubectl here to build them' }, () => {
+  for (const name of ['production', 'development']) {
+    it(`build, ${name}`, async () => {
+      await mkdir(join(dir, 'overlays'), { recursive: true });
+      await cp(folder, join(dir, 'base'), { recursive: true });
+      const overlay = join(dir, 'overlays', name);
+      await cp(join(folder, '../overlays', name), overlay, { recursive: true, filter: (path) => !path.endsWith('generated') });
+      await cp(join(dir, 'generated'), join(overlay, 'generated'), { recursive: true });
+      const { stdout } = await run('kubectl', ['kustomize', overlay], { maxBuffer: 16 * 1024 * 1024 });
+      const built = parseAllDocuments(stdout).map((document) => document.toJS() as Document);
+      // kustomize breaks the keys into lines, which clusters accept and the schema does not.
+      const written = built.filter(({ kind }) => kind !== 'Secret');
+      assert.deepEqual([written.flatMap(schemaFaults), referenceFaults(built)], [[], []]);
+      assert.ok(built.length > all.length);
+      const text = JSON.stringify(built.filter(({ kind }) => ['Deployment', 'Job'].includes(kind)));
+      assert.ok(!text.includes('"image":"reel"'), 'an image of the base was not replaced');
+      if (name === 'development') assert.ok(text.includes('"--replicas","1"') && !text.includes('REEL_MODELS'));
+    });
+  }
+});
+
+/** What the official chart makes of these values: nats.conf is the settings that it knows, with `merge` over them. */
+function natsConf(config: { jetstream: { merge: object }; merge: Record<string, unknown> }): string {
+  const { $include, max_payload, ...others } = config.merge;
+  assert.deepEqual([max_payload, others], ['<< 1MB >>', {}]);
+  return JSON.stringify({ max_payload: 0, jetstream: config.jetstream.merge }, null, 2)
+    .replace('"max_payload": 0', '"max_payload": 1MB')
+    .replace('{', `{\n  include ${String($include)};`);
+}
+
+it('a broker with the values of the chart and the accounts takes the streams and durables', { timeout: 60_000 }, async () => {
+  const { config } = parse(await readFile(join(folder, '../nats-values.yaml'), 'utf8'));
+  await writeFile(join(dir, 'nats.conf'), natsConf(config));
+  await cp(join(dir, 'generated/accounts.conf'), join(dir, 'accounts.conf'));
+  const broker = await startServer({ dataDir: join(dir, 'data'), configFile: join(dir, 'nats.conf') });
+  try {
+    assert.match(await provisionBroker(join(dir, 'generated'), broker.url, '1'), /saga-tracker, notifier$/);
+    await assert.rejects(provisionBroker(join(dir, 'generated'), broker.url, '2'), /--replicas is "2" and has to be 1, 3 or 5/);
+  } finally {
+    await broker.stop();
+  }
+});
+
+it('keys that were given once stay as they are', async () => {
+  const keys = (): Promise<string> => readFile(join(dir, 'generated/accounts.conf'), 'utf8');
+  const before = await keys();
+  await writeCredentials(join(dir, 'generated'), []);
+  assert.equal(await keys(), before);
+});
