@@ -7,7 +7,7 @@ import { configure, type Installation, installationIn, provisionAt, remember, ro
 import { reachable } from './local.ts';
 
 /** Admits the service that is the default export of the module at `path`. @throws when nothing runs in `dir`, or the broker refuses. */
-export async function admit(path: string, dir: string, syncInterval = '2m'): Promise<Role> {
+export async function admit(path: string, dir: string): Promise<Role> {
   const installation = installationIn(dir);
   const running = await reachable(dir);
   if (running === undefined)
@@ -15,16 +15,15 @@ export async function admit(path: string, dir: string, syncInterval = '2m'): Pro
   const role = roleOf(await load(path));
   await remember(installation, role);
   const roles = await rolesIn(installation);
-  await configure(installation, roles, syncInterval);
-  await reload(installation);
+  await configure(installation, roles, running.syncInterval ?? '2m');
+  await reload(running.pidFiles ?? [installation.pidFile]);
   await signsIn(running.nats, installation, role.name);
-  await provisionAt(running.nats, installation, roles);
+  await provisionAt(running.nats, installation, roles, running.replicas);
   return role;
 }
 
-async function reload({ pidFile }: Installation): Promise<void> {
-  const pid = Number(await readFile(pidFile, 'utf8'));
-  process.kill(pid, 'SIGHUP');
+async function reload(pidFiles: readonly string[]): Promise<void> {
+  for (const file of pidFiles) process.kill(Number(await readFile(file, 'utf8')), 'SIGHUP');
 }
 
 /** The server reads its configuration some moments after the signal: it has done so when the newcomer is let in. */

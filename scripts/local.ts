@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Serving, serve } from '@reel/bus/serve.ts';
+import type { Cluster } from '@reel/nats/cluster.ts';
 import { leash } from '@reel/nats/leash.ts';
-import { startServer } from '@reel/nats/server.ts';
 import { load } from '@reel/services/main.ts';
 import pino from 'pino';
+import { clustered, single } from './broker.ts';
 import { configure, installationIn, provisionAt, rolesIn } from './installation.ts';
 import { root } from './tree.ts';
 
@@ -24,6 +25,8 @@ export type Local = {
   spawn(services: readonly string[]): Promise<ChildProcess>;
   /** Stops the broker, with SIGKILL if asked, and starts it again on the same port. */
   restartBroker(signal?: NodeJS.Signals): Promise<void>;
+  /** The broker's nodes, when it has several. */
+  readonly cluster: Cluster | undefined;
   stop(): Promise<void>;
 };
 
@@ -33,6 +36,8 @@ export type LocalOptions = {
   readonly services: readonly string[];
   /** The broker's port; any free one by default. */
   readonly natsPort?: number;
+  /** Three nodes, and three replicas of everything, instead of one. Their ports are any free ones. */
+  readonly clustered?: boolean;
   /** `always`: on disk before it is acknowledged. The default is the fast one: a power failure can lose the last two minutes. */
   readonly syncInterval?: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -49,23 +54,17 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const installation = installationIn(dir);
   const roles = await rolesIn(installation);
   await configure(installation, roles, syncInterval);
-  const start = (port?: number): ReturnType<typeof startServer> =>
-    startServer({
-      dataDir: join(dir, 'jetstream'),
-      configFile: installation.configFile,
-      pidFile: installation.pidFile,
-      ...(port === undefined ? {} : { port }),
-    });
-  let server = await start(options.natsPort);
+  const broker = await (options.clustered ? clustered(installation) : single(installation, options.natsPort));
   const log = pino({ level: logLevel }, pino.destination(2));
-  const env = { ...process.env, ...options.env, REEL_NATS: server.url, REEL_CREDENTIALS: installation.credentials };
-  const broker = { servers: server.url, credentials: installation.credentials };
+  const { credentials } = installation;
+  const { replicas, pidFiles } = broker;
+  const env = { ...process.env, ...options.env, REEL_NATS: broker.url, REEL_CREDENTIALS: credentials };
   const serving = new Set<Serving>();
   const children = new Set<ChildProcess>();
   let api: string | undefined;
 
   async function serveHere(names: readonly string[]): Promise<Serving> {
-    const one = await serve(await Promise.all(names.map(load)), { broker, env, log });
+    const one = await serve(await Promise.all(names.map(load)), { broker: { servers: broker.url, credentials }, env, log });
     serving.add(one);
     api = one.urls.get('gateway') ?? api;
     return { ...one, stop: (graceMs) => (serving.delete(one) ? one.stop(graceMs) : Promise.resolve()) };
@@ -75,19 +74,20 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     await Promise.all([...serving].map((one) => one.stop()));
     const alive = [...children].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
     await Promise.all(alive.map((child) => once(child, 'exit')));
-    await server.stop();
+    await broker.stop();
   }
   try {
-    await provisionAt(server.url, installation, roles);
+    await provisionAt(broker.url, installation, roles, broker.replicas);
     if (options.services.length > 0) await serveHere(options.services);
-    await writeFile(serverFile(dir), JSON.stringify({ nats: server.url, api }));
+    await writeFile(serverFile(dir), JSON.stringify({ nats: broker.url, api, replicas, pidFiles, syncInterval } satisfies Reachable));
   } catch (error) {
     await stop();
     throw error;
   }
   return {
     dir,
-    nats: server.url,
+    nats: broker.url,
+    cluster: broker.cluster,
     get api() {
       return api;
     },
@@ -104,10 +104,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       await serves(child, names);
       return child;
     },
-    restartBroker: async (signal = 'SIGTERM') => {
-      await server.stop(signal);
-      server = await start(server.port);
-    },
+    restartBroker: broker.restart,
     stop,
   };
 }
@@ -128,7 +125,16 @@ async function serves(child: ChildProcess, names: readonly string[]): Promise<vo
   });
 }
 
+export type Reachable = {
+  readonly nats: string;
+  readonly api?: string | undefined;
+  readonly replicas?: number;
+  readonly syncInterval?: string;
+  /** Where the process ids of the broker's nodes are. */
+  readonly pidFiles?: readonly string[];
+};
+
 /** How to reach the installation in `dir`, if one was started there. */
-export async function reachable(dir: string): Promise<{ nats: string; api?: string } | undefined> {
+export async function reachable(dir: string): Promise<Reachable | undefined> {
   return await readFile(serverFile(dir), 'utf8').then(JSON.parse, () => undefined);
 }

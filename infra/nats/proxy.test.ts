@@ -70,7 +70,7 @@ test('a silent cut keeps the connections and swallows what is said, which gets t
   socket.write('held');
   const other = await proxied();
   await said(other.socket, 'x'.repeat(100_000));
-  assert.equal(heard, '');
+  assert.equal(heard.length, 0);
   proxy.heal();
   while (heard !== 'held') await once(socket, 'data');
   for (const one of [socket, newcomer, other.socket]) one.destroy();

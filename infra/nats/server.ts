@@ -27,6 +27,9 @@ export type Server = {
   /** For clients, as `nats://127.0.0.1:4222`. */
   url: string;
   port: number;
+  /** Where other servers of its cluster reach it, and where it tells about itself over HTTP, if its configuration says so. */
+  routePort: number | undefined;
+  monitorPort: number | undefined;
   pid: number;
   process: ChildProcess;
   /** Settles when the server is gone, whoever ended it. */
@@ -68,16 +71,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const { readyTimeoutMs = 60_000 } = options;
   const deadline = performance.now() + readyTimeoutMs;
-  let port: number | undefined;
-  while (port === undefined) {
-    port = await readPort(portsDir);
+  let ports: Ports | undefined;
+  while (ports === undefined) {
+    ports = await readPorts(portsDir);
     if (gone !== undefined) throw new Error(explain(gone, log, options));
-    if (port === undefined && performance.now() > deadline) {
+    if (ports === undefined && performance.now() > deadline) {
       await stop('SIGKILL');
       throw new Error(explain(`was not ready after ${readyTimeoutMs} ms`, log, options));
     }
     // Another look in a moment: a folder watch would be one more thing that a container can lack.
-    if (port === undefined) await Promise.race([delay(5), exited]);
+    if (ports === undefined) await Promise.race([delay(5), exited]);
   }
 
   let reloading = Promise.resolve();
@@ -89,7 +92,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return { url: `nats://${reachable}:${port}`, port, pid: child.pid!, process: child, exited, stop, reload };
+  const { port, routePort, monitorPort } = ports;
+  return { url: `nats://${reachable}:${port}`, port, routePort, monitorPort, pid: child.pid!, process: child, exited, stop, reload };
 }
 
 function serverArguments({ dataDir, configFile, port, pidFile, args = [] }: ServerOptions, host: string, portsDir: string): string[] {
@@ -97,14 +101,17 @@ function serverArguments({ dataDir, configFile, port, pidFile, args = [] }: Serv
   return [...fixed, ...(configFile ? ['-c', configFile] : []), ...(pidFile ? ['-P', pidFile] : []), ...args];
 }
 
-/** The client port from the file that the server writes when it listens; undefined while there is none, or only half of one. */
-async function readPort(portsDir: string): Promise<number | undefined> {
+type Ports = { port: number; routePort: number | undefined; monitorPort: number | undefined };
+
+/** The ports from the file that the server writes when it listens; undefined while there is none, or only half of one. */
+async function readPorts(portsDir: string): Promise<Ports | undefined> {
   const file = (await readdir(portsDir)).find((name) => name.endsWith('.ports'));
   if (!file) return undefined;
   try {
-    const ports = JSON.parse(await readFile(join(portsDir, file), 'utf8')) as { nats?: string[] };
-    const url = ports.nats?.[0];
-    return url ? Number(new URL(url).port) : undefined;
+    const urls = JSON.parse(await readFile(join(portsDir, file), 'utf8')) as { nats?: string[]; cluster?: string[]; monitoring?: string[] };
+    const portOf = (url: string | undefined): number | undefined => (url ? Number(new URL(url).port) : undefined);
+    const port = portOf(urls.nats?.[0]);
+    return port === undefined ? undefined : { port, routePort: portOf(urls.cluster?.[0]), monitorPort: portOf(urls.monitoring?.[0]) };
   } catch {
     return undefined;
   }
