@@ -4,7 +4,15 @@ import type { Event, FactDefinition } from '@reel/contracts/envelope.ts';
 import type { z } from 'zod';
 
 /** What stands in a slot and cannot be read, or lacks what must stand before it: it decides the slot, and never in favour. */
-export type Void = { readonly address: Address; readonly at: Parts; readonly seq: number; readonly time: number; readonly void: string };
+export type Void = {
+  readonly address: Address;
+  readonly at: Parts;
+  readonly seq: number;
+  readonly time: number;
+  readonly void: string;
+  /** For a fact that can be read: the types, any one of which would have had to stand before it. */
+  readonly without?: readonly string[];
+};
 
 /** Whatever stands in a slot. */
 export type Entry = Event | Void;
@@ -32,7 +40,7 @@ function standsBefore(log: RunLog, at: Parts, type: string): boolean {
 }
 
 function unfounded({ address, at, seq, time, type }: Event, after: readonly string[]): Void {
-  return { address, at, seq, time, void: `${type} stands there without ${after.join(' or ')} before it` };
+  return { address, at, seq, time, without: after, void: `${type} stands there without ${after.join(' or ')} before it` };
 }
 
 /** The run up to and including one fact: what a handler decides on, whatever else has been said since. */

@@ -1,0 +1,169 @@
+/** Rules about effects: a run that does not succeed takes them back, the last one first, one at a time, or says which it leaves. */
+import { type Place, undoneBy } from '@reel/contracts/address.ts';
+import type { Event } from '@reel/contracts/envelope.ts';
+import { isVoid } from '../history.ts';
+import { rule } from './rule.ts';
+import { callOf, effectAt, effectKey, isHarmless, NEVER, nameOf, type Spot, said, seqOf, settledAt, type View, word } from './view.ts';
+
+/** The undos of a run in the order in which they were asked for. */
+function undosOf({ spots }: View): { readonly spot: Spot; readonly request: Event }[] {
+  const undos: { spot: Spot; request: Event }[] = [];
+  for (const spot of spots) {
+    const request = spot.slots.get('request');
+    if (spot.about === 'undo' && request !== undefined && !isVoid(request)) undos.push({ spot, request });
+  }
+  return undos.sort((a, b) => a.request.seq - b.request.seq);
+}
+
+const afterTurn = rule(
+  'undone-after-turn',
+  'Something is undone only after a turn for the worse: a completed run undoes nothing.',
+  (view, tell) => {
+    for (const { request } of undosOf(view)) {
+      if (seqOf(view.turn) > request.seq) tell(request, 'the run had not turned');
+      else if (word(view.turn) === 'completed') tell(request, 'a completed run undoes nothing');
+    }
+  },
+);
+
+const happened = rule('undone-what-happened', 'What is undone is an attempt that took effect.', (view, tell) => {
+  for (const { spot, request } of undosOf(view)) {
+    const step = view.spot(undoneBy(spot.at));
+    if (step === undefined || effectAt(step) > request.seq) tell(request, 'there is nothing that it could undo');
+  }
+});
+
+const whenSettled = rule('undone-when-settled', 'Nothing is undone while a step that was begun may still take effect.', (view, tell) => {
+  const [first] = undosOf(view);
+  if (first === undefined) return;
+  for (const spot of view.spots) {
+    if (spot.about !== 'step' || callOf(spot) === undefined || seqOf(spot.slots.get('request')) > seqOf(view.turn)) continue;
+    if (settledAt(spot) > first.request.seq) tell(first.request, `${nameOf(spot.at)} was still open`);
+  }
+});
+
+const oneByOne = rule('undone-one-by-one', 'Undos come one at a time.', (view, tell) => {
+  const undos = undosOf(view);
+  for (const [i, { request }] of undos.entries()) {
+    const last = undos[i - 1];
+    if (last !== undefined && settledAt(last.spot) > request.seq) tell(request, `${nameOf(last.spot.at)} was still open`);
+  }
+});
+
+const lastFirst = rule('undone-last-first', 'Effects are undone in reverse order; only what came late comes next.', (view, tell) => {
+  const undos = undosOf(view).filter(({ spot }) => spot.at.n === 1);
+  for (const [i, { spot, request }] of undos.entries()) {
+    const last = undos[i - 1];
+    if (last === undefined) continue;
+    const [before, now] = [undoneBy(last.spot.at), undoneBy(spot.at)];
+    if (firstTold(view, before) < firstTold(view, now) && toldAt(view, now) < seqOf(view.turn))
+      tell(request, `${nameOf(now)} took effect after ${nameOf(before)}, and is undone after it`);
+  }
+});
+
+const toldAt = (view: View, at: Place): number => {
+  const spot = view.spot(at);
+  return spot === undefined ? NEVER : effectAt(spot);
+};
+
+/** Where the effect was first told of which this attempt had, perhaps with others under the same key. */
+function firstTold(view: View, at: Place): number {
+  const spot = view.spot(at);
+  if (spot === undefined) return NEVER;
+  return Math.min(...sharing(view, spot).map(effectAt));
+}
+
+const sharing = ({ spots }: View, spot: Spot): Spot[] => {
+  const key = effectKey(spot);
+  return spots.filter((other) => other.about === 'step' && other.at.id === spot.at.id && effectKey(other) === key);
+};
+
+type Effect = { readonly attempts: readonly Spot[]; readonly undone: boolean; readonly listed: boolean; readonly residue: boolean };
+
+/** The effects that a run had or may have had, each with what became of it. Attempts under one key of an idempotent call are one. */
+function effectsOf(view: View): Effect[] {
+  const byKey = new Map<string, Spot[]>();
+  for (const spot of view.spots) {
+    if (spot.about !== 'step' || callOf(spot) === undefined || isHarmless(spot)) continue;
+    const attempts = byKey.get(effectKey(spot));
+    if (attempts === undefined) byKey.set(effectKey(spot), [spot]);
+    else attempts.push(spot);
+  }
+  const stranded = new Set(((said(view.end)['stranded'] ?? []) as Place[]).map(({ kind, id, n }) => `${kind}.${id}.${n}`));
+  const undone = new Set<string>();
+  for (const spot of view.spots) {
+    if (spot.about !== 'undo' || effectAt(spot) === NEVER) continue;
+    const { kind, id, n } = undoneBy(spot.at);
+    undone.add(`${kind}.${id}.${n}`);
+  }
+  const named = ({ at: { kind, id, n } }: Spot): string => `${kind}.${id}.${n}`;
+  return [...byKey.values()].map((attempts) => ({
+    attempts,
+    undone: attempts.some((spot) => undone.has(named(spot))),
+    listed: attempts.some((spot) => stranded.has(named(spot))),
+    residue: attempts.some(({ slots }) => slots.has('residue')),
+  }));
+}
+
+const effectFact = (spot: Spot): Event =>
+  (word(spot.slots.get('outcome')) === 'succeeded' ? spot.slots.get('outcome') : spot.slots.get('late')) as Event;
+
+const accounted = rule('accounted', 'Every effect of a run that did not complete is undone, or listed as left behind.', (view, tell) => {
+  const { end } = view;
+  if (end === undefined || isVoid(end) || word(end) === 'completed') return;
+  for (const { attempts, undone, listed, residue } of effectsOf(view)) {
+    const effect = attempts.filter((spot) => effectAt(spot) < end.seq);
+    if (effect.length === 0 || undone || listed || residue) continue;
+    // What nothing undoes was meant to stay.
+    if (effect.every((spot) => callOf(spot)?.compensation !== undefined))
+      tell(effectFact(effect[0] as Spot), 'it is neither undone nor listed as left behind');
+  }
+});
+
+const doubted = rule('doubted', 'An effect of which nobody can tell whether it happened is listed as left behind.', (view, tell) => {
+  const { end } = view;
+  if (end === undefined || isVoid(end) || word(end) === 'completed') return;
+  for (const { attempts, listed, residue } of effectsOf(view)) {
+    if (listed || residue || attempts.some((spot) => effectAt(spot) < NEVER)) continue;
+    const doubt = attempts.find(({ slots }) => {
+      const [start, outcome] = [slots.get('start'), slots.get('outcome')];
+      const isBegun = seqOf(start) < end.seq && word(start) !== 'withdrawn';
+      return isBegun && outcome !== undefined && outcome.seq < end.seq && word(outcome) !== 'failed';
+    });
+    if (doubt !== undefined) tell(doubt.slots.get('outcome') as Event, 'it was begun, may have taken effect, and is not listed');
+  }
+});
+
+const residue = rule('residue', 'An effect that no outcome tells of is left as a residue for everybody to see.', (view, tell) => {
+  const { end, now, graceMs } = view;
+  if (end === undefined || now === undefined) return;
+  const isCompleted = word(end) === 'completed';
+  for (const effect of effectsOf(view)) {
+    if (effect.residue || effect.listed) continue;
+    const isMeant = isCompleted && effect.attempts.some(({ slots }) => word(slots.get('check')) === 'accepted');
+    const untold = effect.attempts.find((spot) => effectAt(spot) < NEVER && (isCompleted || effectAt(spot) > end.seq));
+    if (untold === undefined || isMeant) continue;
+    const fact = effectFact(untold);
+    if (now > Math.max(fact.time, end.time) + graceMs) tell(fact, 'the outcome of the run does not rest on it, and nothing tells of it');
+  }
+});
+
+const truly = rule(
+  'told-truly',
+  'What the outcome lists as undone is undone; a run is stranded when it leaves something behind.',
+  (view, tell) => {
+    const { end } = view;
+    if (end === undefined || isVoid(end)) return;
+    const { undone = [], stranded } = said(end) as { undone?: Place[]; stranded?: Place[] };
+    for (const at of undone) {
+      const done = view.spots.some((spot) => {
+        const step = spot.about === 'undo' ? undoneBy(spot.at) : undefined;
+        return step?.kind === at.kind && step.id === at.id && step.n === at.n && effectAt(spot) < end.seq;
+      });
+      if (!done) tell(end, `it lists ${nameOf(at)} as undone, and that is not`);
+    }
+    if (stranded?.length === 0) tell(end, 'it is stranded, and lists nothing');
+  },
+);
+
+export const aboutUndoing = [afterTurn, happened, whenSettled, oneByOne, lastFirst, accounted, doubted, residue, truly];
