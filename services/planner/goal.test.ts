@@ -140,6 +140,12 @@ describe('a goal', () => {
     assert.match((step('plan-2').with as { errors: string[] }).errors[0] as string, /"answer-2" is kept/);
   });
 
+  it('is told the first of very many things that are wrong with its plan, and how many more there are', async () => {
+    const steps = Array.from({ length: 200 }, (_, i) => ({ id: `s${i}`, uses: 'nothing' }));
+    const errors = errorsIn((await say([...(await on(wanted())), ...planBy(1, steps)]))[0], 2);
+    assert.deepEqual([errors.length, errors.at(-1)], [51, 'and 150 more']);
+  });
+
   it("refuses the planner's own ids whoever performs the step, and those of what is asked about them", async () => {
     for (const id of ['answer-2', 'judge-2', 'plan-7', 'answer-2-escalation-1', 'plan-3-retry-1']) {
       const facts = [...(await on(wanted({ escalate }))), ...planBy(1, [{ ...search, id }])];

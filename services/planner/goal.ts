@@ -19,6 +19,7 @@ import { type Kept, keptIn } from './standing.ts';
 
 const REVISIONS = 3;
 const REPAIRS = 2;
+const ERRORS = 50;
 
 /** True for a plan in which a model is asked for the rest of it: of a goal, one that does not say yet what the answer is. */
 export const isUnfinished = (plan: Workflow): boolean => plan.steps.some(isPlanning);
@@ -85,7 +86,9 @@ export function answerRefused(situation: Situation, n: number, problem: Problem)
   return [planProposed(planRevision(revision), { plan: answering(request, revision, steps, { previous, reasons: [problem.message] }) })];
 }
 
-function repair(history: History, request: RunRequest, plan: Json, errors: readonly string[]): Draft[] {
+function repair(history: History, request: RunRequest, plan: Json, wrong: readonly string[]): Draft[] {
+  // A plan may have thousands of steps, and a fact has to be stored.
+  const errors = wrong.length > ERRORS ? [...wrong.slice(0, ERRORS), `and ${wrong.length - ERRORS} more`] : wrong;
   const tasks = tasksIn(history);
   if (tasks.slice(-REPAIRS).filter((task) => task === 'repair').length === REPAIRS) {
     const message = `no plan for this goal could be carried out, after ${REPAIRS} repairs: ${errors.join('; ')}`;
