@@ -43,7 +43,7 @@ export function proposedPlan({ request, n, kept, used, tools }: Means, proposed:
 function trespasses(step: WorkflowStep, used: ReadonlySet<string>, frame: Omit<Workflow, 'steps'>): string[] {
   const errors: string[] = [];
   if (isKept(step.id)) errors.push(`.id: "${step.id}" is kept for the planner's own steps: choose another`);
-  const taken = [...idsOf({ ...frame, steps: [step] })].find((id) => used.has(id));
+  const taken = [step.id, ...idsOf({ ...frame, steps: [step] })].find((id) => used.has(id));
   if (taken !== undefined) errors.push(`.id: "${taken}" stood for something in this run before: choose another id`);
   // An undo is permitted because it was declared: what a model declared would be done without being judged as a step.
   const undoing = 'what undoes a tool is for the tool to say';
