@@ -13,7 +13,7 @@ import { castFaults, castOf, castTable, ownServices } from './cast.ts';
 import { componentRows, HEADINGS } from './components.ts';
 import { provisionBroker, writeCredentials } from './deployment.ts';
 import { live } from './live.ts';
-import { columns, table } from './page.ts';
+import { columns, folded, table } from './page.ts';
 import { planView } from './plan-view.ts';
 import { recordScript } from './record.ts';
 import { storyTree } from './story-tree.ts';
@@ -47,7 +47,7 @@ reel
   .action(async (path: string, { dir }: { dir: string }) => {
     const { name, kind } = await admit(path, dir);
     print(
-      `${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  node services/main.ts ${path}`,
+      `${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  npx node services/main.ts ${path}`,
     );
   });
 
@@ -184,18 +184,15 @@ reel
     process.stdout.write(recordScript(events));
   });
 
-command('approvals', 'what waits for a person').action(async (options: Json) => {
+command('approvals', 'what waits for a person (--json has the forms and the arguments)').action(async (options: Json) => {
   const { approvals } = await ask<ApprovalPage>('GET', '/v1/approvals');
   if (options.json) return json(approvals);
-  return print(
-    approvals.length === 0
-      ? 'nothing waits for a person'
-      : table(
-          ['ID', 'WORKFLOW', 'STEP', 'SINCE', 'QUESTION'],
-          approvals.map((one) => [one.id, one.workflow, one.step, when(one.heldAt), one.prompt]),
-          columns(),
-        ),
-  );
+  if (approvals.length === 0) return print('nothing waits for a person');
+  const width = columns();
+  for (const { id, workflow, step, heldAt, prompt, form } of approvals) {
+    print(`${id}  ${workflow}, ${step}, since ${when(heldAt)}${form === undefined ? '' : ', with a form'}`);
+    for (const line of folded(prompt, width - 2)) print(`  ${line}`);
+  }
 });
 
 for (const [name, decision] of [
