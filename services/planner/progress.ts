@@ -2,7 +2,6 @@
 import type { Entry, History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { levelsOf } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
@@ -29,7 +28,7 @@ export type Progress = {
 /** @param input the run's input. */
 export function progressOf(history: History, plan: Workflow, input: Json): Progress {
   const graph = graphOf(plan);
-  const levels = levelsOf(plan).length;
+  const levels = plan.escalate?.length ?? 0;
   const ends = new Map<string, End | undefined>();
 
   async function endOf(step: WorkflowStep): Promise<End | undefined> {

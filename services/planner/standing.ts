@@ -4,7 +4,7 @@ import type { Place } from '@reel/contracts/address.ts';
 import { approvedPlans } from '@reel/contracts/approved.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepPostponed, stepRequested, stepSkipped, stepSucceeded } from '@reel/contracts/step.ts';
-import { type Escalated, escalationId, fallbackId, levelsOf, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationId, fallbackId, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
@@ -45,10 +45,10 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep)
 }
 
 /** The last attempt that was asked for at a step, in whatever way. */
-export function newestAttempt(history: History, plan: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
+export function newestAttempt(history: History, { escalate = [] }: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
   const ways: Place[] = [{ kind, id, n: 1 }];
   if (fallback !== undefined) ways.push({ kind: fallback.kind, id: fallbackId(id), n: 1 });
-  for (const level of levelsOf(plan).keys()) {
+  for (const level of escalate.keys()) {
     ways.push({ kind: 'person', id: escalationId(id, level + 1), n: 1 }, { kind, id: retryId(id, level + 1), n: 1 });
   }
   const asked = (at: Place): boolean => history.find(stepRequested, at) !== undefined;
