@@ -20,7 +20,7 @@ export type Stage = {
 };
 
 const here = import.meta.dirname;
-const TOKEN = 'demo-ticketing';
+export const TOKEN = 'demo-ticketing';
 
 /** Settings for scripts instead of a model, whatever else is configured. */
 export const scripted: NodeJS.ProcessEnv = {
@@ -33,7 +33,7 @@ export const scripted: NodeJS.ProcessEnv = {
 export const policies = join(here, 'policies');
 
 /** What tools.yaml takes from the environment. */
-export const reaching = (world: RunningWorld, ticketing: Ticketing): NodeJS.ProcessEnv => ({
+export const reaching = (world: { readonly url: string }, ticketing: { readonly url: string }): NodeJS.ProcessEnv => ({
   REEL_TOOLS: join(here, 'tools.yaml'),
   REEL_DEMO_WORLD: world.url,
   REEL_DEMO_TICKETING: ticketing.url,

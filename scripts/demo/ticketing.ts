@@ -11,10 +11,14 @@ export type TicketingOptions = {
   readonly token: string;
   /** How often whoever wants a new ticket is answered 503 before it is opened. */
   readonly busy: number;
+  /** 127.0.0.1 by default. */
+  readonly host?: string;
+  /** 0, the default, takes a free one. */
+  readonly port?: number;
 };
 
-/** Serves it on a free port of 127.0.0.1. */
-export async function startTicketing({ token, busy }: TicketingOptions): Promise<Ticketing> {
+/** Serves it. */
+export async function startTicketing({ token, busy, host = '127.0.0.1', port = 0 }: TicketingOptions): Promise<Ticketing> {
   const desk = emptyDesk(busy);
   const answer = async (request: IncomingMessage): Promise<[status: number, ticket: Ticket]> => {
     if (request.headers.authorization !== `Bearer ${token}`) throw new Declined(401, 'the token is missing or wrong');
@@ -35,9 +39,9 @@ export async function startTicketing({ token, busy }: TicketingOptions): Promise
       },
     );
   });
-  await new Promise<void>((listening, failed) => server.once('error', failed).listen(0, '127.0.0.1', listening));
+  await new Promise<void>((listening, failed) => server.once('error', failed).listen(port, host, listening));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     ledger: desk.ledger,
     close: async () => {
       const closed = new Promise((done) => server.close(done));

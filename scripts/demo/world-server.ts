@@ -19,6 +19,8 @@ export type WorldOptions = {
   readonly stateFile: string;
   /** 0 takes a free one. */
   readonly port?: number;
+  /** 127.0.0.1 by default. */
+  readonly host?: string;
   /** How long a tool takes to answer after its effect, in ms, by its name. */
   readonly delayMs?: { readonly [tool: string]: number };
   /** The first effect of this tool is not answered for until it is asked for again under the same key. */
@@ -31,8 +33,9 @@ export type WorldOptions = {
 
 export type RunningWorld = { readonly url: string; state(): World; close(): Promise<void> };
 
-/** Serves the world of a file (a fresh one where there is none) on 127.0.0.1. */
+/** Serves the world of a file (a fresh one where there is none). */
 export async function startWorld(options: WorldOptions): Promise<RunningWorld> {
+  const { host = '127.0.0.1' } = options;
   const answering = answerFrom(options);
   const sessions = new Map<string, StreamableHTTPServerTransport>();
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -52,10 +55,10 @@ export async function startWorld(options: WorldOptions): Promise<RunningWorld> {
   const http = createServer((request, response) => {
     serve(request, response).catch((error: Error) => response.destroy(error));
   });
-  await new Promise<void>((listening, failed) => http.once('error', failed).listen(options.port ?? 0, '127.0.0.1', listening));
+  await new Promise<void>((listening, failed) => http.once('error', failed).listen(options.port ?? 0, host, listening));
   const { port } = http.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/mcp`,
+    url: `http://${host}:${port}/mcp`,
     state: answering.state,
     close: async () => {
       const closed = new Promise((done) => http.close(done));
