@@ -1,7 +1,7 @@
 /** A local installation: a folder with the broker's configuration, the credentials of every service, and what was admitted later. */
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { accountsConfig, serverConfig } from '@reel/bus/accounts.ts';
+import { accountsConfig, OPERATOR, serverConfig } from '@reel/bus/accounts.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { ensureCredentials } from '@reel/bus/credentials.ts';
 import { provision } from '@reel/bus/provision.ts';
@@ -26,7 +26,7 @@ export const installationIn = (dir: string): Installation => ({
   pidFile: join(dir, 'nats.pid'),
 });
 
-const SHARDS = 1;
+export const SHARDS = 1;
 /** Facts are kept for so long; a run may take half of it. */
 const MAX_AGE_DAYS = 30;
 
@@ -58,7 +58,7 @@ export async function configureAccounts(installation: Installation, roles: reado
 }
 
 const keysOf = ({ credentials }: Installation, roles: readonly Role[]): Promise<Map<string, string>> =>
-  ensureCredentials(credentials, ['provisioner', ...roles.map(({ name }) => name)]);
+  ensureCredentials(credentials, ['provisioner', OPERATOR, ...roles.map(({ name }) => name)]);
 
 /** Makes or updates streams and durables at a running broker. @param replicas on how many of its nodes each stream is kept. */
 export async function provisionAt(

@@ -26,11 +26,6 @@ export function permissionsOf(role: Role, roles: readonly Role[], shards: number
     `$JS.ACK.${stream}.${role.name}.>`,
     `$JS.ACK.*.*.${stream}.${role.name}.>`,
   ];
-  const read = (stream: string): string[] => [
-    `${API_PREFIX}.DIRECT.GET.${stream}`,
-    `${API_PREFIX}.DIRECT.GET.${stream}.>`,
-    `${API_PREFIX}.STREAM.MSG.GET.${stream}`,
-  ];
   const publish = [
     ...saysSubjects(role, kindsOf(roles)),
     'blob.>',
@@ -46,6 +41,21 @@ export function permissionsOf(role: Role, roles: readonly Role[], shards: number
   return { publish, subscribe: [`_INBOX_${role.name}.>`, 'live.>', ROLL_CALL, ...door] };
 }
 
+/** What it takes to read a stream. */
+const read = (stream: string): string[] => [
+  `${API_PREFIX}.DIRECT.GET.${stream}`,
+  `${API_PREFIX}.DIRECT.GET.${stream}.>`,
+  `${API_PREFIX}.STREAM.MSG.GET.${stream}`,
+];
+
+/** Whoever looks after an installation: reads every run, and says nothing. */
+export const OPERATOR = 'operator';
+
+function operator(nkey: string, shards: number): User {
+  const publish = Array.from({ length: shards }, (_, shard) => [...read(reelStream(shard)), ...read(blobStream(shard))]).flat();
+  return { nkey, publish, subscribe: [`_INBOX_${OPERATOR}.>`] };
+}
+
 /** What is said outside the log: that one is there, under one's own name and kind, and what one's own kind of step is making. */
 function aside({ name, kind, shape }: Role): string[] {
   return [
@@ -58,7 +68,7 @@ function aside({ name, kind, shape }: Role): string[] {
 export type AccountsConfig = {
   readonly roles: readonly Role[];
   readonly shards: number;
-  /** The public nkey of the provisioner and of every role by name. */
+  /** The public nkey of the provisioner, of every role by name, and of the operator where there is one. */
   readonly publicKeys: ReadonlyMap<string, string>;
 };
 
@@ -86,6 +96,7 @@ function accountsBlock({ roles, shards, publicKeys }: AccountsConfig): string {
     return found;
   };
   const users = roles.map((role) => `      ${user({ nkey: key(role.name), ...permissionsOf(role, roles, shards) })}`);
+  if (publicKeys.has(OPERATOR)) users.push(`      ${user(operator(key(OPERATOR), shards))}`);
   return `accounts {
   LOG {
     jetstream: enabled

@@ -1,0 +1,59 @@
+/** The whole log, for operators: read from its beginning to its end or from a time on, as it is stored, without touching anything. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import { parseAddress } from '@reel/contracts/address.ts';
+import { definitionOf } from '@reel/contracts/story.ts';
+import type { NatsConnection } from 'nats';
+import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
+import { mayHaveBlobs, unpack } from './blob.ts';
+import { append, type Entry, emptyRunLog, isVoid } from './history.ts';
+import { type From, reached, stored } from './stored.ts';
+import type { Raw } from './tail.ts';
+import { decode } from './wire.ts';
+
+export type WholeLog = {
+  /** What is stored under a subject filter, by default every fact, in the order of the log. It ends at what was stored when it was called. */
+  facts(shard: number, from?: From, filter?: string): AsyncIterable<Raw>;
+  /** Every fact of a run. */
+  run(shard: number, run: string): Promise<Raw[]>;
+  /** A value that stands beside a run, by its digest. */
+  blob(shard: number, run: string, digest: string): Promise<string | undefined>;
+};
+
+/** @param connection one that may read the streams: `operator`'s. */
+export async function openWholeLog(connection: NatsConnection): Promise<WholeLog> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 30_000 });
+  const read = (shard: number, from: From, filter: string): AsyncGenerator<Raw> => stored(manager, reelStream(shard), filter, from);
+  return {
+    facts: async function* (shard, from = { seq: 1 }, filter = `reel.${shard}.>`) {
+      // A log that is being written has no end.
+      const last = await reached(() => manager.direct.getMessage(reelStream(shard), { last_by_subj: filter }));
+      for await (const raw of read(shard, from, filter)) {
+        if (raw.seq > (last?.seq ?? 0)) return;
+        yield raw;
+      }
+    },
+    run: async (shard, run) => {
+      const raws: Raw[] = [];
+      for await (const raw of read(shard, { seq: 1 }, `reel.${shard}.${run}.>`)) raws.push(raw);
+      return raws;
+    },
+    blob: async (shard, run, digest) => {
+      const found = await reached(() => manager.direct.getMessage(blobStream(shard), { last_by_subj: `blob.${shard}.${run}.${digest}` }));
+      return found?.string();
+    },
+  };
+}
+
+/** The entries that these messages are; a slot that was written twice is among them twice. */
+export async function entriesOf(raws: readonly Raw[], blob: (digest: string) => Promise<string | undefined>): Promise<Entry[]> {
+  const at = parseAddress(raws[0]?.subject ?? '');
+  const log = emptyRunLog(at?.shard ?? 0, at?.run ?? '');
+  const twice: Entry[] = [];
+  for (const { subject, body, seq, time, suspicious } of raws) {
+    const entry = decode(subject, mayHaveBlobs(body) ? await unpack(body, blob) : body, seq, time, suspicious);
+    if (entry === undefined) continue;
+    if (log.byAddress.has(subject)) twice.push(entry);
+    else append(log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);
+  }
+  return twice.length === 0 ? log.entries : [...log.entries, ...twice].sort((a, b) => a.seq - b.seq);
+}
