@@ -20,6 +20,7 @@ import { storyTree } from './story-tree.ts';
 import { parseJson, type SubmissionOptions, submissionOf } from './submission.ts';
 import { summary, when } from './summary.ts';
 import { up } from './up.ts';
+import { addVerify } from './verify.ts';
 
 const reel = new Command('reel').description('Governed, durable, observable runs of model calls, tool calls and human decisions.');
 const inColour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
@@ -260,6 +261,8 @@ command('contracts', 'the JSON Schemas of the envelope, of every fact and of the
     facts: Object.fromEntries(story.map(({ type, shape }) => [type, schema(shape)])),
   });
 });
+
+addVerify(reel);
 
 reel.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error instanceof Refused ? error.message : `reel: ${error.message}`}\n`);
