@@ -1,13 +1,15 @@
 /** For the tests: the run of a goal, told as the facts that everybody else would say about it. */
+import { given, told } from '@reel/bus/given.ts';
 import { answerRevision, type Place, theRun } from '@reel/contracts/address.ts';
 import { answerAccepted, answerProposed } from '@reel/contracts/answer.ts';
-import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import type { Draft, Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
 import { runApproved, runRequested } from '@reel/contracts/run.ts';
 import { type Call, stepAccepted, stepApproved, stepFailed, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
+import planner from './planner.ts';
 
 export const grounds = { policies: ['p'], policySet: 's', question: 'q' };
 export const problem = { code: 'broken', message: 'it broke', retryable: false };
@@ -98,3 +100,20 @@ export function planIn(draft: Draft | undefined): {
   };
   return { n: draft.at.n, plan, ids: plan.steps.map(({ id }) => id), step };
 }
+
+export const say = async (facts: readonly Draft[]): Promise<readonly Draft[]> => (await given(facts).then(planner, {})) as readonly Draft[];
+export const tell = async (facts: readonly Draft[]): Promise<string[]> => told(await say(facts));
+/** The story so far, and after it what the planner says, with policy's consent. */
+export const on = async (facts: readonly Draft[]): Promise<Draft[]> => [...facts, ...passes(await say(facts))];
+export const problemIn = (draft: Draft | undefined): Problem => (draft as Draft<{ problem: Problem }>).data.problem;
+export const callIn = (draft: Draft | undefined): Call => (draft as Draft<{ call: Call }>).data.call;
+
+export const errorsIn = (draft: Draft | undefined, n: number): string[] =>
+  (planIn(draft).step(`plan-${n}`).with as { errors?: string[] }).errors ?? [];
+
+export const escalate = [{ to: 'ada', withinMs: 1000 }];
+export const search = { id: 'search', uses: 'search', with: { place: 'Lisbon' } };
+export const book = { id: 'book', uses: 'book', with: { id: '= steps.search.id' }, dependsOn: ['search'] };
+/** A goal whose plan is to search and then to book. */
+export const planned = async (options: Parameters<typeof wanted>[0] = {}, steps: unknown[] = [search, book]): Promise<Draft[]> =>
+  await on([...(await on(wanted(options))), ...planBy(1, steps)]);

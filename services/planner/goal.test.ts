@@ -3,54 +3,34 @@ import { describe, it } from 'node:test';
 import { given, told } from '@reel/bus/given.ts';
 import { answerRevision, planRevision } from '@reel/contracts/address.ts';
 import { answerDenied, answerRejected } from '@reel/contracts/answer.ts';
-import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { planApproved, planDenied } from '@reel/contracts/plan.ts';
-import {
-  type Call,
-  stepDue,
-  stepExpired,
-  stepFailed,
-  stepHeld,
-  stepPostponed,
-  stepRejected,
-  stepRequested,
-  stepSucceeded,
-  stepUnknown,
-} from '@reel/contracts/step.ts';
+import { stepFailed, stepRejected, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import {
   answeredBy,
   answerStands,
   asked,
   asTool,
+  book,
+  callIn,
   done,
+  errorsIn,
+  escalate,
   failed,
   grounds,
   model,
-  passes,
+  on,
   planBy,
   planIn,
+  planned,
   problem,
+  problemIn,
+  say,
+  search,
+  tell,
   tools,
   wanted,
 } from './goal-scene.ts';
-import planner from './planner.ts';
-
-const say = async (facts: readonly Draft[]): Promise<readonly Draft[]> => (await given(facts).then(planner, {})) as readonly Draft[];
-const tell = async (facts: readonly Draft[]): Promise<string[]> => told(await say(facts));
-/** The story so far, and after it what the planner says, with policy's consent. */
-const on = async (facts: readonly Draft[]): Promise<Draft[]> => [...facts, ...passes(await say(facts))];
-const problemIn = (draft: Draft | undefined): Problem => (draft as Draft<{ problem: Problem }>).data.problem;
-const callIn = (draft: Draft | undefined): Call => (draft as Draft<{ call: Call }>).data.call;
-
-const errorsIn = (draft: Draft | undefined, n: number): string[] =>
-  (planIn(draft).step(`plan-${n}`).with as { errors?: string[] }).errors ?? [];
-
-const escalate = [{ to: 'ada', withinMs: 1000 }];
-const search = { id: 'search', uses: 'search', with: { place: 'Lisbon' } };
-const book = { id: 'book', uses: 'book', with: { id: '= steps.search.id' }, dependsOn: ['search'] };
-/** A goal whose plan is to search and then to book. */
-const planned = async (options: Parameters<typeof wanted>[0] = {}, steps: unknown[] = [search, book]): Promise<Draft[]> =>
-  await on([...(await on(wanted(options))), ...planBy(1, steps)]);
 
 describe('a goal', () => {
   it('begins with a model that is asked for a plan, and shown only what may be used', async () => {
@@ -159,219 +139,6 @@ describe('a goal', () => {
       const facts = [...(await on(wanted())), ...planBy(1, [search, { ...step, id: 'x' }])];
       assert.match(errorsIn((await say(facts))[0], 2)[0] as string, /steps\[1\]\.(fallback\.)?compensate: /);
     }
-  });
-});
-
-describe('when a step of a goal has failed for good', () => {
-  const parallel = [search, { id: 'other', uses: 'secret' }, { id: 'slow', uses: 'secret' }, book];
-
-  it('a model revises the plan, which keeps what is done and what is under way', async () => {
-    const begun = [...(await planned({}, parallel)), ...done(asTool('other'), 1), ...asked(asTool('slow'))];
-    const facts = await on([...begun, ...failed(asTool('search'))]);
-    const { ids, step } = planIn(facts.at(-2));
-    assert.deepEqual(ids, ['other', 'slow', 'plan-3']);
-    const words = step('plan-3').with as { [name: string]: Json };
-    assert.deepEqual(words['failed'], [{ step: 'search', uses: 'search', problem: { code: 'broken', message: 'it broke' } }]);
-    assert.deepEqual([words['underWay'], words['used']], [['slow'], ['search', 'other', 'slow', 'book']]);
-    assert.deepEqual(callIn((await say(facts))[0]).arguments['done'], { other: 1 });
-    const next = await on([
-      ...facts,
-      ...planBy(3, [{ id: 'again', uses: 'secret', dependsOn: ['other'] }], { failed: [{ step: 'search' }] }),
-    ]);
-    assert.deepEqual(planIn(next.at(-2)).ids, ['other', 'slow', 'again', 'answer-4']);
-    assert.deepEqual(await tell(next), ['step.request.requested tool.again.1'], 'what was asked for is not asked for again');
-  });
-
-  it('what had an id keeps it: a revision may not give it to another step', async () => {
-    const facts = await on([...(await planned()), ...failed(asTool('search'))]);
-    const { step } = planIn(
-      (await say([...facts, ...planBy(3, [{ ...book, dependsOn: [], with: {} }], { failed: [{ step: 'search' }] })]))[0],
-    );
-    assert.match((step('plan-4').with as { errors: string[] }).errors[0] as string, /"book".*before/);
-  });
-
-  it('nor may what is done in the place of a step be called what stood for something else, or the other way round', async () => {
-    const begun = await planned({ escalate }, [
-      { ...search, fallback: { uses: 'secret' } },
-      { ...search, id: 'other-fallback' },
-    ]);
-    const asking = await on([...begun, ...failed(asTool('search')), ...failed(asTool('search-fallback'))]);
-    for (const step of [
-      { ...search, id: 'search-fallback' },
-      { ...search, id: 'search-escalation-1' },
-      { ...search, id: 'other', fallback: { uses: 'secret' } },
-    ]) {
-      const [next] = await say([...asking, ...planBy(3, [step], { failed: [{ step: 'search' }] })]);
-      assert.match(errorsIn(next, 4)[0] as string, /steps\[0\]\.id: .*before: choose another/, step.id);
-    }
-  });
-
-  it('nothing goes on while the next plan is on its way, and what came meanwhile is taken up when it is approved', async () => {
-    const steps = [
-      search,
-      { id: 'other', uses: 'secret', retry: { attempts: 2 } },
-      { id: 'slow', uses: 'secret', retry: { attempts: 2, delayMs: 5 } },
-    ];
-    const begun = [
-      ...(await planned({}, steps)),
-      ...asked(asTool('other')),
-      ...asked(asTool('slow')),
-      stepFailed(asTool('slow'), { problem: { code: 'x', message: 'x' } }),
-    ];
-    const waiting = [...begun, ...((await say(begun)) as Draft[])];
-    assert.equal(waiting.at(-1)?.type, stepPostponed.type);
-    const facts = [...waiting, ...failed(asTool('search'))];
-    const proposed = [...facts, ...(await say(facts))];
-    const meanwhile = [...proposed, stepFailed(asTool('other'), { problem: { code: 'x', message: 'x' } })];
-    assert.deepEqual(await tell(meanwhile), []);
-    const due = [...meanwhile, stepDue(asTool('slow'), {})];
-    assert.deepEqual(await tell(due), []);
-    assert.deepEqual(await tell([...due, planApproved(planRevision(3), grounds)]), [
-      'step.request.requested model.plan-3.1',
-      'step.request.requested tool.other.2',
-      'step.request.requested tool.slow.2',
-    ]);
-  });
-
-  it('what others may be saying at that moment is said last: whoever loses the first fact of an answer says none of the others', async () => {
-    const again = { retry: { attempts: 2 } };
-    const steps = [
-      { ...search, id: 'early', ...again },
-      { ...search, id: 'late', ...again },
-      { ...search, id: 'passed', when: 'false' },
-      { ...search, id: 'after', dependsOn: ['passed'] },
-      search,
-    ];
-    const trouble = { problem: { code: 'x', message: 'x' } };
-    const begun = [...(await planned({}, steps)), ...asked(asTool('early')), ...asked(asTool('late')), ...asked(asTool('after'))];
-    // The answers to these two are on their way: the second try at one, and the next plan.
-    const both = [...begun, stepFailed(asTool('early'), trouble), ...failed(asTool('search'))];
-    const [proposed] = await say(both);
-    const facts = [...both, proposed as Draft, stepFailed(asTool('late'), trouble), planApproved(planRevision(3), grounds)];
-    assert.deepEqual(await tell(facts), [
-      'step.request.requested model.plan-3.1',
-      'step.request.requested tool.late.2',
-      'step.request.requested tool.early.2',
-      'step.request.skipped tool.passed.1',
-      'step.request.requested tool.after.1',
-    ]);
-  });
-
-  it('what fails while a plan is being made leads to another revision, not to a plan that forgets it', async () => {
-    const begun = [...(await planned({}, parallel)), ...asked(asTool('slow'))];
-    const asking = await on([...begun, ...failed(asTool('search'))]);
-    const later = [...asking, stepFailed(asTool('slow'), { problem })];
-    assert.deepEqual(await tell(later), [], 'the plan that is being made is waited for');
-    const [next] = await say([...later, ...planBy(3, [], { failed: [{ step: 'search' }] })]);
-    const words = planIn(next).step('plan-4').with as { task: string; failed: { step: string }[] };
-    assert.equal(words.task, 'revise');
-    assert.deepEqual(words.failed.map(({ step }) => step).sort(), ['search', 'slow']);
-  });
-
-  it('what may have taken effect is not planned around, though another step fails before anybody has been asked about it', async () => {
-    const steps = [
-      { id: 'first', uses: 'book' },
-      { id: 'second', uses: 'secret' },
-    ];
-    for (const [options, then] of [
-      [{ escalate }, 'step.request.requested person.first-escalation-1.1'],
-      [{}, 'plan.proposal.abandoned plan.plan.4'],
-    ] as const) {
-      const begun = [...(await planned(options, steps)), ...asked(asTool('first'), 'once')];
-      const lost = [...begun, stepUnknown(asTool('first'), { problem })];
-      const facts = await on([...lost, ...failed(asTool('second'))]);
-      const { ids, step } = planIn(facts.at(-2));
-      assert.deepEqual(ids, ['first', 'plan-3']);
-      assert.deepEqual((step('plan-3').with as { failed: Json[] }).failed.length, 1);
-      assert.ok((await tell(facts)).includes(then), String(await tell(facts)));
-    }
-  });
-
-  it('nor is it done another way when a second try at it fails, which says nothing of the first', async () => {
-    const book = { id: 'first', uses: 'book', retry: { attempts: 2 } };
-    for (const step of [book, { ...book, fallback: { uses: 'secret' } }]) {
-      const begun = [...(await planned({ escalate }, [step])), ...asked(asTool('first'), 'idempotent')];
-      const again = [...begun, stepUnknown(asTool('first'), { problem }), ...failed(asTool('first', 2), 'idempotent')];
-      const [next] = await say(again);
-      assert.deepEqual(told([next as Draft]), ['step.request.requested person.first-escalation-1.1']);
-      assert.match(callIn(next).prompt as string, /Whether it took effect is not known/);
-    }
-  });
-
-  it('nor is a step that a person was asked about and who did not answer', async () => {
-    const at = { kind: 'person', id: 'first-escalation-1', n: 1 };
-    const begun = await planned({ escalate }, [
-      { id: 'first', uses: 'book' },
-      { id: 'second', uses: 'secret' },
-    ]);
-    const asking = [...begun, ...asked(asTool('first'), 'once'), stepUnknown(asTool('first'), { problem }), ...asked(at).slice(0, 1)];
-    const silent = [
-      ...asking,
-      stepHeld(at, { ...grounds, prompt: '?' }),
-      stepExpired(at, { problem: { code: 'expired', message: 'nobody' } }),
-    ];
-    const facts = await on([...silent, ...failed(asTool('second'))]);
-    assert.deepEqual(planIn(facts.at(-2)).ids, ['first', 'plan-3']);
-    assert.ok((await tell(facts)).includes('plan.proposal.abandoned plan.plan.4'), String(await tell(facts)));
-  });
-
-  it('an expression that cannot be computed is a failure like any other', async () => {
-    const facts = [
-      ...(await planned({}, [search, { ...book, with: { id: '= $number(steps.search.id)' } }])),
-      ...done(asTool('search'), { id: 'x' }),
-    ];
-    const words = planIn((await say(facts))[0]).step('plan-3').with as { failed: { step: string }[] };
-    assert.deepEqual(
-      words.failed.map(({ step }) => step),
-      ['book'],
-    );
-  });
-
-  it('the plan is revised three times, then people are asked, one after the other, and then it is given up', async () => {
-    let facts = await planned(
-      {
-        escalate: [
-          { to: 'ada', withinMs: 1000 },
-          { to: 'operators', withinMs: 2000 },
-        ],
-      },
-      [search],
-    );
-    for (const [round, n] of [3, 5, 7].entries()) {
-      const id = round === 0 ? 'search' : `search${round}`;
-      facts = await on([...facts, ...failed(asTool(id))]);
-      facts = await on([
-        ...facts,
-        ...planBy(n, [{ ...search, id: `search${round + 1}` }], { failed: [{ step: 'search' }, { step: 'search1' }, { step: 'search2' }] }),
-      ]);
-    }
-    facts = [...facts, ...failed(asTool('search3'))];
-    const [first] = await say(facts);
-    assert.deepEqual(told([first as Draft]), ['step.request.requested person.search3-escalation-1.1']);
-    const { uses, timeoutMs, prompt, arguments: shown } = callIn(first);
-    assert.deepEqual([uses, timeoutMs, shown['problem']], ['ada', 1000, { ...problem }]);
-    assert.match(prompt as string, /it broke/);
-    const person = (level: number) => ({ kind: 'person', id: `search3-escalation-${level}`, n: 1 });
-    const silent = [
-      ...facts,
-      first as Draft,
-      stepHeld(person(1), { ...grounds, prompt: '?' }),
-      stepExpired(person(1), { problem: { code: 'expired', message: 'nobody' } }),
-    ];
-    const [second] = await say(silent);
-    assert.deepEqual(
-      [told([second as Draft]), callIn(second).uses],
-      [['step.request.requested person.search3-escalation-2.1'], 'operators'],
-    );
-    assert.equal((callIn(second).arguments['problem'] as Problem).message, 'it broke', 'what it is about is what had failed');
-    const end = [
-      ...silent,
-      second as Draft,
-      stepHeld(person(2), { ...grounds, prompt: '?' }),
-      stepExpired(person(2), { problem: { code: 'expired', message: 'nobody' } }),
-    ];
-    const [given] = await say(end);
-    assert.deepEqual([given?.type, problemIn(given).code, problemIn(given).step], ['plan.proposal.abandoned', 'broken', 'search3']);
   });
 });
 
