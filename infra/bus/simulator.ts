@@ -50,7 +50,8 @@ export type Simulation = {
   later(ms: number, go: () => void | Promise<void>): void;
   /** Stores any text in a slot, as a broken or hostile writer would. */
   scribble(address: string, text: string): void;
-  history(run: string): History;
+  /** A run, up to a position in the log where one is given. */
+  history(run: string, seq?: number): History;
   now(): number;
   /** What went wrong, as lines, each on its own: given back as `script`, they make it happen again. */
   readonly script: readonly string[];
@@ -58,7 +59,7 @@ export type Simulation = {
   readonly trace: readonly string[];
 };
 
-export { CALM, type Faults, MALICE } from './simulated-faults.ts';
+export { CALM, type Faults, MALICE, TROUBLE } from './simulated-faults.ts';
 
 type Part = { readonly role: Role; readonly replicas: readonly Player[] };
 
@@ -167,7 +168,7 @@ export function simulate(options: SimulationOptions): Simulation {
       const put = log.putText(address, text, agenda.now());
       if (put !== 'taken') stored(put);
     },
-    history: (name) => historyOf(log.run(name)),
+    history: (name, seq) => historyOf(log.run(name), seq),
     now: agenda.now,
     script: chooser.script,
     get trace() {

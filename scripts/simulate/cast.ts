@@ -1,0 +1,38 @@
+/** Reel's own services as players of the simulator: set up in one place, so that every story is played by the same cast. */
+import type { Player } from '@reel/bus/simulator.ts';
+import desk from '@reel/desk/desk.ts';
+import planner from '@reel/planner/planner.ts';
+import { type Judge, judgeBy } from '@reel/policy/cedar.ts';
+import type { PolicyFile } from '@reel/policy/policies.ts';
+import policy from '@reel/policy/policy.ts';
+import saga from '@reel/saga-tracker/saga-tracker.ts';
+import validator from '@reel/validator/validator.ts';
+
+/** Everybody but who acts on the world. */
+export const cast = (judge: Judge): Player[] =>
+  [
+    { service: planner },
+    { service: policy, deps: { judge } },
+    { service: validator },
+    { service: saga },
+    { service: desk },
+  ] as unknown as Player[];
+
+/** Policies, to be asked the same in every run: what they rule out, which costs most, is worked out once. */
+export function judgeOf(files: readonly PolicyFile[]): Judge {
+  const judge = judgeBy(files);
+  const known = new Map<string, boolean>();
+  return {
+    ...judge,
+    rulesOut: (question) => {
+      const { who, action, resource, context } = question;
+      const key = JSON.stringify([who, action, resource, context]);
+      let answer = known.get(key);
+      if (answer === undefined) known.set(key, (answer = judge.rulesOut(question)));
+      return answer;
+    },
+  };
+}
+
+/** The policies of one file. */
+export const judgeOfText = (text: string): Judge => judgeOf([{ path: 'simulated.cedar', name: 'simulated.cedar', text }]);

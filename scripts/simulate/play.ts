@@ -1,0 +1,94 @@
+/** Plays one story once, and holds it up to everything that has to be true of a run. */
+import assert from 'node:assert/strict';
+import { isVoid } from '@reel/bus/history.ts';
+import { CALM, type Faults, type Player, type Simulation, type SimulationOptions, simulate } from '@reel/bus/simulator.ts';
+import { theRun } from '@reel/contracts/address.ts';
+import type { Event } from '@reel/contracts/envelope.ts';
+import { runRequested } from '@reel/contracts/run.ts';
+import { cast } from './cast.ts';
+import { keepsItsPromises } from './promises.ts';
+import { type Played, RUN, type Scene, type Story } from './story.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** What is changed in order to see that it is noticed. */
+export type Change = {
+  readonly players?: (players: readonly Player[]) => readonly Player[];
+  readonly bus?: () => NonNullable<SimulationOptions['bus']>;
+};
+
+export type Playing = {
+  readonly seed: number;
+  /** These faults and no others. */
+  readonly script?: readonly string[] | undefined;
+  readonly change?: Change | undefined;
+};
+
+/** Something that has to be true and is not. */
+export class Broken extends Error {
+  readonly simulation: Simulation;
+  constructor(error: Error, simulation: Simulation) {
+    super(error.message, { cause: error });
+    this.simulation = simulation;
+  }
+}
+
+/** @throws Broken */
+export async function play<Data>(story: Story<Data>, data: Data, playing: Playing): Promise<Played> {
+  const scene = story.scene(data);
+  const simulation = staged(scene, story.faults, playing);
+  try {
+    await begin(simulation, scene);
+    await simulation.run();
+    const played = endOf(simulation);
+    keepsItsPromises(played);
+    scene.check(played);
+    if (story.steady === true && playing.change === undefined) await sameAsOnACalmDay(story, data, played);
+    return played;
+  } catch (error) {
+    throw new Broken(error as Error, simulation);
+  }
+}
+
+function staged(scene: Scene, faults: Faults, { seed, script, change = {} }: Playing): Simulation {
+  const players = [...cast(scene.judge), ...scene.players];
+  const simulation: Simulation = simulate({
+    players: change.players?.(players) ?? players,
+    seed,
+    faults,
+    script,
+    onFact: (entry, door) => scene.onFact?.(entry, door, simulation.later),
+    ...(change.bus === undefined ? {} : { bus: change.bus() }),
+  });
+  return simulation;
+}
+
+async function begin(simulation: Simulation, { request: { deadlineInMs = HOUR_MS, ...request } }: Scene): Promise<void> {
+  await simulation.door.say(0, RUN, runRequested(theRun, { ...request, deadlineMs: simulation.now() + deadlineInMs }));
+}
+
+function endOf(simulation: Simulation): Played {
+  const history = simulation.history(RUN);
+  const outcome = history.occupant(theRun, 'outcome');
+  return {
+    simulation,
+    history,
+    entries: history.entries(),
+    outcome: outcome === undefined || isVoid(outcome) ? undefined : outcome,
+  };
+}
+
+/** What a run comes to, without what differs from one telling to the next: its facts, but for those about time and opinions. */
+export const conclusions = ({ entries }: Played): string[] =>
+  entries
+    .filter(({ at: { kind, slot } }) => kind !== 'vote' && slot !== 'retry' && slot !== 'wake')
+    .map((entry) => `${entry.address} ${isVoid(entry) ? 'void' : entry.type}`)
+    .sort();
+
+async function sameAsOnACalmDay<Data>(story: Story<Data>, data: Data, played: Played): Promise<void> {
+  const scene = story.scene(data);
+  const simulation = staged(scene, CALM, { seed: 0 });
+  await begin(simulation, scene);
+  await simulation.run();
+  assert.deepEqual(conclusions(played), conclusions(endOf(simulation)), 'it came to other conclusions than on a calm day');
+}

@@ -1,0 +1,79 @@
+/** Random workflows as stories: the tools, the people and whoever cancels them behave as their plan says. */
+import type { Door } from '@reel/bus/door.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
+import { MALICE, type Player, type Simulation, TROUBLE } from '@reel/bus/simulator.ts';
+import { theRun } from '@reel/contracts/address.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import { cancelRequested } from '@reel/contracts/run.ts';
+import { voteCast } from '@reel/contracts/vote.ts';
+import { judgeOfText } from './cast.ts';
+import { anyPlan, type Plan, type PlannedStep, steadyPlan, workflowOf } from './plan.ts';
+import { RUN, type Scene, type Story } from './story.ts';
+import { type Doing, openWorld, policies, tools } from './world.ts';
+
+const judge = judgeOfText(policies);
+
+/** How long people think, ms. */
+const THINKING_MS = 500;
+
+function sceneOf(plan: Plan): Scene {
+  const world = openWorld();
+  const executor = definePerformer({
+    name: 'tool-executor',
+    kind: 'tool',
+    perform: (call, { key, signal }) => world.act(call, key, doingOf(plan, call), signal),
+  });
+  return {
+    request: {
+      requestedBy: 'ada',
+      workflow: workflowOf(plan),
+      input: {},
+      tools,
+      ...(plan.deadlineInMs === undefined ? {} : { deadlineInMs: plan.deadlineInMs }),
+    },
+    judge,
+    players: [{ service: executor }] as unknown as Player[],
+    onFact: peopleOf(plan),
+    check: world.check,
+  };
+}
+
+/** `s1` is a step, `s1-fallback` is in its place, `s1-retry-1` a person wanted; `s1-…-1` undoes an attempt. */
+function doingOf({ steps }: Plan, { at: { kind, id, n } }: ApprovedCall): Doing {
+  const [, number, place = ''] = /^s(\d+)(.*)$/.exec(id) ?? [];
+  const step = steps[Number(number)] as PlannedStep;
+  if (kind.startsWith('undo-')) return step.undo[n - 1] ?? 'works';
+  if (place.startsWith('-fallback')) return step.fallback?.does[n - 1] ?? 'works';
+  return step.does[n - 1 + (place.startsWith('-retry') ? 1 : 0)] ?? 'works';
+}
+
+/** Who is asked answers after a while, or does not; and somebody may cancel the whole. */
+function peopleOf({ steps, cancelAfter }: Plan) {
+  let votes = 0;
+  return async (entry: Entry, door: Door, later: Simulation['later']): Promise<void> => {
+    if (entry.seq === cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
+    if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
+    const said = answerTo(steps, entry.at.id);
+    if (said === undefined) return;
+    later(THINKING_MS, async () => {
+      const vote = { question: entry.address, who: 'eve', why: 'so', ...said };
+      await door.say(0, RUN, voteCast({ kind: 'vote', id: 'eve', n: ++votes }, vote), { cause: entry.address });
+    });
+  };
+}
+
+function answerTo(steps: readonly PlannedStep[], id: string): { decision: 'grant' | 'refuse'; form: Json } | undefined {
+  const { answer, escalated } = steps[Number(/^s(\d+)/.exec(id)?.[1])] as PlannedStep;
+  if (!id.includes('-escalation-')) return answer === undefined ? undefined : { decision: answer, form: { n: 1 } };
+  if (escalated === undefined) return undefined;
+  return { decision: 'grant', form: { action: escalated, ...(escalated === 'supply' ? { result: { n: 1, key: '' } } : {}) } };
+}
+
+export const workflows: Story<Plan> = { name: 'workflows', faults: TROUBLE, data: anyPlan, scene: sceneOf };
+
+/** Workflows without races come to the same whatever the bus does. */
+export const steady: Story<Plan> = { name: 'steady', faults: MALICE, data: steadyPlan, scene: sceneOf, steady: true };
+
+/** Rubbish in a slot ends a run, and breaks the protocol nowhere else. */
+export const rubbish: Story<Plan> = { name: 'rubbish', faults: { ...MALICE, rubbish: 0.01 }, data: anyPlan, scene: sceneOf };

@@ -1,0 +1,121 @@
+/** A world for plans made at random: its tools do as they are told to misbehave, and every effect of theirs is kept by its key. */
+import assert from 'node:assert/strict';
+import { digestOf } from '@reel/bus/digest.ts';
+import { isVoid } from '@reel/bus/history.ts';
+import { type ApprovedCall, Failure } from '@reel/bus/service.ts';
+import type { Place } from '@reel/contracts/address.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
+import { type Call, stepRequested } from '@reel/contracts/step.ts';
+import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
+import { undoRequested } from '@reel/contracts/undo.ts';
+import type { Played } from './story.ts';
+
+function tool(name: string, effect: Effect, undo?: string): ToolDefinition {
+  const compensation = undo === undefined ? {} : { compensation: { uses: undo, with: { of: '= result.key' } } };
+  const known = { name, description: '', server: 'world', input: { type: 'object' }, effect, timeoutMs: 10_000, concurrency: 16 };
+  return { ...known, ...compensation, digest: digestOf({ ...known, ...compensation }) };
+}
+
+/** `send` cannot be undone and `sign` is held for a person; `forbidden` is denied to everybody. */
+export const tools: { readonly [name: string]: ToolDefinition } = Object.fromEntries(
+  [
+    tool('look', 'read-only'),
+    tool('weigh', 'metered'),
+    tool('book', 'idempotent', 'cancel'),
+    tool('sign', 'idempotent', 'cancel'),
+    tool('pay', 'once', 'repay'),
+    tool('send', 'idempotent'),
+    tool('forbidden', 'read-only'),
+    tool('cancel', 'idempotent'),
+    tool('repay', 'once'),
+  ].map((one) => [one.name, one]),
+);
+
+export const policies = `
+@id("all") permit (principal, action, resource);
+@id("signed") @hold("Sign it?") permit (principal, action == Action::"step", resource == Tool::"sign");
+@id("no") @reason("it is forbidden") forbid (principal, action == Action::"step", resource == Tool::"forbidden");`;
+
+/**
+ * What a tool does when it is called. It `refuses` for good, or `fails` and may be tried again; the line `breaks` before or after it is
+ * done; it does it and `lies` about what came of it; it `hangs`.
+ */
+export const doings = ['works', 'refuses', 'fails', 'breaks', 'breaks-after', 'lies', 'hangs'] as const;
+export type Doing = (typeof doings)[number];
+
+type Kept = { readonly uses: string; times: number; readonly undoneBy: Set<string> };
+
+export type World = {
+  /** Carries out a call under its idempotency key, in this way. */
+  act(call: ApprovedCall, key: string, doing: Doing, signal: AbortSignal): Promise<Json>;
+  /** @throws AssertionError when an effect or a payment was repeated, or the run does not tell the truth about what is in the world */
+  check(played: Played): void;
+};
+
+export function openWorld(): World {
+  const effects = new Map<string, Kept>();
+  const paid = new Map<string, number>();
+
+  /** An effect happens once under each key, if its tool honours keys; every call of one that does not is an effect of its own. */
+  function happen({ uses, effect, arguments: args }: ApprovedCall, key: string): void {
+    if (effect === 'read-only' || effect === 'metered') return;
+    const known = effects.get(key);
+    if (known === undefined) effects.set(key, { uses, times: 1, undoneBy: new Set() });
+    else if (effect === 'once') known.times += 1;
+    if (isUndo(uses)) effects.get(args['of'] as string)?.undoneBy.add(key);
+  }
+
+  async function act(call: ApprovedCall, given: string, doing: Doing, signal: AbortSignal): Promise<Json> {
+    const { effect, at } = call;
+    const key = effect === 'once' ? `${given}.${at.n}` : given;
+    if (effect === 'metered') paid.set(`${key}.${at.n}`, (paid.get(`${key}.${at.n}`) ?? 0) + 1);
+    // What was done under a key is told again, whatever else would have come of asking.
+    const isDone = effect === 'idempotent' && effects.has(key);
+    if (!isDone && doing === 'refuses') throw new Failure({ code: 'refused', message: 'never', retryable: false });
+    if (!isDone && doing === 'fails') throw new Failure({ code: 'busy', message: 'not now', retryable: true });
+    if (doing === 'breaks') throw new Error('the line went dead');
+    if (doing === 'hangs') await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    happen(call, key);
+    if (doing === 'breaks-after') throw new Error('the line went dead');
+    return { n: doing === 'lies' ? -1 : 1, key };
+  }
+
+  function check(played: Played): void {
+    for (const [key, times] of paid) assert.equal(times, 1, `${key} was paid for ${times} times`);
+    for (const [key, { times, undoneBy }] of effects) {
+      assert.equal(times, 1, `${key} took effect ${times} times`);
+      assert.ok(undoneBy.size <= 1, `${key} was undone by ${[...undoneBy].join(' and ')}`);
+    }
+    tellsTheTruth(played, effects);
+  }
+  return { act, check };
+}
+
+/** Every effect is meant to be in the world, or is taken back, or is told of. */
+function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyMap<string, Kept>): void {
+  if (outcome === undefined) return;
+  const keyOf = ({ kind, id, n }: Place): string => {
+    const words = kind.startsWith('undo-') ? undoRequested : stepRequested;
+    const effect = history.find(words, { kind, id, n })?.data?.call.effect;
+    return `${history.run}.${kind}.${id}${effect === 'once' ? `.${n}` : ''}`;
+  };
+  const keysOf = (type: string): string[] => entries.flatMap((one) => (!isVoid(one) && one.type === type ? [keyOf(one.at)] : []));
+  const { stranded = [], undone = [] } = outcome.data as { stranded?: Place[]; undone?: Place[] };
+  const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
+  const told = new Set([...stranded.map(keyOf), ...keysOf('step.residue.left')]);
+  const meant = new Set(keysOf('step.check.accepted'));
+  const isCompleted = outcome.type === 'run.outcome.completed';
+  for (const at of undone) assert.equal(effects.get(keyOf(at))?.undoneBy.size, 1, `${keyOf(at)} is told to be undone, and is not`);
+  for (const [key, { uses, undoneBy }] of effects) {
+    assert.ok(asked.has(key), `${key} was done under a key that nobody was given`);
+    if (isUndo(uses)) continue;
+    if (isCompleted) {
+      assert.equal(undoneBy.size, 0, `${key} was undone, and the run is completed`);
+      assert.ok(meant.has(key) || told.has(key), `${key} is in the world, nothing rests on it, and nothing tells of it`);
+    } else if (undoneBy.size === 0 && tools[uses]?.compensation !== undefined) {
+      assert.ok(told.has(key), `${key} is in the world, and ${outcome.type} does not tell of it`);
+    }
+  }
+}
+
+const isUndo = (uses: string): boolean => uses === 'cancel' || uses === 'repay';
