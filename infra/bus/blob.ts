@@ -1,6 +1,7 @@
 /** Large values leave the fact: they stand beside the log, write-once, addressed by their content, and come back when it is read. */
 import { hash } from 'node:crypto';
 import type { Envelope } from '@reel/contracts/envelope.ts';
+import { DEEPEST, isTooDeep, readJson } from './json.ts';
 import { Fatal } from './service.ts';
 
 /** Above this many bytes the largest fields of a fact's data go to the blob store. */
@@ -11,9 +12,10 @@ export const MAX_BYTES = 1_000_000;
 export type Blob = { readonly digest: string; readonly body: string };
 type Reference = { readonly blob: string; readonly bytes: number };
 
-/** The text of a fact, and the values that have to be stored before it. @throws Fatal above the limit, naming the field. */
+/** The text of a fact, and the values that have to be stored before it. @throws Fatal above the limits, naming the field. */
 export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
   const body = JSON.stringify(fact);
+  if (isTooDeep(body)) throw new Fatal(`${fact.type} is nested deeper than ${DEEPEST} levels: flatten it, or pass it on as text`);
   if (body.length <= INLINE_BYTES / 4) return { body, blobs: [] };
   const bytes = Buffer.byteLength(body);
   if (bytes <= INLINE_BYTES) return { body, blobs: [] };
@@ -43,21 +45,34 @@ export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
 /** True when this text may need `unpack`: a cheap look before an expensive one. */
 export const mayHaveBlobs = (body: string): boolean => body.includes('"blobs":"');
 
-/** The text with its large values back in their places. A value that is missing or is not what its digest says leaves its reference. */
+/** No fact has more large values than fields; whoever names more wants to be searched for. */
+const MOST = 32;
+
+/**
+ * The text with its large values back in their places. A value that is missing, is not what its digest says, cannot be read or is more
+ * than a fact may have leaves its reference. Rejects only when the store cannot be reached.
+ */
 export async function unpack(body: string, load: (digest: string) => Promise<string | undefined>): Promise<string> {
   let fact: Envelope;
   try {
-    fact = JSON.parse(body) as Envelope;
+    fact = readJson(body) as Envelope;
   } catch {
     return body;
   }
-  if (typeof fact.blobs !== 'string' || typeof fact.data !== 'object' || fact.data === null) return body;
-  for (const name of fact.blobs.split(',')) {
-    const reference = fact.data[name] as Reference | undefined;
+  if (typeof fact?.blobs !== 'string' || typeof fact.data !== 'object' || fact.data === null) return body;
+  let left = MAX_BYTES;
+  for (const name of fact.blobs.split(',', MOST)) {
+    const reference = Object.hasOwn(fact.data, name) ? (fact.data[name] as Reference | null) : undefined;
     if (typeof reference?.blob !== 'string' || !/^[0-9a-f]{64}$/.test(reference.blob)) continue;
     const value = await load(reference.blob);
     // Left as it is, the reference breaks the shape of the fact, which then is void: no other value can be slipped in.
-    if (value !== undefined && hash('sha256', value) === reference.blob) fact.data[name] = JSON.parse(value);
+    if (value === undefined || value.length > left || hash('sha256', value) !== reference.blob) continue;
+    left -= value.length;
+    try {
+      fact.data[name] = readJson(value);
+    } catch {
+      // It is what was stored, and it was never a value.
+    }
   }
   return JSON.stringify(fact);
 }

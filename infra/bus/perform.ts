@@ -4,7 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { aboutOf, addressOf, keyOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
+import { aboutOf, addressOf, keyOf, type Parts, type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Event, Json, Problem } from '@reel/contracts/envelope.ts';
 import type { Usage } from '@reel/contracts/model.ts';
 import type { Call } from '@reel/contracts/step.ts';
@@ -13,6 +13,7 @@ import * as undos from '@reel/contracts/undo.ts';
 import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
+import { DEEPEST, isTooDeep } from './json.ts';
 import type { Log } from './log.ts';
 import { publicly } from './publicly.ts';
 import { fault, type Verdict } from './react.ts';
@@ -76,8 +77,11 @@ export async function perform(
   seq: number,
   work: Work,
 ): Promise<Verdict> {
-  const [, shard, run] = address.split('.');
-  const runLog = await log.read(Number(shard), run as string, seq);
+  const place = parseAddress(address);
+  // A subject that is no address belongs to no run, and will never be found in one.
+  if (place === undefined) return 'handled';
+  const { shard, run } = place;
+  const runLog = await log.read(shard, run, seq);
   const entry = runLog.byAddress.get(address);
   if (entry === undefined) return { againInMs: 50 };
   // The newest facts may only make it decline: what it acts on is the fact that it was given.
@@ -90,8 +94,8 @@ export async function perform(
 
   const voice: Voice = {
     source: performer.name,
-    shard: Number(shard),
-    run: run as string,
+    shard,
+    run,
     cause: entry.address,
     traceparent: entry.traceparent,
   };
@@ -271,19 +275,25 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
   try {
     context.signal.throwIfAborted();
     const output = (await Promise.race([performer.perform(call, context as never), abandoned])) ?? null;
-    const bytes = Buffer.byteLength(JSON.stringify(output) ?? 'null');
-    if (bytes <= MAX_BYTES) return { said: 'succeeded', output };
-    const problem = {
-      code: 'result-too-large',
-      message: `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`,
-      retryable: false,
-    };
+    const problem = unsayable(JSON.stringify(output) ?? 'null');
+    if (problem === undefined) return { said: 'succeeded', output };
     return { said: isHarmless(call) ? 'failed' : 'unknown', problem };
   } catch (error) {
     return error instanceof Failure ? { said: 'failed', problem: error.problem, unsent: error instanceof Unsent } : doubt(error);
   } finally {
     context.signal.removeEventListener('abort', abandon);
   }
+}
+
+/** What no fact can carry is not repeated either. */
+function unsayable(result: string): Problem | undefined {
+  const bytes = Buffer.byteLength(result);
+  if (bytes > MAX_BYTES) {
+    const message = `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`;
+    return { code: 'result-too-large', message, retryable: false };
+  }
+  if (!isTooDeep(result)) return undefined;
+  return { code: 'result-too-deep', message: `the result is nested deeper than ${DEEPEST} levels: flatten it`, retryable: false };
 }
 
 async function sayOutcome(

@@ -1,5 +1,6 @@
 /** Messages that are no facts: what services tell each other outside the log. */
 import type { Msg } from 'nats';
+import { readJson } from './json.ts';
 
 /**
  * The JSON of a message that a service sent here itself, otherwise undefined. The broker can be made to send its answers to any subject
@@ -8,7 +9,7 @@ import type { Msg } from 'nats';
 export function plainBody(message: Msg): unknown {
   if (message.headers !== undefined || (message.reply ?? '') !== '') return undefined;
   try {
-    return message.json();
+    return readJson(message.string());
   } catch {
     return undefined;
   }

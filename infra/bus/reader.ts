@@ -19,6 +19,8 @@ import { decode } from './wire.ts';
 const CACHE_BYTES = 48 * 1024 * 1024;
 /** How long a fact that was delivered may take to arrive over the tail as well, before it is read from the stream. */
 const TAIL_PATIENCE_MS = 100;
+/** How soon a store that was not reached is asked again. */
+const STORE_PATIENCE_MS = 250;
 
 export type Reader = {
   /** A run, at least up to `atLeast`; without it, as new as this process knows it. */
@@ -53,6 +55,18 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
     return at === undefined ? raw : { ...raw, body: await unpack(raw.body, blobOf(at.shard, at.run)) };
   };
+
+  /** Listeners are told once, so what stands in a store that is away is waited for: nothing new comes from there meanwhile either. */
+  async function patiently(raw: Raw): Promise<Raw> {
+    while (!connection.isClosed()) {
+      try {
+        return await whole(raw);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, STORE_PATIENCE_MS));
+      }
+    }
+    return raw;
+  }
 
   const tail = openTail(connection, shards, (shard, raw) => {
     const run = raw.subject.split('.')[2] as string;
@@ -90,7 +104,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
         announce(cached?.log.byAddress.get(raw.subject) ?? entryOf(raw));
         return undefined;
       }
-      return whole(raw).then((complete) => announce(entryOf(complete)));
+      return patiently(raw).then((complete) => announce(entryOf(complete)));
     };
     if (listening === undefined) listening = now();
     else listening = listening.then(now);

@@ -5,6 +5,7 @@ import type { Json } from '@reel/contracts/envelope.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
 import { headers, type NatsConnection } from 'nats';
 import { API_PREFIX, REGISTRY_BUCKET, REGISTRY_STREAM } from './accounts.ts';
+import { readJson } from './json.ts';
 import type { Registry } from './service.ts';
 
 const subjectOf = (key: string): string => `$KV.${REGISTRY_BUCKET}.${key}`;
@@ -21,6 +22,15 @@ export function openRegistry(connection: NatsConnection): Registry {
       await connection.request(subjectOf(key), '', { timeout: 5000, headers: operation });
     },
   };
+}
+
+/** The definition that a value of the bucket is; what is none is nobody's tool, and no reason to do without the others. */
+function definitionIn(text: string): ToolDefinition | undefined {
+  try {
+    return ToolDefinition.safeParse(readJson(text)).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The tools on offer, for a reader: read when first asked for, and again whenever the bucket has changed. */
@@ -48,8 +58,8 @@ export async function readTools(
         for await (const message of await manager.direct.getBatch(REGISTRY_STREAM, { seq, batch: 256, next_by_subj: subjectOf('>') })) {
           more = true;
           seq = message.seq + 1;
-          const definition = message.data.length > 0 ? ToolDefinition.safeParse(JSON.parse(message.string())) : undefined;
-          if (definition?.success) tools.set(definition.data.name, definition.data);
+          const definition = definitionIn(message.string());
+          if (definition !== undefined) tools.set(definition.name, definition);
         }
       }
     } catch (error) {

@@ -4,6 +4,7 @@ import { type Draft, Envelope } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import { z } from 'zod';
 import type { Entry } from './history.ts';
+import { readJson } from './json.ts';
 import { Fatal } from './service.ts';
 
 /** The fact that a draft becomes. @throws Fatal when its data are not what its definition says, naming the field. */
@@ -32,6 +33,15 @@ export function envelop(
   };
 }
 
+/** As services write facts; anybody else may write them in another order. */
+const FORM = /^\{"specversion":"1\.0","id":"[^"\\]*","source":"[^"\\]*","type":"([a-z.-]+)"/;
+
+/** The type of a fact, without parsing it; undefined where that would take more than a glance. What is read is of this type, or void. */
+export const glance = (body: string): string | undefined => FORM.exec(body)?.[1];
+
+/** Why something is void is shown to people, and some of it is whatever somebody put there. */
+const SHOWN = 300;
+
 /**
  * The entry that a stored message is. @returns undefined when its subject is no address, which the streams let nobody write.
  * @param suspicious why the message itself, whatever it says, cannot be one of ours: it carries headers that only a broker sets.
@@ -39,18 +49,19 @@ export function envelop(
 export function decode(subject: string, body: string, seq: number, time: number, suspicious?: string): Entry | undefined {
   const at = parseAddress(subject);
   if (at === undefined) return undefined;
-  const nothing = (why: string): Entry => ({ address: subject, at, seq, time, void: why });
+  const nothing = (why: string): Entry => ({ address: subject, at, seq, time, void: cut(why) });
   if (suspicious !== undefined) return nothing(suspicious);
   let json: unknown;
   try {
-    json = JSON.parse(body);
+    json = readJson(body);
   } catch (error) {
-    return nothing(`not JSON: ${(error as Error).message}`);
+    return nothing(`not JSON that can be read: ${(error as Error).message}`);
   }
   const envelope = Envelope.safeParse(json);
   if (!envelope.success) return nothing(`not a CloudEvent: ${firstIssue(envelope.error)}`);
   const { id, source, type, causationid, traceparent, runid, data } = envelope.data;
   if (id !== subject || runid !== at.run) return nothing(`it says that it belongs at ${id}`);
+  if ((glance(body) ?? type) !== type) return nothing('it says twice what it is');
   const told = { address: subject, at, type, seq, time, source, cause: causationid, traceparent };
   const definition = definitionOf(type);
   if (definition === undefined) return strange(type, at) ? nothing(`${type} does not belong here`) : { ...told, data };
@@ -64,6 +75,8 @@ function strange(type: string, at: Parts): boolean {
   const [about, slot, answer] = type.split('.');
   return (about as About) !== aboutOf(at.kind) || slot !== at.slot || !answer;
 }
+
+const cut = (text: string): string => (text.length > SHOWN ? `${text.slice(0, SHOWN - 1)}…` : text);
 
 function firstIssue(error: z.ZodError): string {
   const issue = error.issues[0];
