@@ -5,6 +5,7 @@ import { API_PREFIX } from './accounts.ts';
 import { LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
 import type { Logger } from './service.ts';
+import { glance } from './wire.ts';
 
 export type Delivery = {
   readonly subject: string;
@@ -24,6 +25,7 @@ export type Consuming = {
 };
 
 const RETRY_MS = 250;
+const LONGEST_RETRY_MS = 30_000;
 
 /** Starts consuming. @throws when the durable is not there, saying how it is made. */
 export async function consume(
@@ -57,7 +59,7 @@ export async function consume(
       count: info.deliveryCount,
       time: Math.floor(info.timestampNanos / 1e6),
       working: () => message.working(),
-      glance: () => /"type":"([a-z.-]+)"/.exec(message.string())?.[1],
+      glance: () => glance(message.string()),
     };
     // A second delivery of what is still being worked on here waits for the first.
     const first = under.get(subject);
@@ -65,7 +67,8 @@ export async function consume(
       first ??
       handle(delivery).catch((error: Error): Verdict => {
         log.warn({ subject, seq: delivery.seq, error: error.message }, 'not handled; it will be delivered again');
-        return { againInMs: RETRY_MS };
+        // What is not the broker's doing will hardly pass in a moment.
+        return { againInMs: error instanceof LogUnavailable ? RETRY_MS : Math.min(RETRY_MS * 2 ** delivery.count, LONGEST_RETRY_MS) };
       });
     if (first === undefined) under.set(subject, verdict);
     const result = await verdict;

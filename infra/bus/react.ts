@@ -1,5 +1,5 @@
 /** One delivery to a listening service: read the run up to the fact, ask the service, say what it answers. */
-import { type Place, theRun } from '@reel/contracts/address.ts';
+import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { runRequested } from '@reel/contracts/run.ts';
@@ -29,8 +29,10 @@ export async function react(
   seq: number,
   delivery: number,
 ): Promise<Verdict> {
-  const [, shard, run] = address.split('.');
-  const runLog = await log.read(Number(shard), run as string, seq);
+  const at = parseAddress(address);
+  // A subject that is no address belongs to no run: nobody waits for it, and it will never be found in one.
+  if (at === undefined) return 'handled';
+  const runLog = await log.read(at.shard, at.run, seq);
   const entry = runLog.byAddress.get(address);
   if (entry === undefined) return { againInMs: backoffMs(delivery) };
   const history = historyOf(runLog, seq);
@@ -70,6 +72,14 @@ export async function reactToRing(service: Service<never>, deps: object, log: Lo
     { source: service.name, shard: ring.shard, run: ring.run, cause: request.address, traceparent: request.traceparent },
     answer,
   );
+}
+
+/** The clock rang as often as anything is tried, and it could not be handled: whoever waits for that run is told. */
+export async function giveUpRing(service: Service<never>, log: Log, ring: Ring, error: Error): Promise<void> {
+  const history = historyOf(await log.read(ring.shard, ring.run));
+  const request = history.find(runRequested, theRun);
+  const problem = { code: 'handler-failed', message: `the clock rang (${ring.name}): ${error.message}` };
+  if (request !== undefined) await fault(log, service.name, history, request, problem);
 }
 
 /** Says the fault of a service about a fact. There are no faults about faults, nor about runs that nobody asked for. */

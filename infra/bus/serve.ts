@@ -1,4 +1,5 @@
 /** Serving services on JetStream: one connection each, with its own credentials; one reader for all of a process. */
+import { aboutOf, parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
 import pino from 'pino';
@@ -9,13 +10,13 @@ import { type Consuming, consume } from './consume.ts';
 import type { Health } from './health.ts';
 import { openDoor } from './jetstream-door.ts';
 import { openLog } from './jetstream-log.ts';
-import type { Log } from './log.ts';
+import { type Log, LogUnavailable } from './log.ts';
 import { perform } from './perform.ts';
-import { react, reactToRing } from './react.ts';
+import { giveUpRing, MAX_DELIVERIES, react, reactToRing } from './react.ts';
 import { openReader, type Reader } from './reader.ts';
 import { openRegistry } from './registry.ts';
 import { hearsSubjects, roleOf } from './role.ts';
-import type { AnyService, Performer, Service, Surroundings } from './service.ts';
+import type { AnyService, Performer, Ring, Service, Surroundings } from './service.ts';
 import { openStage, type Stage } from './show.ts';
 import { openSweep } from './sweep.ts';
 
@@ -155,9 +156,9 @@ async function serveListener(
     }
     if (hearsSubjects(role, shard).length > 0)
       await take(reelStream(shard), async ({ subject, seq, count, glance }) =>
-        isFor(service, glance()) ? react(service, opened.deps, log, subject, seq, count) : 'handled',
+        isFor(service, subject, glance()) ? react(service, opened.deps, log, subject, seq, count) : 'handled',
       );
-    if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards)));
+    if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards), logger));
   }
   return {
     lost: () => consuming.map((one) => one.lost()).find((why) => why !== undefined),
@@ -176,16 +177,39 @@ function onStage(performer: Performer<never>, stage: Stage): Performer<never> {
 }
 
 /** A durable delivers whole slots, and a service may listen for some of their answers alone: of every step's four facts, half. */
-const isFor = ({ on }: Service<never>, type: string | undefined): boolean =>
-  type === undefined || type in on || definitionOf(type) === undefined;
+function isFor({ on }: Service<never>, subject: string, type: string | undefined): boolean {
+  const definition = type === undefined || type in on ? undefined : definitionOf(type);
+  const at = definition === undefined ? undefined : parseAddress(subject);
+  // What is not known, or stands where it does not belong, is for everybody: somebody has to say that it cannot be read.
+  return at === undefined || definition === undefined || definition.slot !== at.slot || definition.about !== aboutOf(at.kind);
+}
 
 /** What the clock says: `clock.<shard>.rang.<run>.<name>`, where the run `sweep` stands for all that are open. */
-function rings(service: Service<never>, deps: object, log: Log, sweep: ReturnType<typeof openSweep>): Parameters<typeof consume>[5] {
-  return async ({ subject }) => {
-    const [, shard, , run, name] = subject.split('.');
-    const ring = { name: name as string, shard: Number(shard), run: run as string, time: log.now() };
-    if (run === 'sweep') await sweep(ring.time, (one) => reactToRing(service, deps, log, one));
-    else await reactToRing(service, deps, log, ring);
+function rings(
+  service: Service<never>,
+  deps: object,
+  log: Log,
+  sweep: ReturnType<typeof openSweep>,
+  logger: pino.Logger,
+): Parameters<typeof consume>[5] {
+  const handle = (ring: Ring): Promise<void> => reactToRing(service, deps, log, ring);
+  return async ({ subject, count }) => {
+    const [, shard, , run = '', name = '', ...more] = subject.split('.');
+    const ring = { name, shard: Number(shard), run, time: log.now() };
+    // Rings are for runs: whatever else stands in this stream was not asked for by anybody here.
+    if (more.length > 0 || parseAddress(`reel.${shard}.${run}.run.run.1.${name}`) === undefined) return 'handled';
+    const failed = (one: Ring, error: Error): void => {
+      if (error instanceof LogUnavailable) throw error;
+      logger.error({ run: one.run, ring: one.name, error: error.message }, 'a ring of the clock could not be handled');
+    };
+    // One run that cannot be looked at is no reason not to look at the others; the next sweep tries again.
+    if (run === 'sweep') await sweep(ring.time, (one) => handle(one).catch((error: Error) => failed(one, error)));
+    else if (count < MAX_DELIVERIES) await handle(ring);
+    else
+      await handle(ring).catch(async (error: Error) => {
+        failed(ring, error);
+        await giveUpRing(service, log, ring, error);
+      });
     return 'handled';
   };
 }
