@@ -3,6 +3,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Door } from '@reel/bus/door.ts';
+import { isVoid } from '@reel/bus/history.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
@@ -137,7 +138,14 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
       throw new HttpProblem(404, 'no-such-run', 'There is no such run', `"${id}" was never requested, or has aged out`);
     return shard;
   };
-  const stateOf = async (shard: number, run: string): Promise<Run> => runState(await door.look(shard, run)) as Run;
+  const stateOf = async (shard: number, run: string): Promise<Run> => {
+    const history = await door.look(shard, run);
+    const state = runState(history);
+    if (state !== undefined) return state;
+    const request = history.occupant(theRun, 'request');
+    const why = request !== undefined && isVoid(request) ? request.void : 'there is no request';
+    throw new HttpProblem(409, 'void-request', 'The request of this run cannot be read', `nothing will be done about "${run}": ${why}`);
+  };
 
   app.openapi(routes.submit, async (c) => {
     const { 'idempotency-key': key, prefer } = c.req.valid('header');
