@@ -160,6 +160,7 @@ export function setBackBefore({ slots }: Spot, seq: number): boolean {
     return entry !== undefined && entry.seq < seq && words.includes(word(entry) as string);
   };
   return (
+    before('request', ['void']) ||
     before('outcome', ['failed', 'unknown', 'timed-out', 'void']) ||
     before('check', ['rejected', 'void']) ||
     before('verdict', ['denied', 'void']) ||
