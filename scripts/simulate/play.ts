@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { isVoid } from '@reel/bus/history.ts';
 import { CALM, type Faults, type Player, type Simulation, type SimulationOptions, simulate } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import type { Event } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { cast } from './cast.ts';
 import { keepsItsPromises } from './promises.ts';

@@ -5,7 +5,7 @@ import { isVoid } from '@reel/bus/history.ts';
 import { type ApprovedCall, Failure } from '@reel/bus/service.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { type Call, stepRequested } from '@reel/contracts/step.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import type { Played } from './story.ts';
