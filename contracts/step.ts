@@ -66,9 +66,9 @@ export const stepLate = fact('step', 'late', 'succeeded', { output: Json }, perf
 export const stepResidue = fact('step', 'residue', 'left', { problem: Problem });
 
 /** validator: the result is what was promised. */
-export const stepAccepted = fact('step', 'check', 'accepted', {}, ['outcome.succeeded']);
+export const stepAccepted = fact('step', 'check', 'accepted', {}, ['outcome.succeeded', 'late.succeeded']);
 /** validator: the result is not what was promised. */
-export const stepRejected = fact('step', 'check', 'rejected', { problem: Problem }, ['outcome.succeeded']);
+export const stepRejected = fact('step', 'check', 'rejected', { problem: Problem }, ['outcome.succeeded', 'late.succeeded']);
 
 /** planner: it will be tried again, though not before `untilMs` (ms since the epoch). */
 export const stepPostponed = fact('step', 'retry', 'postponed', { untilMs: z.int() });

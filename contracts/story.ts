@@ -25,7 +25,7 @@ const catalogue = [
   voteCast, voteDenied,
   s.stepGranted, s.stepRefused, s.stepExpired,
   s.stepStarted, s.stepWithdrawn,
-  s.stepSucceeded, s.stepFailed, s.stepUnknown, s.stepTimedOut,
+  s.stepSucceeded, s.stepFailed, s.stepUnknown, s.stepTimedOut, s.stepLate,
   s.stepAccepted, s.stepRejected,
   s.stepPostponed, s.stepDue,
   // The answer: composed, checked, judged.
@@ -43,7 +43,7 @@ const catalogue = [
   u.undoSucceeded, u.undoFailed, u.undoUnknown, u.undoTimedOut, u.undoLate,
   r.runCompleted, r.runFailed, r.runCancelled, r.runExhausted, r.runStranded,
   // What comes when it is over, and what should not have come at all.
-  s.stepLate, s.stepResidue, faultRaised,
+  s.stepResidue, faultRaised,
 ] as const;
 
 type Definition = (typeof catalogue)[number];

@@ -1,5 +1,6 @@
 /** What a step's id stands for in a plan: the step itself, or what is done in its place when it has failed. */
-import type { JsonSchema } from '../envelope.ts';
+import type { Place } from '../address.ts';
+import type { JsonSchema, Problem } from '../envelope.ts';
 import type { Effect } from '../tool.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 
@@ -29,6 +30,15 @@ export function effectOf({ kind, effect }: Attempt): Effect {
   if (kind === 'person') return 'read-only';
   return kind === 'model' ? 'metered' : (effect ?? 'once');
 }
+
+/** Whoever settles what nobody can tell the end of, where the plan names nobody else (any more): until then, or the run's deadline. */
+const SETTLERS = { to: 'operators', withinMs: 2_592_000_000 };
+
+/** Who is asked about a step, one after the other. The last level is only for steps of which nobody knows whether they took effect. */
+export const levelsOf = ({ escalate = [] }: Workflow): readonly { readonly to: string; readonly withinMs: number }[] => [
+  ...escalate,
+  SETTLERS,
+];
 
 /** The id under which a step's fallback is requested. */
 export const fallbackId = (id: string): string => `${id}-fallback`;
@@ -60,7 +70,7 @@ function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
       const ofFallback = step.fallback.kind === 'model' ? MODEL_ATTEMPTS : 1;
       index.set(fallbackId(step.id), { attempt: step.fallback, step, attempts: ofFallback, role: 'fallback', level: 0 });
     }
-    for (const [before, { to, withinMs }] of (plan.escalate ?? []).entries()) {
+    for (const [before, { to, withinMs }] of levelsOf(plan).entries()) {
       const level = before + 1;
       const asked: Attempt = { kind: 'person', uses: to, with: {}, timeoutMs: withinMs, assert: [], form: escalationForm(step) };
       index.set(escalationId(step.id, level), { attempt: asked, step, attempts: 1, role: 'escalation', level });
@@ -73,7 +83,20 @@ function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
 
 const attemptsOf = ({ kind, retry }: WorkflowStep): number => retry?.attempts ?? (kind === 'model' ? MODEL_ATTEMPTS : 1);
 
-/** What a person says about a step that has failed: here is its result; try again (with these arguments instead); or the run ends. */
+/** What a person is asked about a step that has failed: which attempt, why, and whether nobody knows if it took effect. */
+export type Question = {
+  readonly step: string;
+  readonly attempt: Place;
+  readonly uses: string;
+  readonly arguments: object;
+  readonly problem: Problem;
+  readonly unknown: boolean;
+};
+
+/**
+ * What a person says about a step that has failed: here is its result; try again (with these arguments instead); or the run ends, and if it
+ * did take effect, with this result, it is undone.
+ */
 export type Escalated = {
   readonly action: 'supply' | 'retry' | 'end';
   readonly result?: unknown;

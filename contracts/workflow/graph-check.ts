@@ -1,5 +1,5 @@
 /** What can be wrong with a workflow as a graph: names taken twice, steps that wait for nobody they could, steps that wait for each other. */
-import { escalationId, fallbackId, retryId } from './attempt.ts';
+import { escalationId, fallbackId, levelsOf, retryId } from './attempt.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 import type { Graph } from './graph.ts';
 import { didYouMean } from './nearest.ts';
@@ -7,12 +7,13 @@ import type { Finding } from './place.ts';
 import { isReasoning } from './reasoning.ts';
 
 /** Ids that are not unique, also counting what is done in the place of steps. */
-export function checkIds({ steps, escalate = [] }: Workflow): Finding[] {
+export function checkIds(plan: Workflow): Finding[] {
+  const { steps } = plan;
   const first = new Map<string, number>();
   const taken = new Map<string, string>();
   for (const { id, fallback } of steps) {
     if (fallback !== undefined) taken.set(fallbackId(id), `the fallback of "${id}"`);
-    for (const level of escalate.keys()) {
+    for (const level of levelsOf(plan).keys()) {
       taken.set(escalationId(id, level + 1), `asking a person about "${id}"`);
       taken.set(retryId(id, level + 1), `trying "${id}" again`);
     }

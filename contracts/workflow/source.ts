@@ -67,8 +67,17 @@ function misshapen(issue: z.core.$ZodIssue, value: unknown): Finding[] {
   }
   const given = valueAt(value, path);
   if (given === undefined) return [{ path, message: 'it is missing' }];
-  const text = JSON.stringify(given);
+  const text = shown(given);
   return [{ path, message: `${expected(issue)}, and is ${text.length > 80 ? `${text.slice(0, 79)}…` : text}` }];
+}
+
+/** An alias may make a value part of itself. */
+function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'something that refers to itself';
+  }
 }
 
 const NOUNS: { readonly [type: string]: string } = {

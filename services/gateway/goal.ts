@@ -54,10 +54,13 @@ function answerSchema(data: JsonSchema | undefined): JsonSchema {
     properties: {
       text: { type: 'string', minLength: 1 },
       claims: { type: 'array', items: claim },
-      ...(data === undefined ? {} : { data }),
+      ...(data === undefined ? {} : { data: { $id: 'urn:reel:data', ...data } }),
     },
   };
 }
+
+/** What an assertion about the answer to a goal may name: its steps are not known yet. */
+const NAMES = ['input', 'steps', 'result'];
 
 type FieldError = { path: string; message: string };
 
@@ -72,10 +75,11 @@ function wrongSchema(schema: JsonSchema | undefined): FieldError[] {
 }
 
 function wrongExpression(source: string, index: number): FieldError[] {
+  const path = `body.goal.answer.assert[${index}]`;
   try {
-    compile(source);
-    return [];
+    const strange = compile(source).references.names.filter((name) => !NAMES.includes(name));
+    return strange.map((name) => ({ path, message: `there is no "${name}" here, only ${NAMES.join(', ')} (in \`${source}\`)` }));
   } catch (error) {
-    return [{ path: `body.goal.answer.assert[${index}]`, message: (error as Error).message }];
+    return [{ path, message: (error as Error).message }];
   }
 }

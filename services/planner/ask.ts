@@ -1,10 +1,12 @@
 /** Asking for an attempt at a step: the step's own, its fallback's, the one that a person wanted, or asking that person. */
 
+import type { History } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
-import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { type Call, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
-import { type Escalated, escalationId, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationId, type Planned, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { callOf } from './call.ts';
+import { endsAt } from './retry.ts';
 import { setbackOf } from './setback.ts';
 import type { Situation } from './situation.ts';
 
@@ -15,7 +17,16 @@ export async function ask({ history, progress, request }: Situation, at: Place):
   const call = await callOf(planned.attempt, planned.step.id, at.n, progress, request);
   const wanted = planned.role === 'retry' ? whatWasSaid({ history }, planned)?.with : undefined;
   const changed = wanted === undefined ? call : { ...call, arguments: wanted as Call['arguments'] };
+  changed.timeoutMs = Math.min(changed.timeoutMs, leftMs(history, planned));
   return stepRequested(at, { call: at.kind === 'model' ? corrected(changed, at, { history }) : changed });
+}
+
+/** How long the step may still take; a person who is asked how it goes on has a time of their own. */
+function leftMs(history: History, { step, role }: Planned): number {
+  if (step.withinMs === undefined || role === 'escalation' || role === 'retry') return Number.POSITIVE_INFINITY;
+  const nowMs = history.entries().at(-1)?.time ?? 0;
+  const endMs = endsAt(history, step);
+  return endMs === Number.POSITIVE_INFINITY ? step.withinMs : Math.max(endMs - nowMs, 1);
 }
 
 /** What the person said who was asked at this level about a step that had failed. */
@@ -32,28 +43,34 @@ function corrected(call: Call, at: Place, { history }: Pick<Situation, 'history'
   return { ...call, prompt: `${call.prompt ?? ''}\n\nYour previous result was not accepted: ${before.message}` };
 }
 
+/** What a person is to be asked about: the attempt that failed, why, and whether nobody knows if it took effect. */
+export type Began = { readonly at: Place; readonly problem: Problem; readonly unknown: boolean };
+
 /** Asks the next person about a step that has failed for good, or undefined when there is nobody left to ask. */
-export function escalated(
-  { history, progress }: Situation,
-  planned: Planned,
-  at: Place,
-  problem: Problem,
-  doubtful: boolean,
-): Draft | undefined {
-  const level = planned.level + 1;
-  const asking = plannedAs(progress.plan, escalationId(planned.step.id, level));
-  if (asking === undefined || asking.role !== 'escalation') return undefined;
-  const { attempt, step } = asking;
+export function escalated({ history, progress }: Situation, { step, level }: Planned, { at, problem, unknown }: Began): Draft | undefined {
+  const next = escalationId(step.id, level + 1);
+  const asking = plannedAs(progress.plan, next);
+  // Whoever comes after those whom the plan names is there for what nobody can tell the end of.
+  if (asking?.role !== 'escalation' || (level >= (progress.plan.escalate?.length ?? 0) && !unknown)) return undefined;
+  const { attempt } = asking;
   const tried = history.find(stepRequested, at)?.data.call;
-  const doubt = doubtful ? ' Whether it took effect is not known: look before you have it tried again.' : '';
+  const doubt = unknown ? ' Whether it took effect is not known: look before you say how it goes on.' : '';
   const who = step.uses === '' ? step.kind : `${step.kind} "${step.uses}"`;
+  const question: Question = {
+    step: step.id,
+    attempt: { kind: at.kind, id: at.id, n: at.n },
+    uses: tried?.uses ?? step.uses,
+    arguments: tried?.arguments ?? {},
+    problem,
+    unknown,
+  };
   const call: Call = {
     uses: attempt.uses,
-    arguments: { step: step.id, uses: tried?.uses ?? step.uses, arguments: tried?.arguments ?? {}, problem: problem as unknown as Json },
+    arguments: question as unknown as Call['arguments'],
     prompt: `Step "${step.id}" (${who}) has failed for good: ${problem.message}${doubt} Supply its result, have it tried again (with other arguments, if you like), or end the run.`,
     form: attempt.form,
     effect: 'read-only',
     timeoutMs: attempt.timeoutMs as number,
   };
-  return stepRequested({ kind: 'person', id: escalationId(step.id, level), n: 1 }, { call });
+  return stepRequested({ kind: 'person', id: next, n: 1 }, { call });
 }

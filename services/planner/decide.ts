@@ -4,13 +4,15 @@ import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { runRequested } from '@reel/contracts/run.ts';
-import { stepRequested } from '@reel/contracts/step.ts';
-import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { stepAccepted, stepLate, stepRejected, stepRequested } from '@reel/contracts/step.ts';
+import { escalationId, levelsOf, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { ask } from './ask.ts';
 import { follow } from './follow.ts';
 import { answerRefused, firstPlan, isUnfinished, mayRevise, planRefused, revise } from './goal.ts';
 import { mend } from './mend.ts';
 import { decided, goOn, passed } from './onward.ts';
+import { withRetries } from './retry.ts';
 import { setbackOf } from './setback.ts';
 import { abandon, isOver, type Situation, situationIn } from './situation.ts';
 import { Uncomputable } from './uncomputable.ts';
@@ -19,7 +21,9 @@ import { Uncomputable } from './uncomputable.ts';
 export function propose(history: History): Draft[] {
   const request = history.find(runRequested, theRun)?.data;
   if (request === undefined || isOver(history)) return [];
-  return request.goal === undefined ? [planProposed(planRevision(1), { plan: request.workflow })] : firstPlan(history, request);
+  return request.goal === undefined
+    ? [planProposed(planRevision(1), { plan: withRetries(request.workflow, request.tools) })]
+    : firstPlan(history, request);
 }
 
 /** Asks for what comes next, where anything does. What cannot be computed ends the plan; a goal may have another. */
@@ -41,21 +45,40 @@ export const begin = (history: History, at: Place): Promise<Draft[]> =>
   inSituation(history, async (situation) => (at.n === 1 ? goOn(situation, situation.progress.graph.roots, false) : follow(situation, at)));
 
 /** A step is over: everything that waited for it last is asked for. */
-export const settled = (history: History, at: Place): Promise<Draft[]> =>
+export const settled = (history: History, at: Place, seq: number): Promise<Draft[]> =>
   inSituation(history, async (situation) => {
     const { plan } = situation.progress;
     const planned = plannedAs(plan, at.id);
     if (planned === undefined) return [];
     if (planned.role === 'escalation') return await decided(situation, planned);
-    return await passed(situation, planned.step);
+    // Of several results the first one counts, and it has been answered.
+    const counts = resultOf(history, planned.step, levelsOf(plan).length)?.seq === seq;
+    return counts ? await passed(situation, planned.step) : [];
   });
 
 /** An attempt came to nothing, if this is the fact that first says so. */
 export const setBack = (history: History, at: Place, seq: number): Promise<Draft[]> =>
   inSituation(history, async (situation) => {
     const setback = setbackOf(history, at);
-    return setback?.seq === seq ? await mend(situation, at, setback) : [];
+    const planned = plannedAs(situation.progress.plan, at.id);
+    if (planned === undefined || resultOf(history, planned.step, levelsOf(situation.progress.plan).length) !== undefined) return [];
+    if (setback?.seq === seq) return await mend(situation, at, setback);
+    return history.find(stepLate, at) !== undefined && history.find(stepRejected, at)?.seq === seq
+      ? await undecided(situation, planned)
+      : [];
   });
+
+/** What came late is not what was promised. If a person has spoken meanwhile, and was not heeded for its sake, they are now. */
+async function undecided(situation: Situation, { step }: Planned): Promise<Draft[]> {
+  const { history, progress } = situation;
+  for (const level of levelsOf(progress.plan).keys()) {
+    const id = escalationId(step.id, level + 1);
+    const asked = plannedAs(progress.plan, id);
+    if (asked !== undefined && history.find(stepAccepted, { kind: 'person', id, n: 1 }) !== undefined)
+      return await decided(situation, asked);
+  }
+  return [];
+}
 
 /** The time to try again has come. */
 export const tryAgain = (history: History, at: Place): Promise<Draft[]> =>

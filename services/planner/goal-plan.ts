@@ -7,6 +7,7 @@ import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
 import { isKept } from '@reel/contracts/workflow/reasoning.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { judgementSchema, literal, promptFor } from './prompts.ts';
+import { withRetries } from './retry.ts';
 import type { RunRequest } from './situation.ts';
 
 const KINDS = new Set(['tool', 'model', 'person']);
@@ -36,7 +37,7 @@ export function proposedPlan({ request, n, kept, used, tools }: Means, proposed:
     if (keeping.has(step.id)) continue;
     errors.push(...trespasses(step, used, frame).map((error) => `steps[${index}]${error}`));
   }
-  return { plan: answering(request, n, [...kept, ...added]), errors };
+  return { plan: withRetries(answering(request, n, [...kept, ...added]), request.tools), errors };
 }
 
 /** What a person may write into a workflow, and a model may not. */

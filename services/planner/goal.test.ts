@@ -254,7 +254,9 @@ describe('which model is asked', () => {
       const { untilMs } = (postponed as Draft<{ untilMs: number }>).data;
       return untilMs - (given(facts).log.entries.at(-1)?.time as number);
     };
-    assert.equal(await until({}), 500);
+    const [least, most] = [375, 500];
+    const waitMs = await until({});
+    assert.ok(waitMs >= least && waitMs <= most, `${waitMs}`);
     assert.equal(await until({ retryAfterMs: 7000 }), 7000);
   });
   it('is told what was wrong with its last result', async () => {

@@ -25,7 +25,9 @@ const ERRORS = 50;
 export const isUnfinished = (plan: Workflow): boolean => plan.steps.some(isPlanning);
 
 /** The first plan of a goal: to have a plan made. */
-export const firstPlan = (history: History, request: RunRequest): Draft[] => [planning(history, request, keptIn(history), 'plan', {})];
+export const firstPlan = (history: History, request: RunRequest): Draft[] => [
+  planning(history, request, keptIn(history, request.models), 'plan', {}),
+];
 
 export const mayRevise = (history: History): boolean => tasksIn(history).filter((task) => task === 'revise').length < REVISIONS;
 
@@ -34,7 +36,7 @@ export async function revise(
   { history, request }: Pick<Situation, 'history' | 'request'>,
   broken: readonly Problem[] = [],
 ): Promise<Draft[]> {
-  const kept = keptIn(history);
+  const kept = keptIn(history, request.models);
   return [
     planning(history, request, kept, 'revise', {
       failed: [...failuresIn(kept), ...broken.map((problem) => ({ step: problem.step ?? '', problem: shown(problem) }))],
@@ -45,8 +47,8 @@ export async function revise(
 /** A model has made a plan, or a person in its stead: it is carried out if it can be. */
 export async function planMade({ history, request, progress }: Situation, step: WorkflowStep): Promise<Draft[]> {
   const end = await progress.endOf(step);
-  const made = (end === undefined || end === 'skipped' ? {} : end.result) as { steps?: Json[] };
-  const kept = keptIn(history);
+  const made = (end === undefined || typeof end === 'string' ? {} : end.result) as { steps?: Json[] };
+  const kept = keptIn(history, request.models);
   const told = history.find(stepRequested, { kind: step.kind, id: step.id, n: 1 })?.data.call.arguments['failed'] as
     | { step: string }[]
     | undefined;
@@ -94,7 +96,7 @@ function repair(history: History, request: RunRequest, plan: Json, wrong: readon
     const message = `no plan for this goal could be carried out, after ${REPAIRS} repairs: ${errors.join('; ')}`;
     return abandon(history, { code: 'no-valid-plan', message, retryable: false });
   }
-  const kept = keptIn(history);
+  const kept = keptIn(history, request.models);
   return [planning(history, request, kept, 'repair', { plan, errors: [...errors], failed: failuresIn(kept) })];
 }
 

@@ -1,17 +1,16 @@
 /** What follows when an attempt came to nothing: again, another way, a revised plan, a person, or the end; the first that may be. */
 import type { Place } from '@reel/contracts/address.ts';
-import type { Draft, Problem } from '@reel/contracts/envelope.ts';
+import type { Draft } from '@reel/contracts/envelope.ts';
 import { stepPostponed, stepRequested } from '@reel/contracts/step.ts';
-import { fallbackId, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
-import { candidatesFor } from '@reel/contracts/workflow/route.ts';
-import { ask, escalated } from './ask.ts';
+import { SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { fallbackId, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
+import { ask, type Began, escalated } from './ask.ts';
 import { isUnfinished, mayRevise, revise } from './goal.ts';
+import { passed } from './onward.ts';
+import { waitBefore } from './retry.ts';
 import type { Setback } from './setback.ts';
 import { abandon, type Situation } from './situation.ts';
-import { mayFallBack, mayPlanAround, mayRepeat } from './standing.ts';
-
-/** A model that is the only one gets so long to come round, and twice as long every time after that. */
-const FIRST_DELAY_MS = 500;
+import { mayFallBack, mayPlanAround } from './standing.ts';
 
 /** @throws Uncomputable */
 export async function mend(situation: Situation, at: Place, setback: Setback): Promise<Draft[]> {
@@ -19,38 +18,32 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
   const planned = plannedAs(progress.plan, at.id);
   if (planned === undefined) return [];
   const { step, role } = planned;
-  const { problem, doubtful, time } = setback;
+  const { problem, time } = setback;
   // A script that is missing will be missing next time too, and whoever could supply it reads this.
   if (problem.code === 'model-unscripted') return abandon(history, { ...problem, step: step.id });
-  if (mayRepeat(planned, at, setback)) {
-    const delayMs = delayOf(situation, planned, at, problem);
-    return delayMs > 0 ? [stepPostponed(at, { untilMs: time + delayMs })] : [await ask(situation, { ...at, n: at.n + 1 })];
+  const waitMs = waitBefore(history, planned, at, setback, situation.request.models);
+  const canFallBack = mayFallBack(history, planned, setback);
+  if (waitMs !== undefined && !(canFallBack && problem.code === SERVER_RESTING)) {
+    return waitMs > 0 ? [stepPostponed(at, { untilMs: time + waitMs })] : [await ask(situation, { ...at, n: at.n + 1 })];
   }
-  if (mayFallBack(planned, setback)) {
+  if (canFallBack) {
     const { kind } = step.fallback as NonNullable<typeof step.fallback>;
     return [await ask(situation, { kind, id: fallbackId(step.id), n: 1 })];
   }
+  if (step.optional && (role === 'step' || role === 'fallback')) return await passed(situation, step);
   if (situation.request.goal !== undefined && mayPlanAround(planned, setback)) {
     // The plan that is being made will be told of it.
     if (isUnfinished(progress.plan)) return [];
     if (mayRevise(history)) return await revise(situation);
   }
-  const first = role === 'step' || role === 'fallback' ? problem : (whatBeganIt(situation, at) ?? problem);
-  const next = escalated(situation, planned, at, first, doubtful);
-  return next === undefined ? abandon(history, { ...first, step: step.id }) : [next];
+  const began = whatBeganIt(situation, at, setback);
+  const next = escalated(situation, planned, began);
+  return next === undefined ? abandon(history, { ...began.problem, step: step.id }) : [next];
 }
 
-/** A retry that a person wanted, and a person who did not answer, are about a problem that was there before. */
-function whatBeganIt({ history, progress }: Situation, at: Place): Problem | undefined {
-  const planned = plannedAs(progress.plan, at.id);
-  if (planned?.role !== 'escalation') return undefined;
-  return history.find(stepRequested, at)?.data.call.arguments['problem'] as Problem | undefined;
-}
-
-/** Whoever said when to come back is taken at their word, unless somebody else can be asked. */
-function delayOf({ request }: Situation, { attempt, step }: Planned, at: Place, { retryAfterMs = 0 }: Problem): number {
-  const ownMs = step.retry?.delayMs;
-  if (at.kind !== 'model') return Math.max(ownMs ?? 0, retryAfterMs);
-  if (candidatesFor(attempt, request.models ?? []).length > 1) return ownMs ?? 0;
-  return Math.max(ownMs ?? FIRST_DELAY_MS * 2 ** (at.n - 1), retryAfterMs);
+/** A person who did not answer was asked about a problem that was there before. */
+function whatBeganIt({ history, progress }: Situation, at: Place, { problem, unknown }: Setback): Began {
+  const asked = history.find(stepRequested, at)?.data.call.arguments as Partial<Question> | undefined;
+  if (plannedAs(progress.plan, at.id)?.role !== 'escalation' || asked?.attempt === undefined) return { at, problem, unknown };
+  return { at: asked.attempt, problem: asked.problem ?? problem, unknown: asked.unknown ?? false };
 }

@@ -1,18 +1,21 @@
 /** The way onward once something is over: what waited for it, what a person said, and the answer at the end. */
 import type { History } from '@reel/bus/history.ts';
 import { answerRevision, type Place } from '@reel/contracts/address.ts';
-import { answerProposed } from '@reel/contracts/answer.ts';
+import { answerDenied, answerProposed, answerRejected, type Omitted } from '@reel/contracts/answer.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
-import { stepSkipped } from '@reel/contracts/step.ts';
-import { type Planned, retryId } from '@reel/contracts/workflow/attempt.ts';
+import { stepAccepted, stepLate, stepRejected, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
+import { escalationId, levelsOf, type Planned, type Question, retryId } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
 import { isPlanning } from '@reel/contracts/workflow/reasoning.ts';
+import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { ask, whatWasSaid } from './ask.ts';
 import { isUnfinished, planMade } from './goal.ts';
 import type { Progress } from './progress.ts';
+import { setbackOf } from './setback.ts';
 import { abandon, type Situation } from './situation.ts';
+import { newestAttempt } from './standing.ts';
 import { inStep } from './uncomputable.ts';
 
 /** Nobody works on this step any more, and it has a result. */
@@ -22,10 +25,11 @@ export async function passed(situation: Situation, step: WorkflowStep): Promise<
   return await goOn(situation, dependents, dependents.length === 0);
 }
 
-/** A person has said how a step that failed goes on. */
+/** A person has said how a step that failed goes on; unless its own result has come after all, and was there first. */
 export async function decided(situation: Situation, planned: Planned): Promise<Draft[]> {
   const { step, level } = planned;
   const said = whatWasSaid(situation, planned);
+  if (isSettledOtherwise(situation, planned)) return [];
   if (said?.action === 'supply') return await passed(situation, step);
   if (said?.action === 'retry') {
     const at = { kind: step.kind, id: retryId(step.id, level), n: 1 };
@@ -37,6 +41,17 @@ export async function decided(situation: Situation, planned: Planned): Promise<D
     message: `step "${step.id}" had failed, and a person ended the run${why}`,
     step: step.id,
   });
+}
+
+/** What was late may have come before the person spoke: then it counts, as soon as it has been checked. */
+function isSettledOtherwise({ history, progress }: Situation, { step, level }: Planned): boolean {
+  const at = { kind: 'person', id: escalationId(step.id, level), n: 1 };
+  const saidSeq = history.find(stepAccepted, at)?.seq ?? 0;
+  const found = resultOf(history, step, levelsOf(progress.plan).length);
+  if (found !== undefined && found.seq < saidSeq) return true;
+  const { attempt } = (history.find(stepRequested, at)?.data.call.arguments ?? {}) as Partial<Question>;
+  const lateSeq = attempt === undefined ? undefined : history.find(stepLate, attempt)?.seq;
+  return lateSeq !== undefined && lateSeq < saidSeq && history.find(stepRejected, attempt as Place) === undefined;
 }
 
 /**
@@ -62,16 +77,33 @@ export async function goOn(situation: Situation, candidates: readonly WorkflowSt
       ended ||= next.length === 0;
     } else drafts.push(await ask(situation, at));
   }
-  if (ended && !isUnfinished(progress.plan) && (await progress.isComplete())) {
-    drafts.push(answerProposed(nextAnswer(situation.history), { answer: await answerOf(progress) }));
+  const at = ended && !isUnfinished(progress.plan) ? nextAnswer(situation.history) : undefined;
+  if (at !== undefined && (await progress.isComplete())) {
+    const omitted = await omittedIn(situation);
+    drafts.push(answerProposed(at, { answer: await answerOf(progress), ...(omitted.length === 0 ? {} : { omitted }) }));
   }
   return drafts;
 }
 
-function nextAnswer(history: History): Place {
-  let n = 1;
-  while (history.occupant(answerRevision(n), 'proposal') !== undefined) n += 1;
-  return answerRevision(n);
+/** The steps that the answer does without, and why. */
+async function omittedIn({ history, progress }: Situation): Promise<Omitted[]> {
+  const omitted: Omitted[] = [];
+  for (const step of progress.plan.steps) {
+    if (!step.optional || (await progress.endOf(step)) !== 'omitted') continue;
+    const at = newestAttempt(history, progress.plan, step);
+    const problem = at === undefined ? undefined : setbackOf(history, at)?.problem;
+    if (problem !== undefined) omitted.push({ step: step.id, problem });
+  }
+  return omitted;
+}
+
+/** The place of the next answer; undefined while one stands that nobody has anything against. */
+function nextAnswer(history: History): Place | undefined {
+  for (let n = 1; ; n += 1) {
+    const at = answerRevision(n);
+    if (history.occupant(at, 'proposal') === undefined) return at;
+    if (history.find(answerRejected, at) === undefined && history.find(answerDenied, at) === undefined) return undefined;
+  }
 }
 
 /** What the plan says, or else the results of the steps that nobody waits for. */

@@ -159,7 +159,7 @@ describe('the planner', () => {
       stepStarted(at('a'), { nonce: 'n' }),
       stepUnknown(at('a'), { problem }),
     ] as Draft[];
-    assert.deepEqual(told(await answerTo(unknown)), ['plan.proposal.abandoned plan.plan.2']);
+    assert.deepEqual(told(await answerTo(unknown)), ['step.request.requested person.a-escalation-1.1'], 'a person has to look');
     const idempotent = [
       ...planned(workflow),
       ...asked('a', 1, 'idempotent'),
@@ -204,7 +204,7 @@ describe('the planner', () => {
     const workflow = planned({ steps: [{ id: 'a', uses: 'x', fallback: { uses: 'y' } }] });
     const late = [...workflow, ...asked('a', 1, 'once')];
     const timedOut = stepTimedOut(at('a'), { problem });
-    assert.deepEqual(told(await answerTo([...late, timedOut])), ['plan.proposal.abandoned plan.plan.2']);
+    assert.deepEqual(told(await answerTo([...late, timedOut])), ['step.request.requested person.a-escalation-1.1']);
     const withdrawn = [...late, stepWithdrawn(at('a'), { problem }), timedOut];
     assert.deepEqual(told(await answerTo(withdrawn)), ['step.request.requested tool.a-fallback.1']);
   });

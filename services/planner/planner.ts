@@ -22,7 +22,7 @@ export default defineService({
     'plan.verdict.approved': ({ at }, { history }) => begin(history, at),
     'plan.ruling.granted': ({ at }, { history }) => begin(history, at),
     'plan.verdict.denied': ({ data }, { history }) => planDenied(history, data.problem),
-    'step.check.accepted': ({ at }, { history }) => settled(history, at),
+    'step.check.accepted': ({ at, seq }, { history }) => settled(history, at, seq),
     'step.check.rejected': cameToNothing,
     'step.outcome.failed': cameToNothing,
     'step.outcome.unknown': cameToNothing,

@@ -2,14 +2,17 @@
 import type { Entry, History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
+import { levelsOf } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
+import type { RunRequest } from './situation.ts';
+import { standingOf } from './standing.ts';
 import { inStep } from './uncomputable.ts';
 
-/** How a step ended: with a result, or passed over because its condition did not hold. */
-export type End = { readonly result: Json } | 'skipped';
+/** How a step ended: with a result; passed over because its condition did not hold; or failed, when the run does without it. */
+export type End = { readonly result: Json } | 'skipped' | 'omitted';
 
 /** The run as a planner sees it, up to one fact. Valid for as long as one fact is handled: it remembers what it has worked out. */
 export type Progress = {
@@ -25,15 +28,15 @@ export type Progress = {
   scopeFor(references: References, id?: string): Promise<Scope>;
 };
 
-/** @param input the run's input. */
-export function progressOf(history: History, plan: Workflow, input: Json): Progress {
+export function progressOf(history: History, plan: Workflow, request: RunRequest): Progress {
   const graph = graphOf(plan);
-  const levels = plan.escalate?.length ?? 0;
+  const levels = levelsOf(plan).length;
   const ends = new Map<string, End | undefined>();
 
   async function endOf(step: WorkflowStep): Promise<End | undefined> {
     if (ends.has(step.id)) return ends.get(step.id);
     let end: End | undefined = resultOf(history, step, levels);
+    if (end === undefined && step.optional && standingOf(history, plan, step, request.models) === 'omitted') end = 'omitted';
     // That a step is skipped is worked out, not read: its fact may not be stored yet when the other half of a join arrives.
     if (end === undefined && step.when !== undefined && (await isPassedOver(step, step.when))) end = 'skipped';
     ends.set(step.id, end);
@@ -73,9 +76,9 @@ export function progressOf(history: History, plan: Workflow, input: Json): Progr
     for (const name of named) {
       const step = graph.byId.get(name);
       const end = step === undefined ? undefined : await endOf(step);
-      if (end !== undefined && end !== 'skipped') results[name] = end.result;
+      if (end !== undefined && typeof end !== 'string') results[name] = end.result;
     }
-    return { input, steps: results };
+    return { input: request.input, steps: results };
   }
   return { plan, graph, endOf, isReady, isComplete, scopeFor };
 }

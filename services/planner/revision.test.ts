@@ -139,7 +139,7 @@ describe('when a step of a goal has failed for good', () => {
     ];
     for (const [options, then] of [
       [{ escalate }, 'step.request.requested person.first-escalation-1.1'],
-      [{}, 'plan.proposal.abandoned plan.plan.4'],
+      [{}, 'step.request.requested person.first-escalation-1.1'],
     ] as const) {
       const begun = [...(await planned(options, steps)), ...asked(asTool('first'), 'once')];
       const lost = [...begun, stepUnknown(asTool('first'), { problem })];

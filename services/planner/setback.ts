@@ -14,10 +14,14 @@ import {
   stepWithdrawn,
 } from '@reel/contracts/step.ts';
 
-/** How an attempt went wrong: whether its effect may yet be in the world, and whether trying again can help. `seq`, `time`: of the fact. */
+/**
+ * How an attempt went wrong: whether its effect may yet be in the world (`doubtful`), whether nobody knows if it is (`unknown`), and
+ * whether trying again can help. `seq`, `time`: of the fact.
+ */
 export type Setback = {
   readonly problem: Problem;
   readonly doubtful: boolean;
+  readonly unknown: boolean;
   readonly again: boolean;
   readonly seq: number;
   readonly time: number;
@@ -31,8 +35,8 @@ export function setbackOf(history: History, at: Place): Setback | undefined {
   const effect = history.find(stepRequested, at)?.data.call.effect ?? 'once';
   const isFree = effect === 'read-only' || effect === 'metered';
   const found: Setback[] = [];
-  const note = (event: Event | undefined, how: Pick<Setback, 'problem' | 'doubtful' | 'again'>): void => {
-    if (event !== undefined) found.push({ ...how, seq: event.seq, time: event.time });
+  const note = (event: Event | undefined, how: Pick<Setback, 'problem' | 'doubtful' | 'again'> & { unknown?: boolean }): void => {
+    if (event !== undefined) found.push({ unknown: false, ...how, seq: event.seq, time: event.time });
   };
   const final = { doubtful: false, again: false };
 
@@ -50,13 +54,13 @@ export function setbackOf(history: History, at: Place): Setback | undefined {
   const lost = history.find(stepUnknown, at) ?? history.find(stepTimedOut, at);
   if (lost !== undefined) {
     const isHarmless = isFree || history.find(stepWithdrawn, at) !== undefined;
-    note(lost, { problem: lost.data.problem, doubtful: !isHarmless, again: effect !== 'once' });
+    note(lost, { problem: lost.data.problem, doubtful: !isHarmless, unknown: !isHarmless, again: effect !== 'once' });
   }
   // The result is not what was promised. Whatever has an effect has had it by now, and would give the same under the same key.
   const rejected = history.find(stepRejected, at);
   if (rejected !== undefined) note(rejected, { problem: rejected.data.problem, doubtful: !isFree, again: isFree });
   const first = found.sort((a, b) => a.seq - b.seq)[0];
   // That this attempt had no effect says nothing about one before it.
-  const wasDoubtful = first !== undefined && !isFree && at.n > 1 && setbackOf(history, { ...at, n: at.n - 1 })?.doubtful === true;
-  return wasDoubtful ? { ...first, doubtful: true } : first;
+  const before = first !== undefined && !isFree && at.n > 1 ? setbackOf(history, { ...at, n: at.n - 1 }) : undefined;
+  return first !== undefined && before?.doubtful ? { ...first, doubtful: true, unknown: first.unknown || before.unknown } : first;
 }

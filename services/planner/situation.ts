@@ -20,7 +20,7 @@ export function situationIn(history: History): Situation | undefined {
   const newest = newestRevision(history);
   if (request === undefined || isOver(history) || newest === 0 || !isApproved(history, planRevision(newest))) return undefined;
   const plan = approvedPlan(history);
-  return plan === undefined ? undefined : { history, request, progress: progressOf(history, plan, request.input) };
+  return plan === undefined ? undefined : { history, request, progress: progressOf(history, plan, request) };
 }
 
 /** Nothing is planned any more once the run has turned or been given up. */

@@ -4,31 +4,30 @@ import type { Place } from '@reel/contracts/address.ts';
 import { approvedPlans } from '@reel/contracts/approved.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepPostponed, stepRequested, stepSkipped, stepSucceeded } from '@reel/contracts/step.ts';
-import { type Escalated, escalationId, fallbackId, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationId, fallbackId, levelsOf, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
+import { endsAt, waitBefore } from './retry.ts';
 import { type Setback, setbackOf } from './setback.ts';
+import type { RunRequest } from './situation.ts';
 
 /**
- * `open`: somebody may still act on it, or the planner will ask for more of it, or it ends the run. `at`: the attempt by which it failed,
+ * `omitted`: it has failed for good, and the run does without it. `open`: somebody may still act on it, or the planner will ask for more of it, or it ends the run. `at`: the attempt by which it failed,
  * so that only another plan can help.
  */
-export type Standing = 'unasked' | 'skipped' | 'done' | 'open' | { readonly at: Place; readonly setback: Setback };
-
-/** True when the attempt may be made again. */
-export const mayRepeat = ({ attempts }: Planned, at: Place, { again }: Setback): boolean => again && at.n < attempts;
+export type Standing = 'unasked' | 'skipped' | 'done' | 'omitted' | 'open' | { readonly at: Place; readonly setback: Setback };
 
 /** True when the fallback is next. What may have been done must not be done another way as well. */
-export const mayFallBack = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
-  role === 'step' && step.fallback !== undefined && !doubtful;
+export const mayFallBack = (history: History, { role, step }: Planned, { doubtful, time }: Setback): boolean =>
+  role === 'step' && step.fallback !== undefined && !doubtful && time < endsAt(history, step);
 
 /** True when another plan may go another way. What may have been done is for a person to look at, and so is what a person was asked about. */
 export const mayPlanAround = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
   (role === 'step' || role === 'fallback') && !doubtful && !isReasoning(step);
 
 /** How a step of this plan stands at the end of the history. */
-export function standingOf(history: History, plan: Workflow, step: WorkflowStep): Standing {
+export function standingOf(history: History, plan: Workflow, step: WorkflowStep, models: RunRequest['models']): Standing {
   if (history.find(stepSkipped, { kind: step.kind, id: step.id, n: 1 }) !== undefined) return 'skipped';
   const at = newestAttempt(history, plan, step);
   if (at === undefined) return 'unasked';
@@ -40,15 +39,16 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep)
   const setback = setbackOf(history, at);
   const planned = plannedAs(plan, at.id);
   if (setback === undefined || planned === undefined || history.find(stepPostponed, at) !== undefined) return 'open';
-  const goesOn = mayRepeat(planned, at, setback) || mayFallBack(planned, setback) || !mayPlanAround(planned, setback);
-  return goesOn ? 'open' : { at, setback };
+  if (waitBefore(history, planned, at, setback, models) !== undefined || mayFallBack(history, planned, setback)) return 'open';
+  if (step.optional && (planned.role === 'step' || planned.role === 'fallback')) return 'omitted';
+  return mayPlanAround(planned, setback) ? { at, setback } : 'open';
 }
 
 /** The last attempt that was asked for at a step, in whatever way. */
-export function newestAttempt(history: History, { escalate = [] }: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
+export function newestAttempt(history: History, plan: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
   const ways: Place[] = [{ kind, id, n: 1 }];
   if (fallback !== undefined) ways.push({ kind: fallback.kind, id: fallbackId(id), n: 1 });
-  for (const level of escalate.keys()) {
+  for (const level of levelsOf(plan).keys()) {
     ways.push({ kind: 'person', id: escalationId(id, level + 1), n: 1 }, { kind, id: retryId(id, level + 1), n: 1 });
   }
   const asked = (at: Place): boolean => history.find(stepRequested, at) !== undefined;
@@ -66,7 +66,7 @@ export type Kept = {
 };
 
 /** What of all that was ever begun in this run goes on into the next revision of its plan. */
-export function keptIn(history: History): Kept {
+export function keptIn(history: History, models: RunRequest['models']): Kept {
   const kept = new Map<string, WorkflowStep>();
   const failed = new Map<string, { step: WorkflowStep; problem: Problem }>();
   const done: string[] = [];
@@ -75,7 +75,7 @@ export function keptIn(history: History): Kept {
     const { byId } = graphOf(plan);
     for (const step of plan.steps) {
       if (kept.has(step.id) || failed.has(step.id) || isReasoning(step)) continue;
-      const standing = standingOf(history, plan, step);
+      const standing = standingOf(history, plan, step, models);
       if (standing === 'unasked') continue;
       if (typeof standing === 'object') {
         const { problem } = standing.setback;
@@ -89,7 +89,7 @@ export function keptIn(history: History): Kept {
       // Whatever it waited for is over, though the fact that says it was passed over may not be stored yet.
       for (const id of ancestorsOf(graphOf(plan), step.id)) {
         const before = byId.get(id);
-        if (before !== undefined && !kept.has(id) && standingOf(history, plan, before) === 'unasked') kept.set(id, before);
+        if (before !== undefined && !kept.has(id) && standingOf(history, plan, before, models) === 'unasked') kept.set(id, before);
       }
     }
   }

@@ -14,6 +14,7 @@ import { type Attempt, effectOf, plannedAs, usesOf } from '@reel/contracts/workf
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
+import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import type { Judge, Question } from './cedar.ts';
 import { findingsIn } from './detect/findings.ts';
 import { type Family, families } from './families.ts';
@@ -113,7 +114,8 @@ function objectionToStep(at: Place, call: Call, run: Run, history: History): Obj
     const plans = `${attempt.kind} "${usesOf(attempt)}"`;
     return object('not-in-plan', `the approved plan has ${plans} as step "${at.id}", and asked for is ${at.kind} "${call.uses}"`);
   }
-  if (at.n > attempts) return object('not-in-plan', `attempt ${at.n} of step "${at.id}": the approved plan allows ${attempts}`);
+  if (at.n - restsBefore(history, at) > attempts)
+    return object('not-in-plan', `attempt ${at.n} of step "${at.id}": the approved plan allows ${attempts}`);
   const tool = at.kind === 'tool' ? toolOf(run, call.uses) : undefined;
   const differs = at.kind === 'tool' ? toolDiffers(call, tool) : effectDiffers(call, effectOf(attempt));
   return differs ?? compensationDiffers(call, attempt.compensate ?? tool?.compensation);

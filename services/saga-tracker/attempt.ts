@@ -8,7 +8,12 @@ import type { Call } from '@reel/contracts/step.ts';
 const SLOTS = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check', 'late', 'residue', 'retry', 'wake'] as const;
 export type Slot = (typeof SLOTS)[number];
 
-export type Attempt = { readonly at: Place; readonly slots: { [S in Slot]?: Entry } };
+export type Attempt = {
+  readonly at: Place;
+  readonly slots: { [S in Slot]?: Entry };
+  /** What a person has found out about it, where nobody knew whether it took effect: the result, or that it did not. */
+  settled?: { readonly output: Json } | 'without effect';
+};
 
 /** Attempts by place. */
 export type Attempts = Map<string, Attempt>;
@@ -79,14 +84,15 @@ export const isReadOnly = (attempt: Attempt): boolean => callOf(attempt)?.effect
 /** True when nothing of it remains in the world, whatever becomes of it. */
 export const isHarmless = (attempt: Attempt): boolean => isReadOnly(attempt) || callOf(attempt)?.effect === 'metered';
 
-/** What it gave, in time or late; undefined when it is not known to have succeeded. */
+/** What it gave, in time, late, or by the word of a person; undefined when it is not known to have succeeded. */
 export function outputOf(attempt: Attempt): { readonly output: Json } | undefined {
-  return (dataIn(attempt, 'outcome', 'succeeded') ?? dataIn(attempt, 'late', 'succeeded')) as { output: Json } | undefined;
+  const told = (dataIn(attempt, 'outcome', 'succeeded') ?? dataIn(attempt, 'late', 'succeeded')) as { output: Json } | undefined;
+  return told ?? (typeof attempt.settled === 'object' ? attempt.settled : undefined);
 }
 
 /** True when it was begun, and it cannot be told whether it took effect. */
 export function isDoubtful(attempt: Attempt): boolean {
-  if (isHarmless(attempt) || !isBegun(attempt) || outputOf(attempt) !== undefined) return false;
+  if (isHarmless(attempt) || !isBegun(attempt) || outputOf(attempt) !== undefined || attempt.settled !== undefined) return false;
   return attempt.slots.outcome !== undefined && word(attempt, 'outcome') !== 'failed';
 }
 

@@ -8,11 +8,13 @@
 
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { aboutOf, type Place, theRun, undoOf } from '@reel/contracts/address.ts';
-import type { Problem } from '@reel/contracts/envelope.ts';
+import { everPlanned } from '@reel/contracts/approved.ts';
+import type { Json, Problem } from '@reel/contracts/envelope.ts';
 import { type Remainder, runRequested } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
+import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import {
   type Attempt,
   type Attempts,
@@ -21,6 +23,7 @@ import {
   isHarmless,
   isSettled,
   nameOf,
+  outputOf,
   placeKey,
   problemIn,
   problemOf,
@@ -74,13 +77,13 @@ export async function readSaga(history: History): Promise<Saga> {
     byKey: new Map(),
   };
   for (const entry of history.entries()) {
-    enter(saga, entry);
+    enter(saga, entry, history);
     if (request !== undefined && saga.stage !== 'going' && saga.stage !== 'over') await advance(saga, history, request);
   }
   return saga;
 }
 
-function enter(saga: Told, entry: Entry): void {
+function enter(saga: Told, entry: Entry, history: History): void {
   const about = aboutOf(entry.at.kind);
   if (about === 'undo') record(saga.undos, entry);
   if (about === 'run' && entry.at.slot === 'turn') {
@@ -94,6 +97,21 @@ function enter(saga: Told, entry: Entry): void {
   else saga.unsettled.add(attempt);
   const { slot } = entry.at;
   if ((slot === 'outcome' || slot === 'late') && wordOf(entry) === 'succeeded' && !isHarmless(attempt)) happened(saga, attempt);
+  if (entry.at.kind === 'person' && slot === 'check' && wordOf(entry) === 'accepted') settle(saga, attempt, history);
+}
+
+/** A person has looked whether an attempt took effect, and has said what they found. */
+function settle(saga: Told, asked: Attempt, history: History): void {
+  if (everPlanned(history, asked.at.id)?.role !== 'escalation') return;
+  const question = callOf(asked)?.arguments as Partial<Question> | undefined;
+  const attempt = question?.attempt === undefined ? undefined : saga.steps.get(placeKey(question.attempt));
+  const said = outputOf(asked)?.output as Escalated | undefined;
+  if (attempt === undefined || said === undefined || !isDoubtful(attempt)) return;
+  if (said.action === 'retry') attempt.settled = 'without effect';
+  else if (said.result !== undefined) {
+    attempt.settled = { output: said.result as Json };
+    happened(saga, attempt);
+  }
 }
 
 /** A turn that cannot be read is decided all the same, and never in favour. */
@@ -172,7 +190,7 @@ function complete(saga: Told): void {
   for (const attempt of doubts(saga)) saga.residues.add(attempt);
 }
 
-const isAccepted = (attempt: Attempt): boolean => word(attempt, 'check') === 'accepted';
+const isAccepted = (attempt: Attempt): boolean => word(attempt, 'check') === 'accepted' || attempt.settled !== undefined;
 
 /** The newest attempt of each effect that may or may not have happened. One that is known to have happened accounts for them all. */
 function doubts(saga: Told): Iterable<Attempt> {

@@ -3,7 +3,7 @@
 import type { History } from '@reel/bus/history.ts';
 import { alarm, type Said } from '@reel/bus/service.ts';
 import { answerRevision, type Place, planRevision, theRun, undoOf } from '@reel/contracts/address.ts';
-import { answerExpired, answerProposed } from '@reel/contracts/answer.ts';
+import { answerExpired, answerProposed, type Omitted } from '@reel/contracts/answer.ts';
 import { isApproved } from '@reel/contracts/approved.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planExpired } from '@reel/contracts/plan.ts';
@@ -109,15 +109,18 @@ function residueOf(attempt: Attempt): Problem {
 const endings = { failing: runFailed, cancelling: runCancelled, exhausted: runExhausted };
 
 function outcome(history: History, { undone, stranded }: Saga, { to, problem }: Turn): Draft {
-  if (to === 'completed') return runCompleted(theRun, { answer: answerOf(history) });
+  if (to === 'completed') return runCompleted(theRun, answerOf(history));
   if (stranded.length > 0) return runStranded(theRun, { problem, undone, stranded });
   return endings[to](theRun, { problem, undone });
 }
 
-function answerOf(history: History): Json {
+function answerOf(history: History): { answer: Json; omitted?: Omitted[] } {
   for (let n = 1; ; n += 1) {
     const proposal = history.find(answerProposed, answerRevision(n));
-    if (proposal === undefined || isApproved(history, answerRevision(n))) return proposal?.data.answer ?? null;
+    if (proposal === undefined) return { answer: null };
+    if (!isApproved(history, answerRevision(n))) continue;
+    const { answer, omitted } = proposal.data;
+    return { answer, ...(omitted === undefined ? {} : { omitted }) };
   }
 }
 

@@ -6,18 +6,19 @@ import { approvedPlan, everPlanned } from '@reel/contracts/approved.ts';
 import type { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
-import { stepRequested } from '@reel/contracts/step.ts';
+import { stepAccepted, stepRequested } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import type { Escalated, Attempt as WorkflowAttempt } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationId, levelsOf, type Attempt as WorkflowAttempt } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type Scope } from '@reel/contracts/workflow/expression.ts';
-import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import { resultsIn } from '@reel/contracts/workflow/results.ts';
+import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { resultOf, resultsIn } from '@reel/contracts/workflow/results.ts';
 import { unfounded } from './founded.ts';
 
+type Result = EventOf<'step.outcome.succeeded'> | EventOf<'step.late.succeeded'>;
 type Run = EventOf<'run.request.requested'>['data'];
 
 /** What is wrong with the result of a step, if anything is: by the plan that had it, though another may have taken its place since. */
-export async function problemOfResult(event: EventOf<'step.outcome.succeeded'>, history: History): Promise<Problem | undefined> {
+export async function problemOfResult(event: Result, history: History): Promise<Problem | undefined> {
   const { at } = event;
   const { output } = event.data;
   const run = history.find(runRequested, theRun)?.data;
@@ -31,11 +32,23 @@ export async function problemOfResult(event: EventOf<'step.outcome.succeeded'>, 
     };
   }
   const { attempt, step, plan } = planned;
+  if (event.type === 'step.late.succeeded' && isSettled(history, planned)) {
+    return { code: 'settled-otherwise', message: `step "${step.id}" had been settled before this came`, retryable: false };
+  }
   const promised = { run, plan, history };
   if (planned.role !== 'escalation') return await unpromised(attempt, uses, output, at.id, promised);
   // The form has been checked; what a person supplies has to be what the step would have given.
   const { action, result } = output as Escalated;
   return action === 'supply' ? await unpromised(step, step.uses, result as Json, step.id, promised) : undefined;
+}
+
+/** True when the step has a result already, or a person has said how it goes on. */
+function isSettled(history: History, { step, plan }: { readonly step: WorkflowStep; readonly plan: Workflow }): boolean {
+  const levels = levelsOf(plan);
+  if (resultOf(history, step, levels.length) !== undefined) return true;
+  return [...levels.keys()].some(
+    (k) => history.find(stepAccepted, { kind: 'person', id: escalationId(step.id, k + 1), n: 1 }) !== undefined,
+  );
 }
 
 async function unpromised(

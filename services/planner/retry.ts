@@ -1,0 +1,70 @@
+/** When a step is tried again, and when it is not: how often, how long after, and for how long altogether. */
+import { digestOf } from '@reel/bus/digest.ts';
+import type { History } from '@reel/bus/history.ts';
+import type { Place } from '@reel/contracts/address.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import type { Planned } from '@reel/contracts/workflow/attempt.ts';
+import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { candidatesFor, modelFor } from '@reel/contracts/workflow/route.ts';
+import { restsBefore } from '@reel/contracts/workflow/tries.ts';
+import { type Setback, setbackOf } from './setback.ts';
+import type { RunRequest } from './situation.ts';
+
+/** A model that is asked again gets so long to come round, where the plan does not say. */
+const MODEL_DELAY_MS = 500;
+const LONGEST_MS = 86_400_000;
+
+/** The plan, with what the tools' registrations say of retries where the plan says nothing. */
+export function withRetries(plan: Workflow, tools: { readonly [name: string]: ToolDefinition }): Workflow {
+  const added = (step: WorkflowStep): WorkflowStep => {
+    const retry = step.kind === 'tool' && step.retry === undefined && Object.hasOwn(tools, step.uses) ? tools[step.uses]?.retry : undefined;
+    return retry === undefined ? step : { ...step, retry };
+  };
+  return Object.values(tools).some(({ retry }) => retry !== undefined) ? { ...plan, steps: plan.steps.map(added) } : plan;
+}
+
+/** How long to wait before the next attempt, in ms; undefined when there is to be none. */
+export function waitBefore(
+  history: History,
+  planned: Planned,
+  at: Place,
+  setback: Setback,
+  models: RunRequest['models'],
+): number | undefined {
+  const { attempts, step } = planned;
+  const { again, problem, time } = setback;
+  const counted = at.n - restsBefore(history, { ...at, n: at.n + 1 });
+  if (!again || counted >= attempts) return undefined;
+  const askedMs = at.kind === 'model' ? askedToWaitMs(history, planned, at, time, models) : (problem.retryAfterMs ?? 0);
+  const waitMs = Math.max(grownMs(history, planned, at, models), askedMs);
+  return time + waitMs < endsAt(history, step) ? waitMs : undefined;
+}
+
+/** The models take turns: each is left alone for as long as it said when it was asked last, whoever was asked since. */
+function askedToWaitMs(history: History, { attempt }: Planned, at: Place, time: number, models: RunRequest['models'] = []): number {
+  const next = modelFor(candidatesFor(attempt, models), at.n + 1)?.name;
+  for (let n = at.n; n >= 1; n -= 1) {
+    if (history.find(stepRequested, { ...at, n })?.data.call.uses !== next) continue;
+    const last = setbackOf(history, { ...at, n });
+    return last === undefined ? 0 : Math.max(last.time + (last.problem.retryAfterMs ?? 0) - time, 0);
+  }
+  return 0;
+}
+
+/** When the time of the step is over, with all its attempts, in ms since the epoch. */
+export function endsAt(history: History, { kind, id, withinMs }: WorkflowStep): number {
+  const begun = withinMs === undefined ? undefined : history.find(stepRequested, { kind, id, n: 1 });
+  return begun === undefined ? Number.POSITIVE_INFINITY : begun.time + (withinMs as number);
+}
+
+/** Exponential backoff, a little less by lot (AWS, "Exponential Backoff And Jitter"): the lot is the place's, the same for whoever draws it. */
+function grownMs(history: History, { attempt, step: { retry } }: Planned, at: Place, models: RunRequest['models'] = []): number {
+  // A model that was not asked yet need not come round.
+  const isFresh = at.kind === 'model' && at.n < candidatesFor(attempt, models).length;
+  if (retry === undefined && (at.kind !== 'model' || isFresh)) return 0;
+  const { delayMs = MODEL_DELAY_MS, maxDelayMs = LONGEST_MS } = retry ?? {};
+  const grown = Math.min(delayMs * 2 ** (at.n - 1), maxDelayMs);
+  const lot = Number.parseInt(digestOf([history.run, at.kind, at.id, at.n]).slice(-4), 16) / 0xffff;
+  return Math.round(grown * (1 - lot / 4));
+}
