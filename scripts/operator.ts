@@ -1,8 +1,9 @@
 /** The log of an installation, read as its operator: by its folder, or by REEL_NATS and REEL_CREDENTIALS. */
 import { OPERATOR } from '@reel/bus/accounts.ts';
-import { connect } from '@reel/bus/connect.ts';
+import { type Broker, connect } from '@reel/bus/connect.ts';
 import { type Cast, castOf } from '@reel/bus/protocol/cast.ts';
 import { openWholeLog, type WholeLog } from '@reel/bus/whole-log.ts';
+import { Refused } from './api.ts';
 import { ownServices } from './cast.ts';
 import { installationIn, rolesIn, SHARDS } from './installation.ts';
 import { reachable } from './local.ts';
@@ -10,15 +11,19 @@ import { reachable } from './local.ts';
 /** Where an installation keeps what is its own. */
 export const folder = (): string => process.env['REEL_DIR'] ?? '.reel';
 
-/** Reads the log of the installation in `dir`, and closes it again. @throws when nothing runs there, with what to do. */
-export async function withLog<T>(dir: string, read: (log: WholeLog, shards: number) => Promise<T>): Promise<T> {
+/** How to reach the broker of the installation in `dir`. @throws when nothing runs there, with what to do. */
+export async function brokerIn(dir: string): Promise<Broker> {
   const servers = process.env['REEL_NATS'] ?? (await reachable(dir))?.nats;
   if (servers === undefined)
     throw new Error(
       `nothing was started in ${dir}: \`npx reel up\` first; --dir names the folder of a running one, or REEL_NATS its broker`,
     );
-  const credentials = process.env['REEL_CREDENTIALS'] ?? installationIn(dir).credentials;
-  const connection = await connect({ servers, credentials }, OPERATOR);
+  return { servers, credentials: process.env['REEL_CREDENTIALS'] ?? installationIn(dir).credentials };
+}
+
+/** Reads the log of the installation in `dir`, and closes it again. */
+export async function withLog<T>(dir: string, read: (log: WholeLog, shards: number) => Promise<T>): Promise<T> {
+  const connection = await connect(await brokerIn(dir), OPERATOR);
   try {
     return await read(await openWholeLog(connection), SHARDS);
   } finally {
@@ -28,3 +33,13 @@ export async function withLog<T>(dir: string, read: (log: WholeLog, shards: numb
 
 /** Who may say what in the installation in `dir`. */
 export const castIn = async (dir: string): Promise<Cast> => castOf(await ownServices(), await rolesIn(installationIn(dir)));
+
+/** A moment: a date, or so long ago (`90s`, `15m`, `12h`, `7d`). @throws Refused */
+export function moment(text: string, option: string, nowMs = Date.now()): number {
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  if (count !== undefined) return nowMs - Number(count) * { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit as 's'];
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms))
+    throw new Refused(`${option} is "${text}", and has to be a date (2026-11-21T10:00:00Z) or so long ago (90s, 15m, 12h, 7d)`);
+  return ms;
+}

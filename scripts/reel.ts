@@ -4,15 +4,19 @@ import { createInterface } from 'node:readline/promises';
 import { Envelope } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
 import { StrictWorkflow, type Workflow } from '@reel/contracts/workflow/format.ts';
+import { eventOf } from '@reel/gateway/events.ts';
+import { runState } from '@reel/gateway/run-state.ts';
 import type { ApprovalPage, Cancelled, ComponentList, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { admit } from './admit.ts';
 import { ask, Refused, type Told, watch } from './api.ts';
+import { addArchive, archivedRun } from './archive.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
 import { componentRows, HEADINGS } from './components.ts';
 import { provisionBroker, writeCredentials } from './deployment.ts';
 import { live } from './live.ts';
+import { folder } from './operator.ts';
 import { columns, folded, table } from './page.ts';
 import { planView } from './plan-view.ts';
 import { recordScript } from './record.ts';
@@ -131,14 +135,20 @@ command('runs', 'the newest runs')
     );
   });
 
-command('show <RUN>', 'one run: its facts by cause, how it ended, or what it waits for').action(async (id: string, options: Json) => {
-  const run = await ask<Run>('GET', `/v1/runs/${encodeURIComponent(id)}`);
-  if (options.json) return json(run);
-  const { events } = await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`);
-  const line = storyTree(inColour, columns());
-  for (const told of events) print(line(told));
-  return print(`\n${summary(run, columns())}`);
-});
+command('show <RUN>', 'one run: its facts by cause, how it ended, or what it waits for')
+  .option('--archive <PATH>', 'from an archive: a folder, or nats-object-store:BUCKET')
+  .action(async (id: string, { archive, ...options }: Json & { archive?: string }) => {
+    const kept = archive === undefined ? undefined : await archivedRun(archive, folder(), id);
+    const run = kept === undefined ? await ask<Run>('GET', `/v1/runs/${encodeURIComponent(id)}`) : (runState(kept) as Run);
+    if (options.json) return json(run);
+    const { events } =
+      kept === undefined
+        ? await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`)
+        : { events: kept.entries().map(eventOf) };
+    const line = storyTree(inColour, columns());
+    for (const told of events) print(line(told));
+    return print(`\n${summary(run, columns())}`);
+  });
 
 /** Whoever follows a run that waits for a person is told how to go on, with the fields of the form; `approvals --json` has all of it. */
 function howToDecide({ id, data }: { id: string; data: unknown }): string {
@@ -263,6 +273,7 @@ command('contracts', 'the JSON Schemas of the envelope, of every fact and of the
 });
 
 addVerify(reel);
+addArchive(reel);
 
 reel.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error instanceof Refused ? error.message : `reel: ${error.message}`}\n`);

@@ -5,37 +5,35 @@ import type { Circumstances } from '@reel/bus/protocol/view.ts';
 import { rules } from '@reel/bus/protocol.ts';
 import type { Command } from 'commander';
 import { Refused } from './api.ts';
-import { castIn, folder, withLog } from './operator.ts';
+import { withShelf } from './archive.ts';
+import { castIn, folder, moment, withLog } from './operator.ts';
+import { verifyArchive, verifyArchived } from './verify-archive.ts';
 
-type VerifyOptions = { readonly dir: string; readonly since?: string; readonly until?: string };
-
-/** A moment: a date, or so long ago (`90s`, `15m`, `12h`, `7d`). @throws Refused */
-export function moment(text: string, option: string, nowMs = Date.now()): number {
-  const [, count, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return nowMs - Number(count) * { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit as 's'];
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms))
-    throw new Refused(`${option} is "${text}", and has to be a date (2026-11-21T10:00:00Z) or so long ago (90s, 15m, 12h, 7d)`);
-  return ms;
-}
+type VerifyOptions = { readonly dir: string; readonly since?: string; readonly until?: string; readonly archive?: string };
 
 /** Verifies one run, those that were requested within a time, or everything. @throws Refused for a run that is not there. */
-async function verify(run: string | undefined, { dir, since, until }: VerifyOptions): Promise<Verified> {
+async function verify(run: string | undefined, { dir, since, until, archive }: VerifyOptions): Promise<Verified> {
   const circumstances: Circumstances = { now: Date.now(), cast: await castIn(dir) };
   const verified = nothingVerified();
   const sinceMs = since === undefined ? 0 : moment(since, '--since');
   const untilMs = until === undefined ? Number.POSITIVE_INFINITY : moment(until, '--until');
+  const window = { sinceMs, untilMs };
+  const nothing = (where: string): Refused => new Refused(`there is nothing of a run "${run}" in ${where}`);
+  if (archive !== undefined) {
+    await withShelf(archive, dir, async (shelf) => {
+      if (run === undefined) await verifyArchive(shelf, window, circumstances, verified);
+      else if (!(await verifyArchived(shelf, run, circumstances, verified))) throw nothing(shelf.place);
+    });
+    return verified;
+  }
   await withLog(dir, async (log, shards) => {
     let found = false;
     for (let shard = 0; shard < shards; shard += 1) {
       if (run !== undefined) found = (await verifyOne(log, shard, run, circumstances, verified)) || found;
-      else if (since !== undefined || until !== undefined) await verifyWindow(log, shard, { sinceMs, untilMs }, circumstances, verified);
+      else if (since !== undefined || until !== undefined) await verifyWindow(log, shard, window, circumstances, verified);
       else await verifyShard(log, shard, circumstances, verified);
     }
-    if (run !== undefined && !found)
-      throw new Refused(
-        `there is nothing of a run "${run}" in the log: it was never requested, or has aged out; --archive PATH looks there`,
-      );
+    if (run !== undefined && !found) throw nothing('the log: it was never requested, or has aged out (--archive PATH looks in an archive)');
   });
   return verified;
 }
@@ -68,6 +66,7 @@ export function addVerify(reel: Command): void {
     .description('hold the log to the protocol: one run, those of some time, or everything')
     .option('--since <WHEN>', 'only runs that were requested since: a date, or so long ago (90s, 15m, 12h, 7d)')
     .option('--until <WHEN>', 'only runs that were requested until then')
+    .option('--archive <PATH>', 'in an archive, not in the log: a folder, or nats-object-store:BUCKET')
     .option('--rules', 'print what is checked, and check nothing')
     .option('--dir <DIR>', 'the folder of the running Reel', folder())
     .option('--json', 'for programs: JSON')

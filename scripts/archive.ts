@@ -1,0 +1,185 @@
+/** `reel archive`: runs that are over go from the log to where they stay, before they age out. Doing it again archives what is new. */
+
+import { join } from 'node:path';
+import { mayHaveBlobs, unpack } from '@reel/bus/blob.ts';
+import { connect } from '@reel/bus/connect.ts';
+import { type History, historyOf } from '@reel/bus/history.ts';
+import { gathered } from '@reel/bus/protocol/gather.ts';
+import { openObjectStore, type Shelf } from '@reel/bus/shelf.ts';
+import type { Raw } from '@reel/bus/tail.ts';
+import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
+import type { Command } from 'commander';
+import { Refused } from './api.ts';
+import { folderShelf } from './archive-folder.ts';
+import type { Indexed } from './archive-format.ts';
+import { indexOf, runFrom, type Volume, volumesOf } from './archive-read.ts';
+import { openVolumes, type Written } from './archive-write.ts';
+import { brokerIn, folder, moment, withLog } from './operator.ts';
+import { when } from './summary.ts';
+
+const BUCKET = 'nats-object-store:';
+
+/** Uses the place that is named: a folder, or `nats-object-store:BUCKET` at the broker of the installation in `dir`. */
+export async function withShelf<T>(place: string, dir: string, use: (shelf: Shelf) => Promise<T>): Promise<T> {
+  const isBucket = place.startsWith(BUCKET);
+  const shelf = isBucket
+    ? await openObjectStore(await connect(await brokerIn(dir), 'provisioner'), place.slice(BUCKET.length))
+    : folderShelf(place);
+  try {
+    return await use(shelf);
+  } finally {
+    await shelf.close();
+  }
+}
+
+/** A run as it is archived, with its facts as if they had been read from the log. @throws Refused when it is not there. */
+export async function archivedRun(place: string, dir: string, run: string): Promise<History> {
+  const found = await withShelf(place, dir, (shelf) => runFrom(shelf, run));
+  if (found === undefined) throw new Refused(`there is nothing of a run "${run}" in ${place}`);
+  const entries = await entriesOf(found.raws, async (digest) => found.blobs.get(digest));
+  return historyOf({ shard: found.shard, run, entries, byAddress: new Map(entries.map((entry) => [entry.address, entry])) });
+}
+
+const isOutcome = ({ subject }: Raw): boolean => subject.endsWith('.run.run.1.outcome');
+
+/** Archives every run that ended before a moment (ms since the epoch) and is not archived yet. */
+export async function archive(log: WholeLog, shards: number, shelf: Shelf, beforeMs: number): Promise<Written> {
+  const volumes = await volumesOf(shelf);
+  const to = openVolumes(shelf, volumes.at(-1));
+  const resumed = new Map(volumes.at(-1)?.manifest.shards.map(({ shard, resume }) => [shard, resume]));
+  const resume = new Map<number, number>();
+  for (let shard = 0; shard < shards; shard += 1) {
+    const from = resumed.get(shard) ?? 1;
+    const done = await archivedSince(shelf, volumes, shard, from);
+    let next = from;
+    let unfinished = Number.POSITIVE_INFINITY;
+    async function* read(): AsyncGenerator<Raw> {
+      for await (const raw of log.facts(shard, { seq: from })) {
+        next = raw.seq + 1;
+        yield raw;
+      }
+    }
+    const add = async (of: Indexed['of'], run: string, raws: readonly Raw[]): Promise<void> => {
+      const known = done.get(run);
+      const fresh = raws.filter(({ seq }) => seq > (known ?? 0));
+      if (fresh.length === 0) return;
+      await to.add(known === undefined ? of : 'more', { run, shard, raws: fresh, blobs: await blobsOf(log, shard, run, fresh) });
+      done.set(run, (fresh.at(-1) as Raw).seq);
+    };
+    const strays: string[] = [];
+    for await (const { state, run, raws } of gathered(read())) {
+      const endMs = (state === 'claim' ? raws[0] : raws.find(isOutcome))?.time ?? Number.POSITIVE_INFINITY;
+      if (state === 'stray') strays.push(run);
+      else if (endMs < beforeMs) await add(state === 'claim' ? 'claim' : 'run', run, raws);
+      else unfinished = Math.min(unfinished, (raws[0] as Raw).seq);
+    }
+    // Late facts of runs that have been archived, now or some time ago.
+    await recall(shelf, volumes, shard, strays, done);
+    for (const run of strays) if (done.has(run)) await add('more', run, await log.run(shard, run));
+    resume.set(shard, Math.min(unfinished, next));
+  }
+  return await to.end(resume);
+}
+
+/** The runs of which something from a position on is archived, with the position of the last fact that is. */
+async function archivedSince(shelf: Shelf, volumes: readonly Volume[], shard: number, from: number): Promise<Map<string, number>> {
+  const done = new Map<string, number>();
+  for (const volume of volumes) {
+    if ((volume.manifest.shards.find((one) => one.shard === shard)?.last ?? 0) < from) continue;
+    for (const one of await indexOf(shelf, volume))
+      if (one.shard === shard && one.last >= from) done.set(one.run, Math.max(one.last, done.get(one.run) ?? 0));
+  }
+  return done;
+}
+
+/** Looks up in the whole archive which of these runs it has. */
+async function recall(
+  shelf: Shelf,
+  volumes: readonly Volume[],
+  shard: number,
+  runs: readonly string[],
+  done: Map<string, number>,
+): Promise<void> {
+  const wanted = new Set(runs.filter((run) => !done.has(run)));
+  if (wanted.size === 0) return;
+  for (const volume of volumes) {
+    for (const { run, last, shard: at } of await indexOf(shelf, volume))
+      if (at === shard && wanted.has(run)) done.set(run, Math.max(last, done.get(run) ?? 0));
+  }
+}
+
+/** The values that stand beside these facts. */
+async function blobsOf(log: WholeLog, shard: number, run: string, raws: readonly Raw[]): Promise<Map<string, string>> {
+  const blobs = new Map<string, string>();
+  for (const { body } of raws) {
+    if (!mayHaveBlobs(body)) continue;
+    await unpack(body, async (digest) => {
+      const value = await log.blob(shard, run, digest);
+      if (value !== undefined) blobs.set(digest, value);
+      return value;
+    });
+  }
+  return blobs;
+}
+
+/** The runs that ended before a moment and are not archived: they may not be relied on to be there for ever. */
+export async function unarchived(
+  log: WholeLog,
+  shards: number,
+  shelf: Shelf,
+  beforeMs: number,
+): Promise<{ run: string; endedMs: number }[]> {
+  const ended = new Map<string, number>();
+  for (let shard = 0; shard < shards; shard += 1) {
+    for await (const { subject, time } of log.facts(shard, { seq: 1 }, `reel.${shard}.*.run.run.1.outcome`))
+      if (time < beforeMs) ended.set(subject.split('.')[2] as string, time);
+  }
+  for (const volume of await volumesOf(shelf)) for (const { run } of await indexOf(shelf, volume)) ended.delete(run);
+  return [...ended].map(([run, endedMs]) => ({ run, endedMs }));
+}
+
+type ArchiveOptions = {
+  readonly dir: string;
+  readonly to?: string;
+  readonly before: string;
+  readonly check?: boolean;
+  readonly json?: boolean;
+};
+
+/** Adds the command. */
+export function addArchive(reel: Command): void {
+  reel
+    .command('archive')
+    .description('keep runs that are over, before they age out of the log')
+    .option('--to <PLACE>', 'a folder, or nats-object-store:BUCKET (by default the folder "archive" of the running Reel)')
+    .option('--before <WHEN>', 'only runs that ended before: a date, or so long ago (90s, 15m, 12h, 7d)', '1h')
+    .option('--check', 'archive nothing, and fail when such a run is not archived')
+    .option('--dir <DIR>', 'the folder of the running Reel', folder())
+    .option('--json', 'for programs: JSON')
+    .action(async ({ dir, to = join(dir, 'archive'), before, check = false, json = false }: ArchiveOptions) => {
+      const beforeMs = moment(before, '--before');
+      const print = (text: string, value: unknown): void => void process.stdout.write(`${json ? JSON.stringify(value, null, 2) : text}\n`);
+      await withShelf(to, dir, (shelf) =>
+        withLog(dir, async (log, shards) => {
+          if (!check) {
+            const { volumes, runs, facts } = await archive(log, shards, shelf, beforeMs);
+            return print(`${runs} runs, ${facts} facts in ${volumes} new volumes in ${shelf.place}`, {
+              place: shelf.place,
+              volumes,
+              runs,
+              facts,
+            });
+          }
+          const missing = await unarchived(log, shards, shelf, beforeMs);
+          const lines = missing.map(({ run, endedMs }) => `${run}  ended ${when(new Date(endedMs).toISOString())}, and is not archived`);
+          if (missing.length > 0) process.exitCode = 1;
+          return print(
+            [...lines, `${missing.length} runs that ended before ${when(new Date(beforeMs).toISOString())} are not in ${shelf.place}`].join(
+              '\n',
+            ),
+            missing,
+          );
+        }),
+      );
+    });
+}
