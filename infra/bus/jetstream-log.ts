@@ -43,10 +43,14 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
   };
 }
 
+/** The most that a timer of Node's takes: 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
-    const timer = setTimeout(finish, ms);
+    // A longer one would overflow, and fire at once.
+    const timer = setTimeout(finish, Math.min(ms, LONGEST_MS));
     function finish(): void {
       clearTimeout(timer);
       signal?.removeEventListener('abort', finish);

@@ -1,10 +1,11 @@
 /** Rules about plans and what is asked for by them: in order, from an approved plan, when what it waits for is over. */
 import { planRevision } from '@reel/contracts/address.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
-import { plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import { levelsOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
+import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import { digestOf } from '../digest.ts';
 import type { Entry } from '../history.ts';
 import { rule } from './rule.ts';
@@ -91,7 +92,8 @@ const asPlanned = rule(
       const tool = spot.at.kind === 'tool' ? tools[call.uses] : undefined;
       if (attempt.kind !== spot.at.kind || !may)
         tell(verdict, `it is ${spot.at.kind} "${call.uses}", and planned is ${attempt.kind} "${usesOf(attempt)}"`);
-      else if (spot.at.n > attempts) tell(verdict, `it is attempt ${spot.at.n}, and the plan allows ${attempts}`);
+      else if (spot.at.n - restsBefore(view.whole, spot.at) > attempts)
+        tell(verdict, `it is attempt ${spot.at.n}, and the plan allows ${attempts}`);
       else if (tool !== undefined && call.definition !== tool.digest)
         tell(verdict, `"${call.uses}" is not the tool that the run was requested with`);
     }
@@ -115,7 +117,7 @@ const inTurn = rule(
       const history = view.upTo(seq);
       const waitsFor = new Set(spot.about === 'step' ? entry?.step.dependsOn : plan.steps.map(({ id }) => id));
       for (const step of plan.steps) {
-        if (!waitsFor.has(step.id) || mayBePassed(step) || resultOf(history, step, plan.escalate?.length ?? 0) !== undefined) continue;
+        if (!waitsFor.has(step.id) || mayBePassed(step) || resultOf(history, step, levelsOf(plan).length) !== undefined) continue;
         tell(question, `step "${step.id}" was not over`);
         break;
       }

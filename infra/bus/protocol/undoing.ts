@@ -3,7 +3,21 @@ import { type Place, undoneBy } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { isVoid } from '../history.ts';
 import { rule } from './rule.ts';
-import { callOf, effectAt, effectKey, isHarmless, NEVER, nameOf, type Spot, said, seqOf, settledAt, type View, word } from './view.ts';
+import {
+  callOf,
+  effectAt,
+  effectFact,
+  effectKey,
+  isHarmless,
+  NEVER,
+  nameOf,
+  type Spot,
+  said,
+  seqOf,
+  settledAt,
+  type View,
+  word,
+} from './view.ts';
 
 /** The undos of a run in the order in which they were asked for. */
 function undosOf({ spots }: View): { readonly spot: Spot; readonly request: Event }[] {
@@ -105,9 +119,6 @@ function effectsOf(view: View): Effect[] {
   }));
 }
 
-const effectFact = (spot: Spot): Event =>
-  (word(spot.slots.get('outcome')) === 'succeeded' ? spot.slots.get('outcome') : spot.slots.get('late')) as Event;
-
 const accounted = rule('accounted', 'Every effect of a run that did not complete is undone, or listed as left behind.', (view, tell) => {
   const { end } = view;
   if (end === undefined || isVoid(end) || word(end) === 'completed') return;
@@ -116,7 +127,7 @@ const accounted = rule('accounted', 'Every effect of a run that did not complete
     if (effect.length === 0 || undone || listed || residue) continue;
     // What nothing undoes was meant to stay.
     if (effect.every((spot) => callOf(spot)?.compensation !== undefined))
-      tell(effectFact(effect[0] as Spot), 'it is neither undone nor listed as left behind');
+      tell(effectFact(effect[0] as Spot) as Event, 'it is neither undone nor listed as left behind');
   }
 });
 
@@ -124,7 +135,7 @@ const doubted = rule('doubted', 'An effect of which nobody can tell whether it h
   const { end } = view;
   if (end === undefined || isVoid(end) || word(end) === 'completed') return;
   for (const { attempts, listed, residue } of effectsOf(view)) {
-    if (listed || residue || attempts.some((spot) => effectAt(spot) < NEVER)) continue;
+    if (listed || residue || attempts.some((spot) => effectAt(spot) < NEVER || spot.settled !== undefined)) continue;
     const doubt = attempts.find(({ slots }) => {
       const [start, outcome] = [slots.get('start'), slots.get('outcome')];
       const isBegun = seqOf(start) < end.seq && word(start) !== 'withdrawn';
@@ -140,10 +151,11 @@ const residue = rule('residue', 'An effect that no outcome tells of is left as a
   const isCompleted = word(end) === 'completed';
   for (const effect of effectsOf(view)) {
     if (effect.residue || effect.listed) continue;
-    const isMeant = isCompleted && effect.attempts.some(({ slots }) => word(slots.get('check')) === 'accepted');
+    const isMeant =
+      isCompleted && effect.attempts.some(({ slots, settled }) => word(slots.get('check')) === 'accepted' || settled !== undefined);
     const untold = effect.attempts.find((spot) => effectAt(spot) < NEVER && (isCompleted || effectAt(spot) > end.seq));
     if (untold === undefined || isMeant) continue;
-    const fact = effectFact(untold);
+    const fact = effectFact(untold) as Event;
     if (now > Math.max(fact.time, end.time) + graceMs) tell(fact, 'the outcome of the run does not rest on it, and nothing tells of it');
   }
 });

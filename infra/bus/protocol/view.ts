@@ -5,6 +5,7 @@ import type { Event } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
+import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { type Entry, type History, historyOf, isVoid, type RunLog } from '../history.ts';
 import type { Cast } from './cast.ts';
@@ -13,7 +14,13 @@ import type { Cast } from './cast.ts';
 export const NEVER = Number.POSITIVE_INFINITY;
 
 /** Everything that was said at one place, by slot. */
-export type Spot = { readonly at: Parts; readonly about: About; readonly slots: Map<string, Entry> };
+export type Spot = {
+  readonly at: Parts;
+  readonly about: About;
+  readonly slots: Map<string, Entry>;
+  /** The word of a person who looked whether it took effect, where nobody could tell. */
+  settled?: { readonly by: Event; readonly effect: boolean };
+};
 
 /** What the rules are told beside the log. */
 export type Circumstances = {
@@ -63,6 +70,7 @@ export function viewOf(entries: readonly Entry[], circumstances: Circumstances =
     if (spot === undefined) spots.set(key, (spot = { at: entry.at, about: aboutOf(entry.at.kind), slots: new Map() }));
     spot.slots.set(entry.at.slot, entry);
   }
+  for (const spot of spots.values()) settle(spot, spots);
   const log: RunLog = { shard: first.shard, run: first.run, entries: [...entries], byAddress };
   const whole = historyOf(log);
   const upTo = (seq: number): History => historyOf(log, seq);
@@ -83,6 +91,18 @@ export function viewOf(entries: readonly Entry[], circumstances: Circumstances =
     planAt: (seq) => plans(seq)[0],
     plansAt: plans,
   };
+}
+
+/** Enters what a person has found out about an attempt that they were asked about. */
+function settle({ at, slots }: Spot, spots: ReadonlyMap<string, Spot>): void {
+  const check = slots.get('check');
+  if (at.kind !== 'person' || !/-escalation-\d+$/.test(at.id) || check === undefined || word(check) !== 'accepted') return;
+  const { attempt } = ((said(slots.get('request'))['call'] as Call | undefined)?.arguments ?? {}) as Partial<Question>;
+  const found = said(slots.get('outcome'))['output'] as Escalated | undefined;
+  const spot = attempt === undefined ? undefined : spots.get(spotKey(attempt));
+  if (spot === undefined || found === undefined || !['unknown', 'timed-out', 'void'].includes(word(spot.slots.get('outcome')) ?? ''))
+    return;
+  if (found.action === 'retry' || found.result !== undefined) spot.settled = { by: check as Event, effect: found.action !== 'retry' };
 }
 
 /** The approved plans change only where something is said about a plan: between two such positions they are looked up once. */
@@ -141,10 +161,14 @@ export function settledAt(spot: Spot): number {
   );
 }
 
-/** Where it is told that it took effect, in time or late. */
-export function effectAt({ slots }: Spot): number {
-  for (const slot of ['outcome', 'late']) if (word(slots.get(slot)) === 'succeeded') return seqOf(slots.get(slot));
-  return NEVER;
+/** Where it is told that it took effect: in time, by a person who looked, or late. */
+export const effectAt = (spot: Spot): number => effectFact(spot)?.seq ?? NEVER;
+
+/** The fact that tells so. */
+export function effectFact({ slots, settled }: Spot): Event | undefined {
+  const told = ['outcome', 'late'].map((slot) => slots.get(slot)).filter((entry) => word(entry) === 'succeeded');
+  if (settled?.effect) told.push(settled.by);
+  return told.sort((a, b) => seqOf(a) - seqOf(b))[0] as Event | undefined;
 }
 
 /** Attempts under one key are one effect, unless the call is one that is never repeated. */
