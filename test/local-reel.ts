@@ -34,6 +34,8 @@ export type LocalReel = {
 export type ReelOptions = {
   /** Paths of modules with tools, besides the world's. */
   readonly modules?: string[];
+  /** Plain APIs with tools, as the tools file has them. */
+  readonly apis?: object;
   readonly policies?: string;
   readonly services?: readonly string[];
   /** What the services find in their environment, besides; it may name the world. */
@@ -47,7 +49,10 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
   const dir = await mkdtemp(join(tmpdir(), 'reel-test-'));
   const world = await startWorld({ stateFile: join(dir, 'world.json') });
   const toolsFile = join(dir, 'tools.json');
-  await writeFile(toolsFile, JSON.stringify({ servers: { world: { url: world.url } }, modules: options.modules ?? [] }));
+  await writeFile(
+    toolsFile,
+    JSON.stringify({ servers: { world: { url: world.url } }, modules: options.modules ?? [], apis: options.apis ?? {} }),
+  );
   const starting = startLocal({
     dir: join(dir, 'reel'),
     services: options.services ?? SERVICES,
