@@ -9,7 +9,10 @@ import { plainBody } from './plain.ts';
 export type Roll = {
   /** Those that are there, by name and age. */
   components(): readonly Component[];
-  /** The names of the tools on offer, or `all` of those that are registered, as long as an executor has not told which. */
+  /**
+   * The names of the tools on offer, or `all` of those that are registered: as long as an executor has not told which, and for the first
+   * five beats while none has been heard, since one that is busy may not have come to answering.
+   */
   tools(): ReadonlySet<string> | 'all';
   models(): readonly ModelDefinition[];
   /** The kinds of step that somebody performs. */
@@ -66,7 +69,8 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
     if (gone.length > 0) tell();
   }, everyMs).unref();
   const answered = Promise.withResolvers<void>();
-  const timer = setTimeout(answered.resolve, ANSWER_MS);
+  // A process that is busy itself may look at its clock before it looks at the answers: those that had arrived are heard by the round trip.
+  const timer = setTimeout(() => void connection.flush().then(answered.resolve, answered.resolve), ANSWER_MS);
 
   const here = (): Component[] => [...known.values()].filter(({ left }) => !left).map(({ component }) => component);
   /** Those whose offers count. One that leaves is expected back, as after an update: until it is overdue, or another is there instead. */
@@ -80,7 +84,7 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
     components: () => here().sort((a, b) => order(a).localeCompare(order(b), 'en')),
     tools: () => {
       const offers = ofKind('tool').map(({ offers }) => offers.tools);
-      return offers.includes(undefined) ? 'all' : new Set(offers.flatMap((tools) => tools ?? []));
+      return (offers.length === 0 && beat < BEATS) || offers.includes(undefined) ? 'all' : new Set(offers.flatMap((tools) => tools ?? []));
     },
     models: () => {
       const models = ofKind('model').flatMap(({ offers }) => offers.models ?? []);
