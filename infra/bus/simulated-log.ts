@@ -37,8 +37,8 @@ export function simulatedLog(): SimulatedLog {
     putText,
     // What is too large for the real log is too large here, and goes the same way through JSON.
     put: (fact, timeMs) => {
-      pack(fact);
-      return byAddress.has(fact.id) ? 'taken' : putText(fact.id, JSON.stringify(fact), timeMs);
+      const { body, blobs } = pack(fact);
+      return putText(fact.id, blobs.length === 0 ? body : JSON.stringify(fact), timeMs);
     },
     at: (address) => byAddress.get(address),
     run: (run) => runs.get(run) ?? emptyRunLog(0, run),

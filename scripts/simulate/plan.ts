@@ -120,3 +120,19 @@ const attemptOf = (uses: string, given: object): object =>
   uses === 'ask'
     ? { ...given, kind: 'person', uses: 'eve', prompt: 'How many?', form: { type: 'object' }, timeoutMs: ANSWER_MS }
     : { ...given, uses, assert: ['result.n = 1'] };
+
+/** The plan without one of its steps, for each of them. Those that come after it move up, and so they do in the script. */
+export function withoutOne({ steps, ...rest }: Plan, script: readonly string[]): (readonly [Plan, readonly string[]])[] {
+  return steps.map((_, gone) => {
+    const moved = (number: number): number => (number > gone ? number - 1 : number);
+    const left = steps.flatMap((step, index) => {
+      const after = index === 0 ? [] : step.after.map((number) => number % index).filter((number) => number !== gone);
+      return index === gone ? [] : [{ ...step, after: after.map(moved) }];
+    });
+    const lines = script.filter((line) => !new RegExp(`\\.s${gone}\\b`).test(line));
+    return [
+      { ...rest, steps: left },
+      lines.map((line) => line.replace(/\.s(\d+)\b/g, (_all, number: string) => `.s${moved(Number(number))}`)),
+    ];
+  });
+}

@@ -42,7 +42,7 @@ export async function play<Data>(story: Story<Data>, data: Data, playing: Playin
     const played = endOf(simulation);
     keepsItsPromises(played);
     scene.check(played);
-    if (story.steady === true && playing.change === undefined) await sameAsOnACalmDay(story, data, played);
+    if (story.steady === true) await sameAsOnACalmDay(story, data, played);
     return played;
   } catch (error) {
     throw new Broken(error as Error, simulation);

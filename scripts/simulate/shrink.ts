@@ -1,4 +1,4 @@
-/** From a seed that failed to the least that fails: a smaller plan, fewer faults. */
+/** From a seed that failed to the least that fails: smaller data, fewer faults. */
 import fc from 'fast-check';
 import { Broken, type Change, play } from './play.ts';
 import type { Story } from './story.ts';
@@ -32,7 +32,7 @@ export async function failureOf<Data>(
 }
 
 /**
- * Shrinks the plan under the seed's faults, then leaves out faults for as long as it still fails, then shrinks the plan again.
+ * Shrinks the data under the seed's faults, then leaves out faults for as long as it still fails, then shrinks the data again.
  * @param tries how often it may be played in all.
  * @returns undefined when the seed does not fail.
  */
@@ -63,6 +63,14 @@ export async function shrink<Data>(story: Story<Data>, seed: number, change?: Ch
   script = await fewest((under ?? first).simulation.script, async (lines) => (await fails(data, lines)) !== undefined);
   await smaller();
   script = await fewest(script, async (lines) => (await fails(data, lines)) !== undefined);
+  for (let again = true; again; ) {
+    again = false;
+    for (const [less, fitting] of story.smaller?.(data, script) ?? []) {
+      if ((await fails(less, fitting)) === undefined) continue;
+      [data, script, again] = [less, fitting, true];
+      break;
+    }
+  }
   left = 1;
   const last = (await fails(data, script)) ?? first;
   return { story: story.name, data, faults: script, message: last.message };

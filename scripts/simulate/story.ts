@@ -41,6 +41,8 @@ export type Story<Data = unknown> = {
   readonly data: Arbitrary<Data>;
   /** A new world for each playing. */
   readonly scene: (data: Data) => Scene;
+  /** Smaller data with the script that fits them, beside what shrinking the data alone finds: for data that faults name parts of. */
+  readonly smaller?: (data: Data, script: readonly string[]) => readonly (readonly [Data, readonly string[]])[];
   /** For a story without races: what every seed has to come to, told on a calm day, is the same. */
   readonly steady?: boolean;
 };

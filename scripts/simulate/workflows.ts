@@ -8,7 +8,7 @@ import type { Json } from '@reel/contracts/envelope.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { judgeOfText } from './cast.ts';
-import { anyPlan, type Plan, type PlannedStep, steadyPlan, workflowOf } from './plan.ts';
+import { anyPlan, type Plan, type PlannedStep, steadyPlan, withoutOne, workflowOf } from './plan.ts';
 import { RUN, type Scene, type Story } from './story.ts';
 import { type Doing, openWorld, policies, tools } from './world.ts';
 
@@ -70,10 +70,16 @@ function answerTo(steps: readonly PlannedStep[], id: string): { decision: 'grant
   return { decision: 'grant', form: { action: escalated, ...(escalated === 'supply' ? { result: { n: 1, key: '' } } : {}) } };
 }
 
-export const workflows: Story<Plan> = { name: 'workflows', faults: TROUBLE, data: anyPlan, scene: sceneOf };
+export const workflows: Story<Plan> = { name: 'workflows', faults: TROUBLE, data: anyPlan, scene: sceneOf, smaller: withoutOne };
 
 /** Workflows without races come to the same whatever the bus does. */
-export const steady: Story<Plan> = { name: 'steady', faults: MALICE, data: steadyPlan, scene: sceneOf, steady: true };
+export const steady: Story<Plan> = { name: 'steady', faults: MALICE, data: steadyPlan, scene: sceneOf, smaller: withoutOne, steady: true };
 
 /** Rubbish in a slot ends a run, and breaks the protocol nowhere else. */
-export const rubbish: Story<Plan> = { name: 'rubbish', faults: { ...MALICE, rubbish: 0.01 }, data: anyPlan, scene: sceneOf };
+export const rubbish: Story<Plan> = {
+  name: 'rubbish',
+  faults: { ...MALICE, rubbish: 0.01 },
+  data: anyPlan,
+  scene: sceneOf,
+  smaller: withoutOne,
+};

@@ -1,0 +1,73 @@
+/** What fails is cut down to a script that a person can read, and that fails again. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { promisify } from 'node:util';
+import { handle } from '@reel/bus/simulator.ts';
+import type { Change } from '@reel/scripts/simulate/play.ts';
+import { failureOf, fewest, shrink } from '@reel/scripts/simulate/shrink.ts';
+import { workflows } from '@reel/scripts/simulate/workflows.ts';
+import { stringify } from 'yaml';
+
+const command = join(import.meta.dirname, '../scripts/simulate/simulate.ts');
+
+/** What the command prints, and with which code it ends. */
+const simulate = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+  promisify(execFile)(process.execPath, [command, ...args]).then(
+    (done) => ({ code: 0, ...done }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+
+const acknowledgedFirst: Change = {
+  bus: () => ({
+    handle: async (...delivery) => {
+      handle(...delivery).catch(() => {});
+      return 'handled';
+    },
+  }),
+};
+
+it('faults are left out for as long as it still fails', async () => {
+  const lines = Array.from({ length: 100 }, (_, i) => String(i));
+  let tries = 0;
+  const fails = async (kept: readonly string[]): Promise<boolean> => {
+    tries += 1;
+    return kept.includes('17') && kept.includes('80');
+  };
+  assert.deepEqual(await fewest(lines, fails), ['17', '80']);
+  assert.ok(tries < 60, `${tries} tries`);
+});
+
+it('a bus that acknowledges first is shown by one step and one fault', async () => {
+  const found = await shrink(workflows, 1, acknowledgedFirst);
+  assert.ok(found !== undefined);
+  const { steps } = found.data as { steps: object[] };
+  assert.deepEqual([steps.length, found.faults.length], [1, 1], JSON.stringify(found));
+  assert.match(found.faults[0] as string, /: (dies|dies-after|unstored)$/);
+  // It takes no seed to fail again, and does not fail on the bus as it is.
+  assert.equal((await failureOf(workflows, found.data as never, 0, found.faults, acknowledgedFirst))?.message, found.message);
+  assert.equal(await failureOf(workflows, found.data as never, 0, found.faults), undefined);
+});
+
+it('the command plays seeds, and a script again', async () => {
+  const { code, stdout } = await simulate('--seeds', '4', '--story', 'workflows', '--jobs', '1');
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /4 seeds from 1 on, 0 failed, [\d.]+ seeds\/s, 1 processes/);
+  const dir = await mkdtemp(join(tmpdir(), 'reel-script-'));
+  const file = join(dir, 'script.yaml');
+  const data = { steps: [{ uses: 'book', after: [], does: [], undo: [] }] };
+  await writeFile(file, stringify({ story: 'workflows', data, faults: ['planner hears R.run.run.1.verdict: late 40'], message: '' }));
+  const replayed = await simulate('--replay', file);
+  assert.match(
+    replayed.stdout,
+    / {2}planner hears R\.run\.run\.1\.verdict: late 40\n.*run\.outcome\.completed by saga-tracker\n\nIt does not fail\./s,
+  );
+  await rm(dir, { recursive: true });
+});
+
+it('the command says what it does not understand', async () => {
+  assert.match((await simulate('--story', 'fairy-tale')).stderr, /there is no story "fairy-tale"; there are workflows, goals,/);
+});
