@@ -29,7 +29,7 @@ export type Cluster = {
   /** Starts a node that was ended. */
   start(node: Node): Promise<void>;
   /** Cuts a node off from the other nodes, from its clients, or from both. */
-  cut(node: Node, from?: 'nodes' | 'clients' | 'all', how?: 'reset' | 'silent'): void;
+  cut(node: Node, from?: 'nodes' | 'clients' | 'all', how?: 'closed' | 'silent'): void;
   heal(node: Node): void;
   /** The node that leads a stream, as most of the nodes that can be asked see it; undefined while there is none. */
   leader(stream: string): Promise<Node | undefined>;
@@ -104,7 +104,7 @@ export async function startCluster({ dir, configFile, onLog }: ClusterOptions): 
     urlOf,
     kill,
     start,
-    cut: (node, from = 'all', how = 'reset') => {
+    cut: (node, from = 'all', how = 'closed') => {
       if (from !== 'clients') cutOff.add(node);
       if (from !== 'clients') for (const link of linksOf(node)) link.cut(how);
       if (from !== 'nodes') doors.get(node)?.cut(how);
