@@ -1,6 +1,9 @@
 /** Podman with everything it keeps in a folder of its own, so that nothing of ours is left on the machine, and nobody else's is touched. */
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -84,19 +87,35 @@ export async function openPodman(): Promise<Podman> {
       }
     }
   }
+  const sweep = sweeper(dir, env);
   return {
     dir,
     podman,
     start,
     beside,
-    close: async () => {
-      for (const last of [
-        ['rm', '--all', '--force', '--time', '0'],
-        ['network', 'prune', '--force'],
-        ['rmi', '--all', '--force'],
-      ])
-        await podman(...last).catch((error: Error) => console.error(error.message));
-      await rm(dir, { recursive: true, force: true });
-    },
+    close: sweep,
+  };
+}
+
+const SWEEP = `read -r _
+podman rm --all --force --time 0
+podman network prune --force
+podman rmi --all --force
+rm -rf "$0"`;
+
+/**
+ * Somebody who waits to remove everything, and does so as well when this process is killed: then its input ends.
+ * @returns how to have it done now
+ */
+function sweeper(dir: string, env: NodeJS.ProcessEnv): () => Promise<void> {
+  const child = spawn('sh', ['-c', SWEEP, dir], { env, stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const gone = once(child, 'exit');
+  child.unref();
+  (child.stdin as Socket).unref();
+  return async () => {
+    child.ref();
+    child.stdin.end();
+    await gone;
+    if (existsSync(dir)) throw new Error(`what was started in ${dir} could not be removed`);
   };
 }

@@ -1,6 +1,7 @@
 /** `npm run smoke`: Reel in containers tells two stories, and has every service replaced while runs are in flight. Prints the figures. */
 import assert from 'node:assert/strict';
 import { connect } from '@reel/bus/connect.ts';
+import type { Entry } from '@reel/bus/history.ts';
 import { findings } from '@reel/bus/protocol.ts';
 import { openReader } from '@reel/bus/reader.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
@@ -29,9 +30,10 @@ export type Figures = {
   readonly facts: number;
   readonly findings: readonly string[];
   readonly askedAgain: number;
-  /** The longest that each run stood still between two facts, in ms, sorted; its own work of up to 1.2 s is in it. */
-  readonly stalls: readonly number[];
+  /** For each run where it stood still for longest, by length; its own work of up to 1.2 s is in it. */
+  readonly stalls: readonly Stall[];
 };
+export type Stall = { readonly ms: number; readonly between: string };
 
 /** @throws AssertionError when something was lost, done twice, or left undone. */
 export async function smoke(inFlight: number, say: (line: string) => void): Promise<Figures> {
@@ -99,16 +101,24 @@ async function fromLog(
   const reader = await openReader(connection, 1);
   try {
     const all = await Promise.all(runs.map(async ({ id }) => (await reader.read(0, id)).entries));
-    const stalls = all.map((entries) => Math.max(...entries.slice(1).map(({ time }, place) => time - (entries[place]?.time ?? time))));
+    const stalls = all.map(longestStall).sort((one, other) => one.ms - other.ms);
     return {
       facts: all.reduce((sum, { length }) => sum + length, 0),
       findings: all.flatMap((entries) => findings(entries)),
-      stalls: stalls.sort((a, b) => a - b),
+      stalls,
     };
   } finally {
     reader.close();
     await connection.close();
   }
+}
+
+function longestStall(entries: readonly Entry[]): Stall {
+  const gaps = entries.slice(1).map((entry, place): Stall => {
+    const before = entries[place] as Entry;
+    return { ms: entry.time - before.time, between: `${before.address} and ${entry.address}` };
+  });
+  return gaps.reduce((longest, gap) => (gap.ms > longest.ms ? gap : longest));
 }
 
 if (import.meta.main) {
@@ -118,12 +128,13 @@ if (import.meta.main) {
     process.exit(1);
   }
   const { runs, facts, findings: found, askedAgain, stalls, memory } = await smoke(30, console.log);
-  const at = (share: number): number => stalls[Math.min(stalls.length - 1, Math.floor(stalls.length * share))] ?? 0;
+  const at = (share: number): number => stalls[Math.min(stalls.length - 1, Math.floor(stalls.length * share))]?.ms ?? 0;
   console.log(
     `${runs} runs (30 in flight), ${facts} facts, ${found.length} findings; clients asked again ${askedAgain} times
 longest standstill of a run: half below ${at(0.5)} ms, 99 in 100 below ${at(0.99)} ms, at most ${at(1)} ms (may be ${STALL_MS})
 memory: ${[...memory].map(([name, mib]) => `${name} ${mib} MiB`).join(', ')}`,
   );
+  for (const { ms, between } of stalls.slice(-3)) console.log(`${ms} ms between ${between}`);
   for (const finding of found) console.error(finding);
   process.exitCode = found.length > 0 || at(1) > STALL_MS ? 1 : 0;
 }
