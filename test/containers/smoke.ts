@@ -100,7 +100,8 @@ async function fromLog(
   const connection = await connect({ servers: nats, credentials }, 'gateway');
   const reader = await openReader(connection, 1);
   try {
-    const all = await Promise.all(runs.map(async ({ id }) => (await reader.read(0, id)).entries));
+    const all: (readonly Entry[])[] = [];
+    for (const { id } of runs) all.push((await reader.read(0, id)).entries);
     const stalls = all.map(longestStall).sort((one, other) => one.ms - other.ms);
     return {
       facts: all.reduce((sum, { length }) => sum + length, 0),
