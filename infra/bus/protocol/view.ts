@@ -102,6 +102,9 @@ function settle({ at, slots }: Spot, spots: ReadonlyMap<string, Spot>): void {
   const spot = attempt === undefined ? undefined : spots.get(spotKey(attempt));
   if (spot === undefined || found === undefined || !['unknown', 'timed-out', 'void'].includes(word(spot.slots.get('outcome')) ?? ''))
     return;
+  // What was never begun has had no effect: what is supplied then is a result, and tells of nothing in the world.
+  const start = word(spot.slots.get('start'));
+  if (start === undefined || start === 'withdrawn') return;
   if (found.action === 'retry' || found.result !== undefined) spot.settled = { by: check as Event, effect: found.action !== 'retry' };
 }
 
