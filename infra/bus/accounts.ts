@@ -79,9 +79,14 @@ export type ServerConfig = AccountsConfig & {
 
 const GENERATED = '# Generated from what the services declare (infra/bus/accounts.ts). Changes made here are lost.';
 
-/** The whole configuration file of a nats-server for these services. */
+/**
+ * The whole configuration file of a nats-server for these services. A client that does not answer for six to nine seconds is let go: what
+ * is delivered to one that is cut off counts as delivered, and after eight of those the bus takes a fact for undeliverable.
+ */
 export const serverConfig = ({ syncInterval, ...accounts }: ServerConfig): string => `${GENERATED}
 max_payload: 1MB
+ping_interval: "3s"
+ping_max: 2
 jetstream { sync_interval: "${syncInterval}" }
 ${accountsBlock(accounts)}`;
 

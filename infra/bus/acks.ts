@@ -5,7 +5,10 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import { LogUnavailable } from './log.ts';
 
-export type PubAck = { seq?: number; error?: { err_code?: number; description?: string } };
+export type PubAck = { seq?: number; error?: { code?: number; err_code?: number; description?: string } };
+
+/** The broker lets this be said by nobody, or not by this service: no use in trying again soon. */
+export class Refused extends LogUnavailable {}
 
 type Waiting = {
   readonly subject: string;
@@ -16,7 +19,10 @@ type Waiting = {
 
 const TIMEOUT_MS = 5000;
 
-/** @returns a function that publishes and resolves with the stream's answer; it rejects with LogUnavailable when none comes. */
+/**
+ * @returns a function that publishes and resolves with the stream's answer; it rejects with LogUnavailable when none comes: at once when
+ * nobody stores it, or when the connection is lost, which takes along what was on its way in either direction.
+ */
 export function openAcks(
   connection: NatsConnection,
   inboxPrefix: string,
@@ -55,10 +61,14 @@ export function openAcks(
   }, TIMEOUT_MS / 5);
   sweep.unref();
   const refused = (subject: string, why: string): void => {
-    for (const [token, one] of waiting) if (one.subject === subject) settle(token, new LogUnavailable(`${subject}: ${why}`), {});
+    for (const [token, one] of waiting) if (one.subject === subject) settle(token, new Refused(`${subject}: ${why}`), {});
+  };
+  const lost = (why: string): void => {
+    for (const token of waiting.keys()) settle(token, new LogUnavailable(why), {});
   };
   void (async () => {
     for await (const status of connection.status()) {
+      if (status.type === 'disconnect') lost('the connection to the broker was lost');
       if (status.type !== 'error') continue;
       const { subject, message } = status.error as { subject?: string; message: string };
       if (subject !== undefined) refused(subject, message);
@@ -66,7 +76,7 @@ export function openAcks(
   })();
   void connection.closed().then(() => {
     clearInterval(sweep);
-    for (const token of waiting.keys()) settle(token, new LogUnavailable('the connection to the broker is closed'), {});
+    lost('the connection to the broker is closed');
   });
 
   return (subject, body, headers) =>

@@ -6,6 +6,8 @@ import { LogUnavailable } from './log.ts';
 /** Message schedules as the clock uses them, and the fixes that the write-once slots rely on, are in servers from here on. */
 const OLDEST_SERVER = [2, 14, 0] as const;
 
+const PING_MS = 3000;
+
 export type Broker = { readonly servers: string; readonly credentials: string };
 
 /** Connects as `name`. @throws when nobody answers, the credentials are refused, or the server is too old: each with what to do. */
@@ -22,6 +24,8 @@ export async function connect(broker: Broker, name: string): Promise<NatsConnect
       maxReconnectAttempts: -1,
       reconnectTimeWait: 100,
       reconnectJitter: 50,
+      // A connection over which nothing comes, as when a cable is pulled, is known for dead within three of these.
+      pingInterval: PING_MS,
       ignoreAuthErrorAbort: true,
       timeout: 5000,
     });

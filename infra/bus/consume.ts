@@ -24,6 +24,10 @@ export type Consuming = {
   lost(): string | undefined;
 };
 
+/** After two of these in silence the durable is asked for more again: whoever led it may have forgotten that it was asked. */
+const HEARTBEAT_MS = 1000;
+/** After so many, whether it is there at all. */
+const SILENT_BEATS = 15;
 const RETRY_MS = 250;
 const LONGEST_RETRY_MS = 30_000;
 
@@ -44,7 +48,10 @@ export async function consume(
   });
   const messages = await consumer.consume({
     max_messages: Math.min(concurrency, 200),
-    idle_heartbeat: 5000,
+    idle_heartbeat: HEARTBEAT_MS,
+    // Without it, every loss of the connection or of the durable's leader is followed by a question about the durable, and that by half a
+    // minute of silence when the leader is not there yet to answer it.
+    bind: true,
     abort_on_missing_resource: true,
   });
   const under = new Map<string, Promise<Verdict>>();
@@ -73,6 +80,8 @@ export async function consume(
     if (first === undefined) under.set(subject, verdict);
     const result = await verdict;
     if (first === undefined) under.delete(subject);
+    // On a connection that is closed nothing can be said, and the delivery is somebody else's already.
+    if (connection.isClosed()) return;
     if (result === 'handled') message.ack();
     else message.nak(result.againInMs);
   }
@@ -83,10 +92,22 @@ export async function consume(
       else void work(message);
     }
     if (!stopping) throw new Error('its deliveries have ended');
-  })().catch((error: Error) => {
+  })().catch(lose);
+  function lose(error: Error): void {
     lost = `the durable ${durable} on ${stream} is gone: ${error.message}`;
     log.error({ stream, durable, error: error.message }, 'the durable is gone: nothing more will be heard');
-  });
+  }
+
+  void (async () => {
+    for await (const status of messages.status()) {
+      if (status.type !== 'heartbeats_missed' || status.count % SILENT_BEATS !== 0) continue;
+      const missing = await consumer.info().then(
+        () => undefined,
+        (error: Error) => (/not found/.test(error.message) ? error : undefined),
+      );
+      if (missing !== undefined && lost === undefined && !stopping) lose(missing);
+    }
+  })();
 
   return {
     lost: () => lost,

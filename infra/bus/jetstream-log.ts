@@ -1,7 +1,7 @@
 /** The port `Log` on JetStream, for one service: its own connection speaks, the reader of the process reads. */
 import { PubHeaders } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from 'nats';
-import { openAcks } from './acks.ts';
+import { openAcks, Refused } from './acks.ts';
 import { pack } from './blob.ts';
 import { type Log, LogUnavailable } from './log.ts';
 import type { Reader } from './reader.ts';
@@ -9,18 +9,41 @@ import type { Reader } from './reader.ts';
 /** The write-once slot says that it is taken, or that the stream is full: the code is one and the same. */
 const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
 
+/**
+ * For how long something is said again to a broker that does not answer, before it is given up: an election among its nodes takes up to
+ * ten seconds, and who has just done something that must not be done twice has nobody else to tell.
+ */
+const PATIENCE_MS = 20_000;
+
 /** Opens the log for the service `name`, whose connection this is. */
 export function openLog(name: string, connection: NatsConnection, reader: Reader): Log {
   const request = openAcks(connection, `_INBOX_${name}`);
 
-  /** Stores write-once. @returns the position, or `taken`. */
-  async function store(subject: string, body: string): Promise<{ seq: number } | 'taken'> {
-    const ack = await request(subject, body);
-    if (ack.error === undefined) return { seq: ack.seq as number };
-    const { err_code: code, description = '' } = ack.error;
-    if (code === SLOT_TAKEN.code && description.includes(SLOT_TAKEN.text)) return 'taken';
-    throw new LogUnavailable(`${subject} was refused: ${description}`);
+  /** Tries for as long as it can be that the broker comes back. What was tried may have come to pass each time: repeat nothing but what may be. */
+  async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+    const until = performance.now() + PATIENCE_MS;
+    for (let waitMs = 25; ; waitMs = Math.min(waitMs * 2, 500)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const hopeless = !(error instanceof LogUnavailable) || error instanceof Refused || connection.isClosed();
+        if (hopeless || performance.now() + waitMs > until) throw error;
+        await pause(waitMs);
+      }
+    }
   }
+
+  /** Stores write-once: to say it again does no harm. @returns the position, or `taken`, which may be by an earlier attempt. */
+  const store = (subject: string, body: string): Promise<{ seq: number } | 'taken'> =>
+    patiently(async () => {
+      const ack = await request(subject, body);
+      if (ack.error === undefined) return { seq: ack.seq as number };
+      const { code, err_code: errorCode, description = '' } = ack.error;
+      const full = errorCode === SLOT_TAKEN.code;
+      if (full && description.includes(SLOT_TAKEN.text)) return 'taken';
+      // A broker without a leader says 503, and so does one without room, which will not have any in a moment.
+      throw new (code === 503 && !full ? LogUnavailable : Refused)(`${subject} was refused: ${description}`);
+    });
 
   return {
     put: async (fact) => {
@@ -29,14 +52,16 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
       for (const blob of blobs) await store(`blob.${shard}.${fact.runid}.${blob.digest}`, blob.body);
       return await store(fact.id, body);
     },
-    occupant: (address) => reader.occupant(address),
+    occupant: (address) => patiently(() => reader.occupant(address)),
     read: (shard, run, atLeast) => reader.read(shard, run, atLeast),
     setAlarm: async (shard, run, alarm, atMs) => {
       const schedule = headers();
       schedule.set(PubHeaders.Schedule, `@at ${new Date(Math.max(atMs, Date.now())).toISOString()}`);
       schedule.set(PubHeaders.ScheduleTarget, `clock.${shard}.rang.${run}.${alarm}`);
-      const ack = await request(`clock.${shard}.ask.${run}.${alarm}`, '', schedule);
-      if (ack.error !== undefined) throw new LogUnavailable(`the clock refused ${run}.${alarm}: ${ack.error.description}`);
+      await patiently(async () => {
+        const ack = await request(`clock.${shard}.ask.${run}.${alarm}`, '', schedule);
+        if (ack.error !== undefined) throw new LogUnavailable(`the clock refused ${run}.${alarm}: ${ack.error.description}`);
+      });
     },
     now: Date.now,
     pause,
