@@ -48,5 +48,9 @@ async function placed(folder: string, name: string, content: Buffer, give: Name)
     throw error;
   }
   const parent = await open(folder, 'r');
-  await parent.sync().finally(() => parent.close());
+  try {
+    await parent.sync();
+  } finally {
+    await parent.close();
+  }
 }

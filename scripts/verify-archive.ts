@@ -22,8 +22,11 @@ export async function verifyArchive(
   circumstances: Circumstances,
   verified: Verified,
 ): Promise<void> {
+  const named = new Set<string>();
   const damaged = (error: unknown): void => {
     if (!(error instanceof Damaged)) throw error;
+    if (named.has(error.file)) return;
+    named.add(error.file);
     verified.findings.push({ rule: 'archive', address: error.file, message: error.message });
   };
   const volumes = await volumesOf(shelf).catch((error: unknown): Volume[] => {

@@ -71,6 +71,6 @@ async function timed(command: readonly string[]): Promise<void> {
       stdio: ['ignore', 'inherit', 'inherit'],
     },
   );
-  const code = await new Promise((resolve) => child.once('exit', resolve));
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
   process.stdout.write(`reel ${command.join(' ')}: exit ${code} after ${((performance.now() - begin) / 1000).toFixed(1)} s\n`);
 }

@@ -1,2 +1,6 @@
-/** Loaded before a command: says at its end the most memory that its process had. */
-process.once('exit', () => process.stderr.write(`at most ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB of memory\n`));
+/** Loaded before a command: says at its end the most memory that its process had, and the time that it was really given. */
+process.once('exit', () => {
+  const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+  const seconds = ((userCPUTime + systemCPUTime) / 1e6).toFixed(1);
+  process.stderr.write(`at most ${Math.round(maxRSS / 1024)} MiB of memory, ${seconds} s of processor time\n`);
+});

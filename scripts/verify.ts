@@ -12,7 +12,7 @@ import { verifyArchive, verifyArchived } from './verify-archive.ts';
 type VerifyOptions = { readonly dir: string; readonly since?: string; readonly until?: string; readonly archive?: string };
 
 /** Verifies one run, those that were requested within a time, or everything. @throws Refused for a run that is not there. */
-async function verify(run: string | undefined, { dir, since, until, archive }: VerifyOptions): Promise<Verified> {
+export async function verify(run: string | undefined, { dir, since, until, archive }: VerifyOptions): Promise<Verified> {
   const circumstances: Circumstances = { now: Date.now(), cast: await castIn(dir) };
   const verified = nothingVerified();
   const sinceMs = since === undefined ? 0 : moment(since, '--since');

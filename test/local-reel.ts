@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@reel/bus/connect.ts';
 import type { Entry } from '@reel/bus/history.ts';
+import { castOf } from '@reel/bus/protocol/cast.ts';
 import { findings } from '@reel/bus/protocol.ts';
 import { openReader } from '@reel/bus/reader.ts';
 import type { ProblemDetails, Run } from '@reel/gateway/shapes.ts';
+import { ownServices } from '@reel/scripts/cast.ts';
 import { type RunningWorld, startWorld } from '@reel/scripts/demo/world-server.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
@@ -72,6 +74,7 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
   const api = local.api as string;
   const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'gateway');
   const reader = await openReader(connection, 1);
+  const cast = castOf(await ownServices());
   const ask: LocalReel['ask'] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${api}${path}`, {
       method,
@@ -93,7 +96,7 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
     },
     log: async (run) => {
       const { entries } = await reader.read(0, run);
-      return { entries, findings: findings(entries) };
+      return { entries, findings: findings(entries, { cast }) };
     },
     close: async () => {
       await connection.close();

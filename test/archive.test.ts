@@ -1,0 +1,164 @@
+/** The log verified and archived by an operator on the command line, read back from there, and gone from the log. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@reel/bus/connect.ts';
+import { openLog } from '@reel/bus/jetstream-log.ts';
+import { openReader } from '@reel/bus/reader.ts';
+import { sayOne } from '@reel/bus/say.ts';
+import { faultRaised } from '@reel/contracts/fault.ts';
+import { archive, archivedRun, withShelf } from '@reel/scripts/archive.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
+import { withLog } from '@reel/scripts/operator.ts';
+import { verify } from '@reel/scripts/verify.ts';
+import { nanos } from 'nats';
+import { type LocalReel, startReel } from './local-reel.ts';
+
+let reel: LocalReel;
+let archived: string;
+
+type Done = { code: number; stdout: string; stderr: string };
+const cli = (...args: string[]): Promise<Done> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, REEL_API: reel.api, REEL_DIR: reel.local.dir };
+    execFile(
+      process.execPath,
+      [join(import.meta.dirname, '../scripts/reel.ts'), ...args],
+      { env, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => resolve({ code: (error?.code as number | undefined) ?? 0, stdout, stderr }),
+    );
+  });
+const asUser = (name: string) => connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, name);
+const echo = (value: unknown): object => ({ name: 'echo', steps: [{ id: 'e', uses: 'echo', with: { value } }] });
+
+/** A service could not handle a fact of a run that is long over. */
+async function sayFault(run: string): Promise<void> {
+  const connection = await asUser('validator');
+  const reader = await openReader(connection, 1);
+  const { entries } = await reader.read(0, run);
+  const [first] = entries;
+  const voice = { source: 'validator', shard: 0, run, cause: first?.address };
+  const problem = { code: 'x', message: 'too late to matter' };
+  await sayOne(
+    openLog('validator', connection, reader),
+    voice,
+    faultRaised({ kind: 'fault', id: 'validator', n: first?.seq as number }, { event: first?.address as string, problem }),
+  );
+  reader.close();
+  await connection.close();
+}
+
+before(async () => {
+  reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
+  archived = join(reel.dir, 'archive');
+  while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6);
+});
+after(() => reel.close());
+
+/** What `reel archive` does, here. */
+const keep = (place: string, beforeMs = Date.now()) =>
+  withShelf(place, reel.local.dir, (shelf) => withLog(reel.local.dir, (log, shards) => archive(log, shards, shelf, beforeMs)));
+/** What `reel verify` does, here: how many runs there are, and what is wrong with them. */
+async function verified(options: { run?: string; since?: string; until?: string; archive?: string } = {}) {
+  const { run, ...rest } = options;
+  const { runs, findings } = await verify(run, { dir: reel.local.dir, ...rest });
+  return { runs, findings: findings.map(({ rule, address }) => `${rule} ${address}`) };
+}
+const clean = (runs: number) => ({ runs, findings: [] });
+
+describe('the log of an installation', () => {
+  let small: string;
+  let large: string;
+
+  it('is verified without a finding: all of it, one run, and those of some time', async () => {
+    ({ id: small } = await reel.finish(echo(1)));
+    ({ id: large } = await reel.finish(echo(2), { text: 'x'.repeat(100_000) }));
+    const all = await cli('verify');
+    assert.match(all.stdout, /^2 runs, \d+ facts, 0 findings, \d+ facts\/s\n$/);
+    assert.equal(all.code, 0);
+    assert.deepEqual(await verified({ run: small }), clean(1));
+    assert.deepEqual(await verified({ since: '1h' }), clean(2));
+    assert.deepEqual(await verified({ until: '1h' }), clean(0));
+    await assert.rejects(verified({ run: 'nowhere' }), /there is nothing of a run "nowhere" in the log/);
+    await assert.rejects(verified({ since: 'soon' }), /--since is "soon", and has to be a date/);
+  });
+
+  it('is archived once, with its large values, and what is not archived yet is told', async () => {
+    const missing = await cli('archive', '--to', archived, '--before', '0s', '--check');
+    assert.match(missing.stdout, new RegExp(`${small} +ended .* and is not archived[\\s\\S]*2 runs that ended before`));
+    assert.equal(missing.code, 1);
+    assert.equal((await keep(archived, Date.now() - 3_600_000)).runs, 0, 'they ended less than an hour ago');
+    assert.match((await cli('archive', '--to', archived, '--before', '0s')).stdout, /^2 runs, \d+ facts in 1 new volumes/);
+    assert.deepEqual(await keep(archived), { volumes: 0, runs: 0, facts: 0 });
+    assert.equal((await cli('archive', '--to', archived, '--before', '0s', '--check')).code, 0);
+    const names = (await readdir(archived)).map((name) => name.replace(/-[0-9a-f]{12}/, ''));
+    assert.deepEqual(names.sort(), ['000001.facts.zst', '000001.index.zst', '000001.json']);
+  });
+
+  it('is shown and verified from the archive as if it were live', async () => {
+    const live = await cli('show', large);
+    assert.equal((await cli('show', large, '--archive', archived)).stdout, live.stdout);
+    const kept = await archivedRun(archived, reel.local.dir, large);
+    assert.deepEqual(kept.entries(), (await reel.log(large)).entries);
+    assert.deepEqual(await verified({ archive: archived }), clean(2));
+    assert.deepEqual(await verified({ archive: archived, run: small }), clean(1));
+    assert.deepEqual(await verified({ archive: archived, until: '1h' }), clean(0));
+    await assert.rejects(verified({ archive: archived, run: 'nowhere' }), /there is nothing of a run "nowhere" in/);
+  });
+
+  it('gives to the archive what was said of a run afterwards, and only that', async () => {
+    await sayFault(small);
+    const { id: third } = await reel.finish(echo(3));
+    assert.deepEqual(await keep(archived), { volumes: 1, runs: 1, facts: (await reel.log(third)).entries.length + 1 });
+    const kept = await archivedRun(archived, reel.local.dir, small);
+    assert.deepEqual(kept.entries(), (await reel.log(small)).entries);
+    assert.equal(kept.entries().at(-1)?.at.kind, 'fault');
+    assert.deepEqual(await verified({ archive: archived }), clean(3));
+  });
+
+  it('is archived while it is written to, and by two at once, without a run lost', async () => {
+    const runs = Promise.all(Array.from({ length: 6 }, (_, n) => reel.finish(echo(n))));
+    await Promise.allSettled([keep(archived), keep(archived)]);
+    await runs;
+    await keep(archived);
+    assert.deepEqual(await verified({ archive: archived }), clean(9));
+  });
+
+  it('goes to the Object Store as well', async () => {
+    const bucket = 'nats-object-store:kept';
+    assert.equal((await keep(bucket)).runs, 9);
+    assert.equal((await keep(bucket)).runs, 0);
+    assert.deepEqual(await verified({ archive: bucket }), clean(9));
+    assert.deepEqual((await archivedRun(bucket, reel.local.dir, large)).entries(), (await reel.log(large)).entries);
+  });
+
+  it('is missed by nobody when it has aged out', async () => {
+    const connection = await asUser('provisioner');
+    const manager = await jetstreamManager(connection, { checkAPI: false });
+    const { config } = await manager.streams.info('REEL_0');
+    await manager.streams.update('REEL_0', { ...config, max_age: nanos(100), duplicate_window: nanos(100) });
+    while ((await manager.streams.info('REEL_0')).state.messages > 0);
+    await connection.close();
+    assert.deepEqual(await verified(), clean(0));
+    assert.match((await cli('show', large, '--archive', archived)).stdout, /run completed/);
+    assert.deepEqual(await verified({ archive: archived }), clean(9));
+  });
+
+  it('is named where its archive is damaged, and the rest is read all the same', async () => {
+    const [name = ''] = (await readdir(archived)).filter((file) => /^000002.*facts/.test(file));
+    const content = await readFile(join(archived, name));
+    content[20] = (content[20] as number) ^ 1;
+    await writeFile(join(archived, name), content);
+    const damaged = await cli('verify', '--archive', archived);
+    assert.equal(damaged.code, 1);
+    assert.match(damaged.stdout, new RegExp(`^archive +${name} +.*is damaged: it has the SHA-256`, 'm'));
+    assert.match(damaged.stdout, /^8 runs, .* 1 finding,/m);
+    await assert.rejects(archivedRun(archived, reel.local.dir, small), new RegExp(`${name} is damaged`));
+    const manifest = join(archived, '000001.json');
+    await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"runs": 2', '"runs": 3'));
+    assert.deepEqual(await verified({ archive: archived }), { runs: 0, findings: ['archive 000001.json'] });
+  });
+});
