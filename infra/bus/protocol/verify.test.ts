@@ -79,7 +79,7 @@ describe('a log', () => {
 
   it('is not blamed for what was mended long after the end of a run', async () => {
     const late = after('run.run.1.outcome', { ...lateOf, answers: 'tool.c.1.verdict' })(harmless);
-    const told = after('tool.c.1.late', { draft: s.stepResidue(placed('tool.c.1'), { problem }) as never })(late);
+    const told = after('tool.c.1.late', { draft: s.stepResidue(placed('tool.c.1'), { problem }) })(late);
     const others = Array.from({ length: 300 }, (_, i) => storedAs(`O${i}`, harmless));
     const mended = [...storedAs('A', harmless), ...others.flat(), ...storedAs('A', told).slice(harmless.length)];
     assert.deepEqual((await verified(logOf([mended]))).findings, []);
@@ -99,4 +99,4 @@ describe('a log', () => {
   });
 });
 
-const lateOf: Line = { draft: s.stepLate(placed('tool.c.1'), { output: 1 }) as never };
+const lateOf: Line = { draft: s.stepLate(placed('tool.c.1'), { output: 1 }) };
