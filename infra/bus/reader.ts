@@ -21,6 +21,7 @@ const CACHE_BYTES = 48 * 1024 * 1024;
 const TAIL_PATIENCE_MS = 100;
 /** How soon a store that was not reached is asked again. */
 const STORE_PATIENCE_MS = 250;
+const STRAYS = 10_000;
 
 export type Reader = {
   /** A run, at least up to `atLeast`; without it, as new as this process knows it. */
@@ -40,6 +41,8 @@ type Cached = { readonly log: RunLog; epoch: number; queue: Raw[]; bytes: number
 export async function openReader(connection: NatsConnection, shards: number): Promise<Reader> {
   const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 5000 });
   const cache = new Map<string, Cached>();
+  /** The runs of facts that passed by while their run was not kept, the newest of them. */
+  const strays = new Set<string>();
   const listeners = new Set<(entry: Entry) => void>();
   let cachedBytes = 0;
   let listening: Promise<void> | undefined;
@@ -71,8 +74,12 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   const tail = openTail(connection, shards, (shard, raw) => {
     const run = raw.subject.split('.')[2] as string;
     let cached = cache.get(run);
-    // A run that begins now is complete from its first fact on; one that began earlier is loaded when somebody asks for it.
-    if (cached === undefined && raw.subject.endsWith('.run.run.1.request')) {
+    // A run that begins now is complete from its request on, unless something stood there before it; what began earlier is loaded when
+    // somebody asks for it.
+    if (cached === undefined && !raw.subject.endsWith('.run.run.1.request')) {
+      strays.add(run);
+      if (strays.size > STRAYS) strays.delete(strays.values().next().value as string);
+    } else if (cached === undefined && !strays.has(run)) {
       cached = { log: emptyRunLog(shard, run), epoch: tail.epoch(shard), queue: [], bytes: 0, loading: undefined };
       cache.set(run, cached);
     }
@@ -174,6 +181,12 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   return {
     read: async (shard, run, atLeast = 0) => {
       let cached = cache.get(run);
+      // What is asked for stands before all that is kept: this run had not begun with its request after all.
+      if (cached !== undefined && atLeast > 0 && atLeast < (cached.log.entries[0]?.seq ?? 0)) {
+        cachedBytes -= cached.bytes;
+        cache.delete(run);
+        cached = undefined;
+      }
       if (cached === undefined) cached = { log: emptyRunLog(shard, run), epoch: -1, queue: [], bytes: 0, loading: undefined };
       else cache.delete(run);
       cache.set(run, cached);
