@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { play } from '@reel/scripts/simulate/play.ts';
 import { dataOf } from '@reel/scripts/simulate/shrink.ts';
-import { stories, storiesOf } from '@reel/scripts/simulate/stories.ts';
+import { stories, storyOf } from '@reel/scripts/simulate/stories.ts';
 
 /** How many seeds of each; the demo's stories take about five times as long as the others. */
 const SEEDS: { readonly [story: string]: number } = { workflows: 250, goals: 150, steady: 100, rubbish: 100, 'spoilt-goals': 75 };
@@ -24,7 +24,7 @@ describe('whatever goes wrong, everything that was promised holds', () => {
 
 describe('a seed', () => {
   it('plays the same whatever was played before it', async () => {
-    for (const story of storiesOf(['workflows', 'goals', 'rubbish', 'travel', 'support'])) {
+    for (const story of ['workflows', 'goals', 'rubbish', 'travel', 'support'].map(storyOf)) {
       const traces = async (seeds: readonly number[]): Promise<Map<number, readonly string[]>> => {
         const found = new Map<number, readonly string[]>();
         for (const seed of seeds) found.set(seed, (await play(story, dataOf(story, seed), { seed })).simulation.trace);
@@ -36,9 +36,8 @@ describe('a seed', () => {
   });
 
   it('differs from others in what goes wrong', async () => {
-    for (const story of storiesOf(['travel'])) {
-      const [one, other] = [await play(story, dataOf(story, 1), { seed: 1 }), await play(story, dataOf(story, 2), { seed: 2 })];
-      assert.notDeepEqual(one.simulation.script, other.simulation.script);
-    }
+    const story = storyOf('travel');
+    const [one, other] = [await play(story, dataOf(story, 1), { seed: 1 }), await play(story, dataOf(story, 2), { seed: 2 })];
+    assert.notDeepEqual(one.simulation.script, other.simulation.script);
   });
 });

@@ -5,17 +5,18 @@ import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { type Random, randomFor } from '@reel/bus/random.ts';
 import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
 import { MALICE, type Player } from '@reel/bus/simulator.ts';
-import { planRevision, theRun } from '@reel/contracts/address.ts';
+import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Event, Json } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
-import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import fc from 'fast-check';
 import { judgeOfText } from './cast.ts';
 import { type Played, RUN, type Scene, type Story } from './story.ts';
-import { type Doing, openWorld, policies, tools } from './world.ts';
+import { type Doing, escalated, openWorld, policies, tools, type World } from './world.ts';
 
 /** `luck`: of everybody. `temper`: how often whoever acts goes wrong. `once`: whether plans use what cannot be repeated. */
 type Goal = {
@@ -101,14 +102,11 @@ function complete(goal: Goal, call: ApprovedCall): Json {
   throw new Failure({ code: 'model-unavailable', message: 'not now', retryable: luck.happens(0.7), ...retry });
 }
 
-const ESCALATED: readonly Json[] = [
-  { action: 'supply', result: { n: 2, text: 'x', steps: [], claims: [], pass: true, reasons: [] } },
-  { action: 'retry' },
-  { action: 'end' },
-];
+/** What suits any step and any question of the planner's. */
+const SUPPLIED = { n: 2, text: 'x', steps: [], claims: [], pass: true, reasons: [] };
 
 /** People fill in forms, sometimes wrongly at first, sometimes say no, and sometimes nothing, so that the question expires. */
-function peopleOf(goal: Goal) {
+function peopleOf(goal: Goal, world: World) {
   let votes = 0;
   return async (entry: Entry, door: Door): Promise<void> => {
     if (entry.seq === goal.cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
@@ -117,12 +115,18 @@ function peopleOf(goal: Goal) {
     const luck = luckOf(goal, 'person', entry);
     if (at.kind !== 'plan' && luck.happens(goal.temper)) return;
     const decision = luck.happens(goal.temper / 4) ? ('refuse' as const) : ('grant' as const);
-    const form = at.id.includes('-escalation-') ? (ESCALATED[luck.below(3)] as Json) : { n: 3 };
+    const form = at.id.includes('-escalation-') ? await settled(luck, at, door, world) : { n: 3 };
     for (const filled of luck.happens(goal.temper) ? ['rubbish', form] : [form]) {
       const vote = { question: address, decision, who: 'eve', why: 'so', form: filled };
       await door.say(0, RUN, voteCast({ kind: 'vote', id: 'eve', n: ++votes }, vote), { cause: address });
     }
   };
+}
+
+async function settled(luck: Random, at: Place, door: Door, world: World): Promise<Json> {
+  const action = (['supply', 'retry', 'end'] as const)[luck.below(3)];
+  const asked = (await door.look(0, RUN)).find(stepRequested, at)?.data.call.arguments as Partial<Question> | undefined;
+  return action === 'supply' && asked?.unknown !== true ? { action, result: SUPPLIED } : (escalated(action, asked ?? {}, world) ?? null);
 }
 
 function sceneOf(goal: Goal): Scene {
@@ -152,7 +156,7 @@ function sceneOf(goal: Goal): Scene {
     request: { requestedBy: 'ada', workflow, goal: wanted, input: {}, tools, models },
     judge,
     players: [{ service: executor }, { service: model }] as unknown as Player[],
-    onFact: peopleOf(goal),
+    onFact: peopleOf(goal, world),
     check: (played) => {
       world.check(played);
       check(goal, played);
@@ -161,7 +165,9 @@ function sceneOf(goal: Goal): Scene {
 }
 
 function check({ temper, once, cancelAfter }: Goal, { history, entries, outcome }: Played): void {
-  assert.notEqual(outcome?.type, 'run.outcome.exhausted', 'it stood still until its deadline');
+  // Only who is asked and says nothing can hold it up for so long.
+  const isUnanswered = entries.some((one) => !isVoid(one) && one.type === 'step.ruling.expired');
+  if (!isUnanswered) assert.notEqual(outcome?.type, 'run.outcome.exhausted', 'it stood still until its deadline');
   if (temper === 0 && !once && cancelAfter === null && !entries.some(isVoid)) assert.equal(outcome?.type, 'run.outcome.completed');
   keptInPlans(history);
 }

@@ -5,6 +5,7 @@ import { findings } from '@reel/bus/protocol.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
+import { levelsOf } from '@reel/contracts/workflow/attempt.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { type Played, RUN } from './story.ts';
 
@@ -56,11 +57,12 @@ function isAnswered({ type, at, address }: Event, history: History): void {
 function isInItsTime({ at, address }: Event, then: History): void {
   assert.ok(then.occupant(theRun, 'turn') === undefined, `${address} was asked for though the run had turned`);
   const plan = approvedPlan(then);
-  const step = plan?.steps.find(({ id }) => id === at.id);
+  if (plan === undefined) return;
+  const step = plan.steps.find(({ id }) => id === at.id);
   for (const id of step?.dependsOn ?? []) {
-    const before = plan?.steps.find((one) => one.id === id);
+    const before = plan.steps.find((one) => one.id === id);
     if (before === undefined || before.when !== undefined || before.optional === true) continue;
-    const isOver = resultOf(then, before, plan?.escalate?.length ?? 0) !== undefined;
+    const isOver = resultOf(then, before, levelsOf(plan).length) !== undefined;
     assert.ok(isOver, `${address} was asked for before "${id}" was over`);
   }
 }

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { Broken, play } from './play.ts';
 import { type Reproduction, shrink } from './shrink.ts';
-import { storiesOf } from './stories.ts';
+import { storyOf, turnsOf } from './stories.ts';
 import type { Portion, Report } from './worker.ts';
 
 const PORTION = 20;
@@ -75,9 +75,7 @@ async function playAll(names: readonly string[]): Promise<readonly Failed[]> {
 async function tellWhy(failed: readonly Failed[]): Promise<void> {
   const firsts = new Map(failed.toReversed().map((one) => [one.story, one]));
   for (const { story: name, seed } of firsts.values()) {
-    const [story] = storiesOf([name]);
-    if (story === undefined) continue;
-    const found = await shrink(story, seed);
+    const found = await shrink(storyOf(name), seed);
     if (found === undefined) {
       console.log(`seed ${seed} of ${name} does not fail again: something in it is not told by chance alone`);
       continue;
@@ -91,10 +89,8 @@ async function tellWhy(failed: readonly Failed[]): Promise<void> {
 
 async function replay(file: string): Promise<void> {
   const { story: name, data, faults } = parse(readFileSync(file, 'utf8')) as Reproduction;
-  const [story] = storiesOf([name]);
-  if (story === undefined) return;
   try {
-    const { simulation } = await play(story, data as never, { seed: 0, script: faults });
+    const { simulation } = await play(storyOf(name), data as never, { seed: 0, script: faults });
     console.log(`${simulation.trace.join('\n')}\n\nIt does not fail.`);
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
@@ -106,7 +102,7 @@ async function replay(file: string): Promise<void> {
 try {
   if (values.replay !== undefined) await replay(values.replay);
   else {
-    storiesOf(values.story);
+    turnsOf(values.story);
     const failed = await playAll(values.story);
     await tellWhy(failed);
     if (failed.length > 0) process.exitCode = 1;

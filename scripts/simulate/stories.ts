@@ -1,25 +1,26 @@
-/** Everything that the simulator plays, by turns. */
+/** Everything that the simulator plays. */
 import { stories as demo } from './demo.ts';
 import { goals, spoiltGoals } from './goals.ts';
 import type { Story } from './story.ts';
 import { rubbish, steady, workflows } from './workflows.ts';
 
-export const stories: readonly Story<never>[] = [
-  workflows,
-  goals,
-  steady,
-  rubbish,
-  spoiltGoals,
-  ...demo,
-] as readonly unknown[] as Story<never>[];
+const random = [workflows, goals, steady, rubbish, spoiltGoals] as readonly unknown[] as Story<never>[];
 
-/** Those of these names; all of them when there are none. @throws when there is no such story. */
-export function storiesOf(names: readonly string[]): readonly Story<never>[] {
-  for (const name of names) {
-    if (!stories.some((story) => story.name === name))
-      throw new Error(`there is no story "${name}"; there are ${stories.map((story) => story.name).join(', ')}`);
-  }
-  return names.length === 0 ? stories : stories.filter(({ name }) => names.includes(name));
+export const stories: readonly Story<never>[] = [...random, ...(demo as readonly unknown[] as Story<never>[])];
+
+/** By turns; what is made at random differs more from seed to seed, so its turn comes three times as often. */
+const turns: readonly Story<never>[] = [...random, ...random, ...stories];
+
+/** The stories of these names, or all, each as often as its turn comes. @throws when there is no such story. */
+export function turnsOf(names: readonly string[]): readonly Story<never>[] {
+  return names.length === 0 ? turns : names.map(storyOf);
+}
+
+/** @throws when there is none of that name. */
+export function storyOf(name: string): Story<never> {
+  const story = stories.find((one) => one.name === name);
+  if (story === undefined) throw new Error(`there is no story "${name}"; there are ${stories.map((one) => one.name).join(', ')}`);
+  return story;
 }
 
 /** The one that a seed plays. */

@@ -1,13 +1,13 @@
 // One of several processes that play seeds: told which, it tells of those that failed.
 import { dataOf, failureOf } from './shrink.ts';
-import { storiesOf, storyAt } from './stories.ts';
+import { storyAt, turnsOf } from './stories.ts';
 
 /** Seeds `from` (included) to `to` (excluded), of these stories or of all. */
 export type Portion = { readonly from: number; readonly to: number; readonly names: readonly string[] };
 export type Report = { readonly played: number; readonly failed: readonly { seed: number; story: string; message: string }[] };
 
 async function play({ from, to, names }: Portion): Promise<Report> {
-  const chosen = storiesOf(names);
+  const chosen = turnsOf(names);
   const failed: { seed: number; story: string; message: string }[] = [];
   for (let seed = from; seed < to; seed += 1) {
     const story = storyAt(chosen, seed);

@@ -4,13 +4,14 @@ import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
 import { MALICE, type Player, type Simulation, TROUBLE } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import type { Json } from '@reel/contracts/envelope.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
+import type { Question } from '@reel/contracts/workflow/attempt.ts';
 import { judgeOfText } from './cast.ts';
 import { anyPlan, type Plan, type PlannedStep, steadyPlan, withoutOne, workflowOf } from './plan.ts';
 import { RUN, type Scene, type Story } from './story.ts';
-import { type Doing, openWorld, policies, tools } from './world.ts';
+import { type Doing, escalated, openWorld, policies, tools, type World } from './world.ts';
 
 const judge = judgeOfText(policies);
 
@@ -34,7 +35,7 @@ function sceneOf(plan: Plan): Scene {
     },
     judge,
     players: [{ service: executor }] as unknown as Player[],
-    onFact: peopleOf(plan),
+    onFact: peopleOf(plan, world),
     check: world.check,
   };
 }
@@ -49,25 +50,23 @@ function doingOf({ steps }: Plan, { at: { kind, id, n } }: ApprovedCall): Doing 
 }
 
 /** Who is asked answers after a while, or does not; and somebody may cancel the whole. */
-function peopleOf({ steps, cancelAfter }: Plan) {
+function peopleOf({ steps, cancelAfter }: Plan, world: World) {
   let votes = 0;
   return async (entry: Entry, door: Door, later: Simulation['later']): Promise<void> => {
     if (entry.seq === cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
     if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
-    const said = answerTo(steps, entry.at.id);
-    if (said === undefined) return;
+    const { at, address } = entry;
+    const step = steps[Number(/^s(\d+)/.exec(at.id)?.[1])] as PlannedStep;
     later(THINKING_MS, async () => {
-      const vote = { question: entry.address, who: 'eve', why: 'so', ...said };
-      await door.say(0, RUN, voteCast({ kind: 'vote', id: 'eve', n: ++votes }, vote), { cause: entry.address });
+      const asked = (await door.look(0, RUN)).find(stepRequested, at)?.data.call.arguments ?? {};
+      const isEscalated = at.id.includes('-escalation-');
+      const form = isEscalated ? escalated(step.escalated, asked, world) : { n: 1 };
+      const decision = isEscalated ? 'grant' : step.answer;
+      if (decision === undefined || form === undefined) return;
+      const vote = { question: address, who: 'eve', why: 'so', decision, form };
+      await door.say(0, RUN, voteCast({ kind: 'vote', id: 'eve', n: ++votes }, vote), { cause: address });
     });
   };
-}
-
-function answerTo(steps: readonly PlannedStep[], id: string): { decision: 'grant' | 'refuse'; form: Json } | undefined {
-  const { answer, escalated } = steps[Number(/^s(\d+)/.exec(id)?.[1])] as PlannedStep;
-  if (!id.includes('-escalation-')) return answer === undefined ? undefined : { decision: answer, form: { n: 1 } };
-  if (escalated === undefined) return undefined;
-  return { decision: 'grant', form: { action: escalated, ...(escalated === 'supply' ? { result: { n: 1, key: '' } } : {}) } };
 }
 
 export const workflows: Story<Plan> = { name: 'workflows', faults: TROUBLE, data: anyPlan, scene: sceneOf, smaller: withoutOne };

@@ -1,14 +1,15 @@
 /** A world for plans made at random: its tools do as they are told to misbehave, and every effect of theirs is kept by its key. */
 import assert from 'node:assert/strict';
 import { digestOf } from '@reel/bus/digest.ts';
-import { isVoid } from '@reel/bus/history.ts';
+import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { type ApprovedCall, Failure } from '@reel/bus/service.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { stepRequested } from '@reel/contracts/step.ts';
+import { stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
-import type { Played } from './story.ts';
+import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
+import { type Played, RUN } from './story.ts';
 
 function tool(name: string, effect: Effect, undo?: string): ToolDefinition {
   const compensation = undo === undefined ? {} : { compensation: { uses: undo, with: { of: '= result.key' } } };
@@ -48,6 +49,8 @@ type Kept = { readonly uses: string; times: number; readonly undoneBy: Set<strin
 export type World = {
   /** Carries out a call under its idempotency key, in this way. */
   act(call: ApprovedCall, key: string, doing: Doing, signal: AbortSignal): Promise<Json>;
+  /** What a person finds who looks whether an attempt took effect: what it gave, if it did. */
+  look(at: Place): Json | undefined;
   /** @throws AssertionError when an effect or a payment was repeated, or the run does not tell the truth about what is in the world */
   check(played: Played): void;
 };
@@ -55,6 +58,8 @@ export type World = {
 export function openWorld(): World {
   const effects = new Map<string, Kept>();
   const paid = new Map<string, number>();
+  /** What was not there when a person looked: if it came afterwards, nobody can know. */
+  const missed = new Set<string>();
 
   /** An effect happens once under each key, if its tool honours keys; every call of one that does not is an effect of its own. */
   function happen({ uses, effect, arguments: args }: ApprovedCall, key: string): void {
@@ -80,15 +85,22 @@ export function openWorld(): World {
     return { n: doing === 'lies' ? -1 : 1, key };
   }
 
+  function look({ kind, id, n }: Place): Json | undefined {
+    const key = [`${RUN}.${kind}.${id}`, `${RUN}.${kind}.${id}.${n}`].find((one) => effects.has(one));
+    if (key !== undefined) return { n: 1, key };
+    missed.add(`${RUN}.${kind}.${id}`).add(`${RUN}.${kind}.${id}.${n}`);
+    return undefined;
+  }
+
   function check(played: Played): void {
     for (const [key, times] of paid) assert.equal(times, 1, `${key} was paid for ${times} times`);
     for (const [key, { times, undoneBy }] of effects) {
       assert.equal(times, 1, `${key} took effect ${times} times`);
       assert.ok(undoneBy.size <= 1, `${key} was undone by ${[...undoneBy].join(' and ')}`);
     }
-    tellsTheTruth(played, effects);
+    tellsTheTruth(played, new Map([...effects].filter(([key]) => !missed.has(key))));
   }
-  return { act, check };
+  return { act, look, check };
 }
 
 /** Every effect is meant to be in the world, or is taken back, or is told of. */
@@ -103,7 +115,7 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
   const { stranded = [], undone = [] } = outcome.data as { stranded?: Place[]; undone?: Place[] };
   const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
   const told = new Set([...stranded.map(keyOf), ...keysOf('step.residue.left')]);
-  const meant = new Set(keysOf('step.check.accepted'));
+  const meant = new Set([...keysOf('step.check.accepted'), ...suppliedIn(history, entries).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
   for (const at of undone) assert.equal(effects.get(keyOf(at))?.undoneBy.size, 1, `${keyOf(at)} is told to be undone, and is not`);
   for (const [key, { uses, undoneBy }] of effects) {
@@ -116,6 +128,25 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
       assert.ok(told.has(key), `${key} is in the world, and ${outcome.type} does not tell of it`);
     }
   }
+}
+
+/** What a person fills in who is asked about a step that has failed: of what nobody knows whether it took effect, what they find. */
+export function escalated(action: Escalated['action'] | undefined, asked: Partial<Question>, world: World): Json | undefined {
+  if (action === undefined) return undefined;
+  const found = asked.unknown === true && asked.attempt !== undefined ? world.look(asked.attempt) : undefined;
+  if (asked.unknown !== true) return action === 'supply' ? { action, result: { n: 1, key: '' } } : { action };
+  if (action === 'end') return found === undefined ? { action } : { action, result: found };
+  return found === undefined ? { action: 'retry' } : { action: 'supply', result: found };
+}
+
+/** The attempts of which a person said what they had given. */
+function suppliedIn(history: History, entries: readonly Entry[]): Place[] {
+  return entries.flatMap((entry) => {
+    if (isVoid(entry) || entry.type !== 'step.check.accepted' || entry.at.kind !== 'person') return [];
+    const question = history.find(stepRequested, entry.at)?.data.call.arguments as Partial<Question> | undefined;
+    const said = history.find(stepSucceeded, entry.at)?.data.output as Partial<Escalated> | undefined;
+    return question?.attempt !== undefined && said?.action === 'supply' ? [question.attempt] : [];
+  });
 }
 
 const isUndo = (uses: string): boolean => uses === 'cancel' || uses === 'repay';
