@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { lacking } from './containers/podman.ts';
-import { STALL_MS, smoke } from './containers/smoke.ts';
+import { STALL_MS, smoke, stallText } from './containers/smoke.ts';
 
 const why = await lacking();
 
@@ -16,5 +16,5 @@ it('runs in containers tell their stories, and go on while every service is repl
   const [longest = assert.fail('no run was looked at')] = stalls.slice(-1);
   // Beside other tests, everything takes longer: as much as starting a service does, which is done in a second or two otherwise.
   const slowness = Math.max(1, ...[...replaced.values()].map(({ readyMs }) => readyMs / STALL_MS));
-  assert.ok(longest.ms <= STALL_MS * slowness, `a run stood still for ${longest.ms} ms between ${longest.between}`);
+  assert.ok(longest.ms <= STALL_MS * slowness, stallText(longest, replaced));
 });

@@ -25,7 +25,7 @@ export type Figures = {
   readonly upMs: number;
   /** MiB of each service, after the load. */
   readonly memory: ReadonlyMap<string, number>;
-  readonly replaced: ReadonlyMap<string, { readonly readyMs: number; readonly stopMs: number }>;
+  readonly replaced: ReadonlyMap<string, Replacement>;
   readonly runs: number;
   readonly facts: number;
   readonly findings: readonly string[];
@@ -33,7 +33,9 @@ export type Figures = {
   /** For each run where it stood still for longest, by length; its own work of up to 1.2 s is in it. */
   readonly stalls: readonly Stall[];
 };
-export type Stall = { readonly ms: number; readonly between: string };
+/** `fromMs`: when it began, ms since the epoch. */
+export type Replacement = { readonly fromMs: number; readonly readyMs: number; readonly stopMs: number };
+export type Stall = { readonly ms: number; readonly fromMs: number; readonly between: string };
 
 /** @throws AssertionError when something was lost, done twice, or left undone. */
 export async function smoke(inFlight: number, say: (line: string) => void): Promise<Figures> {
@@ -65,13 +67,14 @@ type UnderLoad = Omit<Figures, 'imageMb' | 'upMs'>;
 
 async function underLoad(installation: Installation, inFlight: number, say: (line: string) => void): Promise<UnderLoad> {
   const load = keepInFlight(inFlight);
-  const replaced = new Map<string, { readyMs: number; stopMs: number }>();
+  const replaced = new Map<string, Replacement>();
   for (const service of SERVICES) {
     // The gateway that is asked is the new one, as soon as it is ready; the old one is stopped after that.
+    const fromMs = Date.now();
     const took = await installation.replace(service, () => {
       process.env['REEL_API'] = installation.api();
     });
-    replaced.set(service, took);
+    replaced.set(service, { fromMs, ...took });
     say(`${service} replaced: ready after ${took.readyMs} ms, and the one before gone ${took.stopMs} ms later`);
   }
   const { runs, askedAgain } = await load.end();
@@ -117,9 +120,20 @@ async function fromLog(
 function longestStall(entries: readonly Entry[]): Stall {
   const gaps = entries.slice(1).map((entry, place): Stall => {
     const before = entries[place] as Entry;
-    return { ms: entry.time - before.time, between: `${before.address} and ${entry.address}` };
+    return { ms: entry.time - before.time, fromMs: before.time, between: `${before.address} and ${entry.address}` };
   });
   return gaps.reduce((longest, gap) => (gap.ms > longest.ms ? gap : longest));
+}
+
+/** Where a run stood still, and what was being replaced then, in words. */
+export function stallText({ ms, fromMs, between }: Stall, replaced: Figures['replaced']): string {
+  const meanwhile = [...replaced].flatMap(([service, one]) => {
+    const into = [fromMs - one.fromMs, fromMs + ms - one.fromMs] as const;
+    const whole = one.readyMs + one.stopMs;
+    if (into[1] < 0 || into[0] > whole) return [];
+    return [`${service}, from ${into[0]} to ${into[1]} ms after it was begun on (ready after ${one.readyMs}, over after ${whole})`];
+  });
+  return `${ms} ms between ${between}, during the replacement of ${meanwhile.join(', and of ') || 'nothing'}`;
 }
 
 if (import.meta.main) {
@@ -128,14 +142,14 @@ if (import.meta.main) {
     console.error(`npm run smoke needs containers: ${why}`);
     process.exit(1);
   }
-  const { runs, facts, findings: found, askedAgain, stalls, memory } = await smoke(30, console.log);
+  const { runs, facts, findings: found, askedAgain, stalls, memory, replaced } = await smoke(30, console.log);
   const at = (share: number): number => stalls[Math.min(stalls.length - 1, Math.floor(stalls.length * share))]?.ms ?? 0;
   console.log(
     `${runs} runs (30 in flight), ${facts} facts, ${found.length} findings; clients asked again ${askedAgain} times
 longest standstill of a run: half below ${at(0.5)} ms, 99 in 100 below ${at(0.99)} ms, at most ${at(1)} ms (may be ${STALL_MS})
 memory: ${[...memory].map(([name, mib]) => `${name} ${mib} MiB`).join(', ')}`,
   );
-  for (const { ms, between } of stalls.slice(-3)) console.log(`${ms} ms between ${between}`);
+  for (const stall of stalls.slice(-3)) console.log(stallText(stall, replaced));
   for (const finding of found) console.error(finding);
   process.exitCode = found.length > 0 || at(1) > STALL_MS ? 1 : 0;
 }
