@@ -42,7 +42,7 @@ async function listen(
 
 it('the README prints the examples as they are', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  for (const name of ['notifier.ts', 'sms.ts']) {
+  for (const name of ['notifier.ts', 'sms.ts', 'notifier.test.ts']) {
     assert.ok(
       readme.includes(`<!-- test/extension/${name} -->\n\`\`\`ts\n${readFileSync(file(name), 'utf8').trim()}\n\`\`\``),
       `${name} differs from the README`,

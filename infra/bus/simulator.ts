@@ -19,8 +19,8 @@ import { type SimulatedLog, simulatedLog } from './simulated-log.ts';
 import { plain } from './simulated-port.ts';
 import { inTrouble } from './simulated-trouble.ts';
 
-/** A service with what it needs from outside. Players of one name are its replicas: each delivery goes to one of them. */
-export type Player = { readonly service: Service<never> | Performer<never>; readonly deps?: object };
+/** A service with what it needs from outside, given here. Players of one name are its replicas: each delivery goes to one of them. */
+export type Player = { readonly service: Omit<Service<never>, 'deps'> | Omit<Performer<never>, 'deps'>; readonly deps?: object };
 
 /** How a player handles the delivery of one fact. */
 export type Handle = (player: Player, working: Working, address: string, seq: number, count: number) => Promise<Verdict>;

@@ -9,14 +9,13 @@ import saga from '@reel/saga-tracker/saga-tracker.ts';
 import validator from '@reel/validator/validator.ts';
 
 /** Everybody but who acts on the world. */
-export const cast = (judge: Judge): Player[] =>
-  [
-    { service: planner },
-    { service: policy, deps: { judge } },
-    { service: validator },
-    { service: saga },
-    { service: desk },
-  ] as unknown as Player[];
+export const cast = (judge: Judge): Player[] => [
+  { service: planner },
+  { service: policy, deps: { judge } },
+  { service: validator },
+  { service: saga },
+  { service: desk },
+];
 
 /** Policies, to be asked the same in every run: what they rule out, which costs most, is worked out once. */
 export function judgeOf(files: readonly PolicyFile[]): Judge {
@@ -34,5 +33,11 @@ export function judgeOf(files: readonly PolicyFile[]): Judge {
   };
 }
 
+const judges = new Map<string, Judge>();
+
 /** The policies of one file. */
-export const judgeOfText = (text: string): Judge => judgeOf([{ path: 'simulated.cedar', name: 'simulated.cedar', text }]);
+export function judgeOfText(text: string): Judge {
+  let judge = judges.get(text);
+  if (judge === undefined) judges.set(text, (judge = judgeOf([{ path: 'simulated.cedar', name: 'simulated.cedar', text }])));
+  return judge;
+}

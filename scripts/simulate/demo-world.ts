@@ -113,7 +113,7 @@ export function openDemoWorld(): DemoWorld {
   });
 
   return {
-    players: [{ service: executor }, { service: model }] as unknown as Player[],
+    players: [{ service: executor }, { service: model }],
     effects: () => {
       for (const [attempt, times] of paid) assert.equal(times, 1, `the model was asked ${times} times for ${attempt}`);
       const ledger = [...Object.entries(world.ledger), ...tickets.ledger].filter(([, { effects }]) => effects > 0);

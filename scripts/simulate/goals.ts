@@ -4,7 +4,7 @@ import type { Door } from '@reel/bus/door.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { type Random, randomFor } from '@reel/bus/random.ts';
 import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
-import { MALICE, type Player } from '@reel/bus/simulator.ts';
+import { MALICE } from '@reel/bus/simulator.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Event, Json } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
@@ -155,7 +155,7 @@ function sceneOf(goal: Goal): Scene {
   return {
     request: { requestedBy: 'ada', workflow, goal: wanted, input: {}, tools, models },
     judge,
-    players: [{ service: executor }, { service: model }] as unknown as Player[],
+    players: [{ service: executor }, { service: model }],
     onFact: peopleOf(goal, world),
     check: (played) => {
       world.check(played);

@@ -77,10 +77,14 @@ function endOf(simulation: Simulation): Played {
   };
 }
 
-/** What a run comes to, without what differs from one telling to the next: its facts, but for those about time and opinions. */
-export const conclusions = ({ entries }: Played): string[] =>
+/**
+ * What a run comes to, without what differs from one telling to the next: its facts, but for those about time, about opinions, and about
+ * an attempt that turned out late to have been done by the next one, under their common key.
+ */
+const conclusions = ({ entries, history }: Played): string[] =>
   entries
-    .filter(({ at: { kind, slot } }) => kind !== 'vote' && slot !== 'retry' && slot !== 'wake')
+    .filter(({ at: { kind, slot } }) => kind !== 'vote' && slot !== 'retry' && slot !== 'wake' && slot !== 'late')
+    .filter(({ at }) => at.slot !== 'check' || history.occupant(at, 'late') === undefined)
     .map((entry) => `${entry.address} ${isVoid(entry) ? 'void' : entry.type}`)
     .sort();
 

@@ -2,12 +2,11 @@
 import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
-import { MALICE, type Player, type Simulation, TROUBLE } from '@reel/bus/simulator.ts';
+import { MALICE, type Simulation, TROUBLE } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
-import type { Question } from '@reel/contracts/workflow/attempt.ts';
 import { judgeOfText } from './cast.ts';
 import { anyPlan, type Plan, type PlannedStep, steadyPlan, withoutOne, workflowOf } from './plan.ts';
 import { RUN, type Scene, type Story } from './story.ts';
@@ -34,7 +33,7 @@ function sceneOf(plan: Plan): Scene {
       ...(plan.deadlineInMs === undefined ? {} : { deadlineInMs: plan.deadlineInMs }),
     },
     judge,
-    players: [{ service: executor }] as unknown as Player[],
+    players: [{ service: executor }],
     onFact: peopleOf(plan, world),
     check: world.check,
   };
