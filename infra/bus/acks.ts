@@ -30,6 +30,7 @@ export function openAcks(
   const inbox = createInbox(inboxPrefix);
   const waiting = new Map<string, Waiting>();
   let last = 0;
+  let away = false;
 
   const settle = (token: string, error: Error | undefined, ack: PubAck): void => {
     const one = waiting.get(token);
@@ -68,7 +69,8 @@ export function openAcks(
   };
   void (async () => {
     for await (const status of connection.status()) {
-      if (status.type === 'disconnect') lost('the connection to the broker was lost');
+      if (status.type === 'disconnect' || status.type === 'reconnect') away = status.type === 'disconnect';
+      if (away) lost('the connection to the broker was lost');
       if (status.type !== 'error') continue;
       const { subject, message } = status.error as { subject?: string; message: string };
       if (subject !== undefined) refused(subject, message);
@@ -81,6 +83,8 @@ export function openAcks(
 
   return (subject, body, headers) =>
     new Promise((resolve, reject) => {
+      // The client would keep it for the next connection, and forget it when that is made.
+      if (away) return reject(new LogUnavailable(`${subject} cannot be sent: the broker is away`));
       last += 1;
       const token = last.toString(36);
       waiting.set(token, { subject, sinceMs: Date.now(), resolve, reject });

@@ -12,7 +12,7 @@ import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
 import { rawOf, reached, stored } from './stored.ts';
-import { openTail, type Raw } from './tail.ts';
+import { openTail, type Raw, type Stored } from './tail.ts';
 import { decode } from './wire.ts';
 
 /** Bodies of runs kept in memory, in bytes; parsed they take about four times as much. */
@@ -35,7 +35,10 @@ export type Reader = {
   close(): void;
 };
 
-type Cached = { readonly log: RunLog; epoch: number; queue: Raw[]; bytes: number; loading: Promise<void> | undefined };
+/** The next message under a filter from a position on; the client's types know this of replicas alone. */
+const nextOf = (seq: number, filter: string): { seq: number } => ({ seq, next_by_subj: filter }) as { seq: number };
+
+type Cached = { readonly log: RunLog; loaded: boolean; queue: Raw[]; bytes: number; loading: Promise<void> | undefined };
 
 /** Opens a reader on a connection that may follow the tail and read the streams. */
 export async function openReader(connection: NatsConnection, shards: number): Promise<Reader> {
@@ -50,7 +53,12 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   const blobOf =
     (shard: number, run: string) =>
     async (digest: string): Promise<string | undefined> => {
-      const found = await manager.direct.getMessage(blobStream(shard), { last_by_subj: `blob.${shard}.${run}.${digest}` });
+      const wanted = { last_by_subj: `blob.${shard}.${run}.${digest}` };
+      const stream = blobStream(shard);
+      // What a replica does not have, its leader may: nothing may be taken for missing because it is late somewhere.
+      const found =
+        (await reached(() => manager.direct.getMessage(stream, wanted))) ??
+        (await reached(() => manager.streams.getMessage(stream, wanted)));
       return found?.string();
     };
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
@@ -71,7 +79,12 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     return raw;
   }
 
-  const tail = openTail(connection, shards, (shard, raw) => {
+  const store: Stored = {
+    from: (shard, seq) => stored(manager, reelStream(shard), `reel.${shard}.>`, { seq }),
+    last: async (shard) =>
+      (await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: `reel.${shard}.>` })))?.seq ?? 0,
+  };
+  const tail = await openTail(connection, shards, store, (shard, raw) => {
     const run = raw.subject.split('.')[2] as string;
     let cached = cache.get(run);
     // A run that begins now is complete from its request on, unless something stood there before it; what began earlier is loaded when
@@ -80,7 +93,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       strays.add(run);
       if (strays.size > STRAYS) strays.delete(strays.values().next().value as string);
     } else if (cached === undefined && !strays.has(run)) {
-      cached = { log: emptyRunLog(shard, run), epoch: tail.epoch(shard), queue: [], bytes: 0, loading: undefined };
+      cached = { log: emptyRunLog(shard, run), loaded: true, queue: [], bytes: 0, loading: undefined };
       cache.set(run, cached);
     }
     if (cached !== undefined) {
@@ -107,7 +120,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     const now = (): Promise<void> | undefined => {
       const cached = cache.get(run);
       if (!mayHaveBlobs(raw.body)) {
-        if (cached !== undefined && cached.queue[0] === raw && cached.loading === undefined) drainPlain(cached);
+        if (cached?.loaded && cached.queue[0] === raw && cached.loading === undefined) drainPlain(cached);
         announce(cached?.log.byAddress.get(raw.subject) ?? entryOf(raw));
         return undefined;
       }
@@ -145,32 +158,40 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   /** Reads what is missing of a run from the stream; what arrives over the tail meanwhile waits in the queue. */
   async function load(cached: Cached, atLeast: number): Promise<void> {
     const { shard, run, entries } = cached.log;
-    const epoch = tail.epoch(shard);
+    const filter = `reel.${shard}.${run}.>`;
+    const next = (): number => (entries.at(-1)?.seq ?? 0) + 1;
+    const enter = async (raw: Raw): Promise<void> => {
+      const complete = await whole(raw);
+      if (!cached.log.byAddress.has(raw.subject)) cached.bytes += raw.body.length;
+      add(cached, complete);
+    };
     for (let patience = 40; ; patience -= 1) {
-      const from = (entries.at(-1)?.seq ?? 0) + 1;
-      for await (const raw of stored(manager, reelStream(shard), `reel.${shard}.${run}.>`, { seq: from })) {
-        const complete = await whole(raw);
-        if (!cached.log.byAddress.has(raw.subject)) cached.bytes += raw.body.length;
-        add(cached, complete);
+      for await (const raw of stored(manager, reelStream(shard), filter, { seq: next() })) await enter(raw);
+      // Any replica may have answered, and be late. Its leader knows whether that was all; what comes after this comes over the tail.
+      for (;;) {
+        const more = await reached(() => manager.streams.getMessage(reelStream(shard), nextOf(next(), filter)));
+        if (more === null || more === undefined) break;
+        await enter(rawOf(more));
       }
       const newest = Math.max(entries.at(-1)?.seq ?? 0, cached.queue.at(-1)?.seq ?? 0);
       if (newest >= atLeast) break;
       if (patience === 0) throw new LogUnavailable(`run ${run}: the log was read, and position ${atLeast} is not there yet`);
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
-    cached.epoch = epoch;
+    cached.loaded = true;
   }
 
   async function complete(cached: Cached, atLeast: number): Promise<void> {
     while (cached.loading !== undefined) await cached.loading;
-    const { log } = cached;
-    const gap = cached.epoch !== tail.epoch(log.shard);
-    if (!gap && (tail.position(log.shard) >= atLeast || (await tail.reached(log.shard, atLeast, TAIL_PATIENCE_MS)))) {
+    const { shard } = cached.log;
+    const late = tail.position(shard) < atLeast && !(await tail.reached(shard, atLeast, TAIL_PATIENCE_MS));
+    if (cached.loaded && !late) {
       if (cached.queue.length === 0) return;
       if (cached.loading === undefined) drainPlain(cached);
       if (cached.queue.length === 0) return;
     }
-    cached.loading = (gap || tail.position(log.shard) < atLeast ? load(cached, atLeast) : Promise.resolve())
+    while (cached.loading !== undefined) await cached.loading;
+    cached.loading = (!cached.loaded || late ? load(cached, atLeast) : Promise.resolve())
       .then(() => drain(cached))
       .finally(() => {
         cached.loading = undefined;
@@ -187,7 +208,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
         cache.delete(run);
         cached = undefined;
       }
-      if (cached === undefined) cached = { log: emptyRunLog(shard, run), epoch: -1, queue: [], bytes: 0, loading: undefined };
+      if (cached === undefined) cached = { log: emptyRunLog(shard, run), loaded: false, queue: [], bytes: 0, loading: undefined };
       else cache.delete(run);
       cache.set(run, cached);
       await complete(cached, atLeast);

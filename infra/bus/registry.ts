@@ -3,23 +3,29 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
-import { headers, type NatsConnection } from 'nats';
+import { headers, type MsgHdrs, type NatsConnection } from 'nats';
 import { API_PREFIX, REGISTRY_BUCKET, REGISTRY_STREAM } from './accounts.ts';
+import type { PubAck } from './acks.ts';
 import { readJson } from './json.ts';
+import { LogUnavailable } from './log.ts';
 import type { Registry } from './service.ts';
+import { reached, stored } from './stored.ts';
 
 const subjectOf = (key: string): string => `$KV.${REGISTRY_BUCKET}.${key}`;
 
 /** The bucket, for its writer. */
 export function openRegistry(connection: NatsConnection): Registry {
+  const write = async (key: string, value: string, options: { headers?: MsgHdrs } = {}): Promise<void> => {
+    const ack = await connection.request(subjectOf(key), value, { timeout: 5000, ...options });
+    const { error } = ack.json<PubAck>();
+    if (error !== undefined) throw new LogUnavailable(`the registry does not take ${key}: ${error.description}`);
+  };
   return {
-    put: async (key: string, value: Json) => {
-      await connection.request(subjectOf(key), JSON.stringify(value), { timeout: 5000 });
-    },
-    remove: async (key: string) => {
+    put: (key: string, value: Json) => write(key, JSON.stringify(value)),
+    remove: (key: string) => {
       const operation = headers();
       operation.set('KV-Operation', 'DEL');
-      await connection.request(subjectOf(key), '', { timeout: 5000, headers: operation });
+      return write(key, '', { headers: operation });
     },
   };
 }
@@ -38,6 +44,7 @@ export async function readTools(
   connection: NatsConnection,
 ): Promise<{ tools(): Promise<ReadonlyMap<string, ToolDefinition>>; close(): void }> {
   const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX });
+  const all = subjectOf('>');
   let known: Promise<ReadonlyMap<string, ToolDefinition>> | undefined;
   const forget = (): void => {
     known = undefined;
@@ -49,24 +56,21 @@ export async function readTools(
     for await (const { type } of watching) if (type === 'reconnect') forget();
   })();
 
+  /** Any replica may answer, and one that is late is asked again: what is read once is kept until the next change. */
   async function load(): Promise<ReadonlyMap<string, ToolDefinition>> {
-    const tools = new Map<string, ToolDefinition>();
-    let seq = 1;
-    try {
-      for (let more = true; more; ) {
-        more = false;
-        for await (const message of await manager.direct.getBatch(REGISTRY_STREAM, { seq, batch: 256, next_by_subj: subjectOf('>') })) {
-          more = true;
-          seq = message.seq + 1;
-          const definition = definitionIn(message.string());
-          if (definition !== undefined) tools.set(definition.name, definition);
-        }
+    const newest = (await reached(() => manager.streams.getMessage(REGISTRY_STREAM, { last_by_subj: all })))?.seq ?? 0;
+    for (let patience = 40; ; patience -= 1) {
+      const tools = new Map<string, ToolDefinition>();
+      let seen = 0;
+      for await (const { seq, body } of stored(manager, REGISTRY_STREAM, all, { seq: 1 })) {
+        seen = seq;
+        const definition = definitionIn(body);
+        if (definition !== undefined) tools.set(definition.name, definition);
       }
-    } catch (error) {
-      // The broker says that there is nothing (more) in the words of an error.
-      if ((error as { code?: number }).code !== 404 && !/not found/i.test((error as Error).message)) throw error;
+      if (seen >= newest) return tools;
+      if (patience === 0) throw new LogUnavailable(`the registry was read, and its position ${newest} is not there yet`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
     }
-    return tools;
   }
 
   return {

@@ -1,4 +1,7 @@
-/** The live end of the log: every fact that is stored, in order, as the stream passes it on. It tells when it has missed something. */
+/**
+ * The live end of the log: every fact that is stored, in order and none left out. What the stream passes on may be missed, while a
+ * connection is away or when whoever leads the stream dies before it has passed on what it stored: that is read from the stream.
+ */
 import type { Msg, NatsConnection } from 'nats';
 
 /** A stored message as it stands in the log. */
@@ -11,17 +14,31 @@ export type Raw = {
 };
 
 export type Tail = {
-  /** The position up to which everything since `since` has been seen; 0 before the first. */
+  /** The position up to which everything has been seen since it was opened. */
   position(shard: number): number;
-  /** Counts the gaps: what was gathered under another number may lack something. */
-  epoch(shard: number): number;
   /** Resolves true once the position is reached, false when that takes longer than `ms`. */
   reached(shard: number, seq: number, ms: number): Promise<boolean>;
   close(): void;
 };
 
+/** What the tail needs of the streams. */
+export type Stored = {
+  /** What is stored from a position on, oldest first, as some replica knows it. */
+  from(shard: number, seq: number): AsyncIterable<Raw>;
+  /** The last position, as the leader knows it. */
+  last(shard: number): Promise<number>;
+};
+
 type Waiter = { readonly seq: number; readonly resolve: (reached: boolean) => void };
-type Shard = { position: number; epoch: number; waiters: Waiter[] };
+/** `ahead`: heard, and not in its turn yet. `known`: the last position that is known of. */
+type Shard = { position: number; known: number; filling: boolean; quiet: boolean; ahead: Raw[]; waiters: Waiter[] };
+
+/** More is not kept of what is heard while something earlier is missing: it is read from the stream as well. */
+const AHEAD = 1000;
+/** How soon a stream that does not have it yet is asked again. */
+const AGAIN_MS = 50;
+/** After so long in silence it is looked whether that is the whole truth. */
+const QUIET_MS = 1000;
 
 /** What a republished or directly read message carries; anything more was put there by whoever published it. */
 const BROKERS_OWN = new Set([
@@ -45,34 +62,93 @@ export function suspicionOf(headers: Headers | undefined): string | undefined {
   return undefined;
 }
 
-/** Follows the log of all shards, handing on every fact in order. */
-export function openTail(connection: NatsConnection, shards: number, onRaw: (shard: number, raw: Raw) => void): Tail {
-  const states: Shard[] = Array.from({ length: shards }, () => ({ position: 0, epoch: 0, waiters: [] }));
+/** Follows the log of all shards, handing on every fact in order. Rejects when the streams cannot be read. */
+export async function openTail(
+  connection: NatsConnection,
+  shards: number,
+  stored: Stored,
+  onRaw: (shard: number, raw: Raw) => void,
+): Promise<Tail> {
+  const states: Shard[] = Array.from({ length: shards }, () => ({
+    position: 0,
+    known: 0,
+    filling: true,
+    quiet: true,
+    ahead: [],
+    waiters: [],
+  }));
+  const accept = (state: Shard, shard: number, raw: Raw): void => {
+    state.position = raw.seq;
+    onRaw(shard, raw);
+    if (state.waiters.length > 0) wake(state);
+  };
+  /** Hands on what was heard and has its turn now. */
+  const catchUp = (state: Shard, shard: number): void => {
+    let taken = 0;
+    for (const raw of state.ahead) {
+      if (raw.seq > state.position + 1) break;
+      taken += 1;
+      if (raw.seq === state.position + 1) accept(state, shard, raw);
+    }
+    state.ahead.splice(0, taken);
+  };
+  async function fill(shard: number): Promise<void> {
+    const state = states[shard] as Shard;
+    if (state.filling) return;
+    state.filling = true;
+    for (;;) {
+      try {
+        for await (const raw of stored.from(shard, state.position + 1)) if (raw.seq > state.position) accept(state, shard, raw);
+      } catch {
+        // The broker is away: what is not heard of cannot be missed, and when it is back it is looked again.
+      }
+      catchUp(state, shard);
+      if (state.position >= state.known || connection.isClosed()) break;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+    state.ahead.length = 0;
+    state.filling = false;
+  }
   const hear = (error: Error | null, message: Msg): void => {
     if (error !== null) return;
     const shard = Number(message.subject.slice(5, message.subject.indexOf('.', 5)));
     const state = states[shard];
     const seq = Number(message.headers?.last('Nats-Sequence'));
     if (state === undefined || !(seq > state.position)) return;
-    if (state.position !== 0 && seq !== state.position + 1) state.epoch += 1;
-    state.position = seq;
-    const suspicious = suspicionOf(message.headers);
-    onRaw(shard, {
-      subject: `reel.${message.subject.slice(5)}`,
-      seq,
-      time: Date.parse(message.headers?.last('Nats-Time-Stamp') ?? ''),
-      body: message.string(),
-      ...(suspicious === undefined ? {} : { suspicious }),
-    });
-    if (state.waiters.length > 0) wake(state);
+    state.quiet = false;
+    state.known = Math.max(state.known, seq);
+    const next = seq === state.position + 1 && !state.filling;
+    if (next) accept(state, shard, rawOf(message, seq));
+    else {
+      if (state.ahead.length < AHEAD) state.ahead.push(rawOf(message, seq));
+      void fill(shard);
+    }
+  };
+  const fillAll = (): void => {
+    for (let shard = 0; shard < shards; shard += 1) void fill(shard);
   };
   const subscription = connection.subscribe('live.*.*.*.*.*.*', { callback: hear });
+  for (const [shard, state] of states.entries()) {
+    state.position = await stored.last(shard);
+    state.filling = false;
+    catchUp(state, shard);
+    if (state.position < state.known) void fill(shard);
+  }
+  void (async () => {
+    for await (const { type } of connection.status()) if (type === 'reconnect') fillAll();
+  })();
+  const looking = setInterval(() => {
+    for (const [shard, state] of states.entries()) {
+      if (state.quiet) void fill(shard);
+      state.quiet = true;
+    }
+  }, QUIET_MS).unref();
   return {
     position: (shard) => states[shard]?.position ?? 0,
-    epoch: (shard) => states[shard]?.epoch ?? 0,
     reached: (shard, seq, ms) => {
       const state = states[shard] as Shard;
       if (state.position >= seq) return Promise.resolve(true);
+      if (state.filling && seq > state.position + AHEAD) return Promise.resolve(false);
       return new Promise((resolve) => {
         const waiter: Waiter = {
           seq,
@@ -88,7 +164,21 @@ export function openTail(connection: NatsConnection, shards: number, onRaw: (sha
         state.waiters.push(waiter);
       });
     },
-    close: () => subscription.unsubscribe(),
+    close: () => {
+      clearInterval(looking);
+      subscription.unsubscribe();
+    },
+  };
+}
+
+function rawOf(message: Msg, seq: number): Raw {
+  const suspicious = suspicionOf(message.headers);
+  return {
+    subject: `reel.${message.subject.slice(5)}`,
+    seq,
+    time: Date.parse(message.headers?.last('Nats-Time-Stamp') ?? ''),
+    body: message.string(),
+    ...(suspicious === undefined ? {} : { suspicious }),
   };
 }
 

@@ -86,10 +86,9 @@ function oneWay(from: Socket, to: Socket, state: State): () => void {
   let timer: NodeJS.Timeout | undefined;
   let ended = false;
   const pass = (bytes: Buffer): void => {
-    if (to.write(bytes)) return;
-    from.pause();
-    to.once('drain', () => from.resume());
+    if (!to.write(bytes)) from.pause();
   };
+  to.on('drain', () => from.resume());
   const flow = (): void => {
     clearTimeout(timer);
     timer = undefined;
