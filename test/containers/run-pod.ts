@@ -16,6 +16,7 @@ type Container = {
   readonly securityContext: { readOnlyRootFilesystem: boolean; allowPrivilegeEscalation: boolean; capabilities: { drop: string[] } };
 };
 type PodSpec = {
+  readonly dnsConfig?: { options: { name: string; value?: string }[] };
   readonly securityContext: { runAsUser: number; runAsGroup: number };
   readonly containers: readonly Container[];
   readonly volumes?: Volume[];
@@ -34,13 +35,14 @@ export type Overlay = {
 
 /** The arguments after `podman run`, but for the name. Every port of the container is published on a free port of 127.0.0.1. */
 export function runArguments({ spec }: Workload, { image, network, folders, env = {}, args }: Overlay): string[] {
-  const { securityContext, containers, volumes = [] } = spec.template.spec;
+  const { securityContext, containers, volumes = [], dnsConfig } = spec.template.spec;
   const container = containers[0] as Container;
   const own = container.securityContext;
   const variables = { ...Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value])), ...env };
   const [program, ...rest] = container.command ?? [];
   return [
     `--network=${network}`,
+    ...(dnsConfig?.options ?? []).map(({ name, value }) => `--dns-option=${value === undefined ? name : `${name}:${value}`}`),
     `--user=${securityContext.runAsUser}:${securityContext.runAsGroup}`,
     `--memory=${container.resources.limits.memory.replace(/i$/, '').toLowerCase()}`,
     // Kubernetes has no folders to write to but those that are mounted; podman would make some.
