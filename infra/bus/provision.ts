@@ -23,6 +23,9 @@ export type Provision = {
   readonly maxAgeDays: number;
 };
 
+/** How long one of them may take to be made, among nodes that have just found each other. */
+const PATIENCE_MS = 30_000;
+
 /** How often open runs are looked over, whatever was lost. */
 const SWEEP_EVERY = '@every 30s';
 
@@ -31,12 +34,12 @@ const ACK_WAIT_MS = { service: 2000, performer: 1000, door: 0 };
 
 /** Creates or updates everything. Safe to repeat, and to run beside services at work. @throws when the broker does not keep a flag. */
 export async function provision(connection: NatsConnection, options: Provision): Promise<void> {
-  const manager = await jetstreamManager(connection, { checkAPI: false });
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: PATIENCE_MS });
   for (let shard = 0; shard < options.shards; shard += 1) {
     for (const config of streams(shard, options)) await ensureStream(manager, config);
     for (const role of options.roles) await ensureDurables(manager, role, shard);
   }
-  await new Kvm(jetstream(connection)).create(REGISTRY_BUCKET, { replicas: options.replicas });
+  await new Kvm(jetstream(connection, { timeout: PATIENCE_MS })).create(REGISTRY_BUCKET, { replicas: options.replicas });
   await ensureRegistryIsLive(manager);
   await ensureSweep(connection);
 }

@@ -190,7 +190,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       if (cached.loading === undefined) drainPlain(cached);
       if (cached.queue.length === 0) return;
     }
-    while (cached.loading !== undefined) await cached.loading;
+    while (cached.loading !== undefined) await (cached.loading as Promise<void>);
     cached.loading = (!cached.loaded || late ? load(cached, atLeast) : Promise.resolve())
       .then(() => drain(cached))
       .finally(() => {
