@@ -5,7 +5,7 @@ import type { Entry as Planned, Task } from './simulated-agenda.ts';
 import { portFor, type Surroundings, type Touch, touchFor } from './simulated-port.ts';
 
 /** What a piece of work is given: the log, how to say that it is still being worked on, and the world that goes wrong. */
-export type Working = { readonly log: Log; readonly touch: Touch; readonly beat: () => void };
+export type Working = { readonly log: Log; readonly touch: Touch; readonly beat: () => void; readonly stopping: AbortSignal };
 
 export type Message = {
   /** Whose it is, and what it is about, by which chance knows it. */
@@ -24,7 +24,7 @@ const FRAIL = 4;
 
 /** @param fail told of an error that no bus would survive. @returns how to post a message. */
 export function openDelivery(surroundings: Surroundings, fail: (error: unknown) => void): (message: Message) => void {
-  const { agenda, chooser } = surroundings;
+  const { agenda, chooser, over } = surroundings;
 
   function post(message: Message): void {
     const { name, about, moment } = message;
@@ -57,7 +57,7 @@ export function openDelivery(surroundings: Surroundings, fail: (error: unknown) 
       const touch = touchFor(task, surroundings);
       const beat = (): void => (acked ? undefined : remind(ACK_WAIT_MS));
       try {
-        const verdict = await message.work({ log: portFor(task, touch, surroundings), touch, beat }, replica, count);
+        const verdict = await message.work({ log: portFor(task, touch, surroundings), touch, beat, stopping: over() }, replica, count);
         if (verdict === 'handled') return handled(task);
         if (!acked) remind(verdict.againInMs);
       } catch (error) {

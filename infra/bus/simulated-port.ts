@@ -12,6 +12,8 @@ export type Surroundings = {
   /** Told of everything that is stored. */
   readonly stored: (entry: Entry) => void;
   readonly setAlarm: (run: string, name: string, atMs: number) => void;
+  /** Aborts when all that could happen has happened. */
+  readonly over: () => AbortSignal;
 };
 
 /** What one piece of work can do in the world of the simulator, and what can happen to it. */

@@ -73,12 +73,12 @@ const CLOCK_MS = 300;
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** How the bus has a player handle a fact. */
-export const handle: Handle = ({ service, deps = {} }, { log, touch, beat }, address, seq, count) =>
+export const handle: Handle = ({ service, deps = {} }, { log, touch, beat, stopping }, address, seq, count) =>
   service.shape === 'service'
     ? react(service, deps, log, address, seq, count)
     : perform(inTrouble(service, touch), deps, log, address, seq, {
         beat,
-        stopping: new AbortController().signal,
+        stopping,
         show: () => {},
         log: SILENT,
       });
@@ -93,12 +93,13 @@ export function simulate(options: SimulationOptions): Simulation {
   const alarms = new Map<string, Planned>();
   const open = new Set<string>();
   const told: { readonly line: string; readonly faults: number }[] = [];
+  let over = new AbortController();
   let sweeps = 0;
   let broken: { readonly error: unknown } | undefined;
   const fail = (error: unknown): void => {
     broken ??= { error };
   };
-  const post = openDelivery({ agenda, chooser, log, stored, setAlarm }, fail);
+  const post = openDelivery({ agenda, chooser, log, stored, setAlarm, over: () => over.signal }, fail);
   const attempt = (go: () => void | Promise<void>): void => void Promise.resolve().then(go).catch(fail);
 
   /** Everything that was stored is delivered to whoever hears its slot. */
@@ -150,12 +151,18 @@ export function simulate(options: SimulationOptions): Simulation {
   }
 
   async function run(): Promise<void> {
-    for (let step = 0; step < STEPS; step += 1) {
-      await settled();
-      if (broken !== undefined) throw broken.error;
-      if (!agenda.next()) return;
+    try {
+      for (let step = 0; step < STEPS; step += 1) {
+        await settled();
+        if (broken !== undefined) throw broken.error;
+        if (!agenda.next()) return;
+      }
+      throw new Error(`it does not come to rest within ${STEPS} steps`);
+    } finally {
+      // The dead wait for their signals for ever, and Node keeps for as long whatever they knew.
+      over.abort(new Error('the simulation is over'));
+      over = new AbortController();
     }
-    throw new Error(`it does not come to rest within ${STEPS} steps`);
   }
 
   const components = players.map(({ service }, index) => componentOf(service, `simulated-${index}`, START_MS));
