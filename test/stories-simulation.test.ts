@@ -6,8 +6,8 @@ import { dataOf } from '@reel/scripts/simulate/shrink.ts';
 import { stories, storyOf } from '@reel/scripts/simulate/stories.ts';
 
 /** How many seeds of each; the demo's stories take about five times as long as the others. */
-const SEEDS: { readonly [story: string]: number } = { workflows: 250, goals: 150, steady: 100, rubbish: 100, 'spoilt-goals': 75 };
-const OTHERS = 20;
+const SEEDS: { readonly [story: string]: number } = { workflows: 150, goals: 80, steady: 60, rubbish: 60, 'spoilt-goals': 40 };
+const OTHERS = 15;
 
 describe('whatever goes wrong, everything that was promised holds', () => {
   for (const story of stories) {

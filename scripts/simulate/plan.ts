@@ -15,6 +15,7 @@ export type PlannedStep = {
   readonly retry?: { readonly attempts: number; readonly delayMs: number };
   readonly when?: boolean;
   readonly timeoutMs?: number;
+  readonly withinMs?: number;
   readonly optional?: boolean;
   /** What the person says whom it waits for, and what those say who are asked when it has failed. Left out: nothing. */
   readonly answer?: 'grant' | 'refuse';
@@ -54,6 +55,7 @@ const anyStep = object<PlannedStep>({
   retry: seldom(2, fc.record({ attempts: fc.integer({ min: 1, max: 4 }), delayMs: fc.constantFrom(0, 700, 5000) })),
   when: seldom(5, fc.boolean()),
   timeoutMs: seldom(5, fc.constantFrom(300, 3000)),
+  withinMs: seldom(6, fc.constantFrom(300, 3000, 20_000)),
   optional: seldom(6, fc.constant(true)),
   answer: fc.constantFrom('grant', 'grant', 'refuse', undefined),
   escalated: fc.constantFrom('supply', 'retry', 'end', undefined),
@@ -101,7 +103,7 @@ export function workflowOf({ steps, escalate = 0 }: Plan): Workflow {
   });
 }
 
-function stepOf({ uses, after, fallback, retry, when, timeoutMs, optional }: PlannedStep, index: number): object {
+function stepOf({ uses, after, fallback, retry, when, timeoutMs, withinMs, optional }: PlannedStep, index: number): object {
   const dependsOn = index === 0 ? [] : [...new Set(after.map((number) => `s${number % index}`))];
   const given = { with: { of: dependsOn[0] === undefined ? 1 : `= steps.${dependsOn[0]}.n` } };
   return {
@@ -112,6 +114,7 @@ function stepOf({ uses, after, fallback, retry, when, timeoutMs, optional }: Pla
     ...(retry === undefined ? {} : { retry }),
     ...(when === undefined ? {} : { when: String(when) }),
     ...(timeoutMs === undefined || uses === 'ask' ? {} : { timeoutMs }),
+    ...(withinMs === undefined ? {} : { withinMs }),
     ...(optional === undefined ? {} : { optional }),
   };
 }

@@ -13,7 +13,7 @@ import { storyOf, turnsOf } from './stories.ts';
 import type { Portion, Report } from './worker.ts';
 
 const PORTION = 20;
-const TOLD_EVERY_MS = 5000;
+const TOLD_EVERY_MS = 10_000;
 
 const { values } = parseArgs({
   options: {

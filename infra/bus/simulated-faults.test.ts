@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { openAgenda, type Task } from './simulated-agenda.ts';
+import { byLot, byScript, CALM, MALICE } from './simulated-faults.ts';
+
+const moments = Array.from({ length: 2000 }, (_, i) => ['hears', 'planner', `R.tool.s${i}.1.verdict`] as const);
+
+it('a fault has the same chance whatever came before it', () => {
+  const [all, last] = [byLot(7, MALICE), byLot(7, MALICE)];
+  const found = moments.map((moment) => all.at(...moment));
+  assert.deepEqual(last.at(...(moments[1999] as (typeof moments)[number])), found[1999]);
+  assert.notDeepEqual(
+    moments.map((moment) => byLot(8, MALICE).at(...moment)),
+    found,
+  );
+});
+
+it('faults are about as frequent as they are probable, and there are none on a calm day', () => {
+  const chooser = byLot(1, { ...CALM, late: 0.25 });
+  for (const moment of moments) chooser.at(...moment);
+  assert.ok(Math.abs(chooser.script.length / moments.length - 0.25) < 0.05, String(chooser.script.length));
+  const calm = byLot(1, CALM);
+  for (const moment of moments) assert.equal(calm.at(...moment), undefined);
+});
+
+it('a script plays its faults again, the second time where it says so', () => {
+  const chooser = byScript(['planner hears R.x: twice 40', 'planner hears R.x #2: late 3', 'planner says R.y: dies']);
+  assert.deepEqual(chooser.at('hears', 'planner', 'R.x'), { what: 'twice', amount: 40 });
+  assert.deepEqual(chooser.at('hears', 'planner', 'R.x'), { what: 'late', amount: 3 });
+  assert.equal(chooser.at('hears', 'planner', 'R.x'), undefined);
+  assert.deepEqual(chooser.at('says', 'planner', 'R.y'), { what: 'dies', amount: 0 });
+  assert.deepEqual(chooser.script, ['planner hears R.x: twice 40', 'planner hears R.x #2: late 3', 'planner says R.y: dies']);
+});
+
+it('a line that is no fault is refused with those that there are', () =>
+  assert.throws(
+    () => byScript(['planner says R.y: sneezes']),
+    /"planner says R\.y: sneezes" is no fault: expected .* one of late, delayed/,
+  ));
+
+it('what is planned happens by time, then by order; of the dead nothing, of the frozen when they thaw', () => {
+  const agenda = openAgenda(0);
+  const done: string[] = [];
+  const task = (frozenUntilMs: number, dead = false): Task => ({ name: '', frail: true, dead, frozenUntilMs });
+  for (const [name, ms, who] of [
+    ['b', 5],
+    ['frozen', 1, task(7)],
+    ['c', 5],
+    ['dead', 2, task(0, true)],
+    ['a', 3],
+    ['last', 9],
+  ] as const)
+    agenda.later(ms, () => done.push(`${name} ${agenda.now()}`), who);
+  agenda.later(4, () => done.push('taken back')).off = true;
+  while (agenda.next());
+  assert.deepEqual(done, ['a 3', 'b 5', 'c 5', 'frozen 7', 'last 9']);
+});
