@@ -2,6 +2,7 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
+import type { Beats } from './beats.ts';
 import { LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
 import type { Logger } from './service.ts';
@@ -39,6 +40,7 @@ export async function consume(
   concurrency: number,
   log: Logger,
   handle: (delivery: Delivery) => Promise<Verdict>,
+  beats?: Beats,
 ): Promise<Consuming> {
   const js = jetstream(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   const consumer = await js.consumers.get(stream, durable).catch((error: Error) => {
@@ -78,7 +80,9 @@ export async function consume(
         return { againInMs: error instanceof LogUnavailable ? RETRY_MS : Math.min(RETRY_MS * 2 ** delivery.count, LONGEST_RETRY_MS) };
       });
     if (first === undefined) under.set(subject, verdict);
+    beats?.hold(replyOf(message));
     const result = await verdict;
+    beats?.release(replyOf(message));
     if (first === undefined) under.delete(subject);
     // On a connection that is closed nothing can be said, and the delivery is somebody else's already.
     if (connection.isClosed()) return;
@@ -119,3 +123,6 @@ export async function consume(
     },
   };
 }
+
+/** Where the broker hears about this delivery. The client keeps it, and does not declare it. */
+const replyOf = (message: JsMsg): string => (message as JsMsg & { readonly reply: string }).reply;

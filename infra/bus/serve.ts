@@ -5,6 +5,7 @@ import type { NatsConnection } from 'nats';
 import pino from 'pino';
 import { clockStream, reelStream } from './accounts.ts';
 import { announcer } from './alive.ts';
+import { openBeats } from './beats.ts';
 import { type Broker, connect } from './connect.ts';
 import { type Consuming, consume } from './consume.ts';
 import type { Health } from './health.ts';
@@ -131,16 +132,17 @@ async function serveListener(
   service: Service<never> | Performer<never>,
   connection: NatsConnection,
   log: Log,
-  { reader, shards, log: logger }: Context,
+  { broker, reader, shards, log: logger }: Context,
   surroundings: Surroundings,
 ): Promise<Part> {
   const role = roleOf(service);
   const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
   const stopping = new AbortController();
   const stage = openStage(connection);
+  const beats = service.shape === 'performer' ? openBeats(broker, service.name) : undefined;
   const consuming: Consuming[] = [];
   const take = async (stream: string, handle: Parameters<typeof consume>[5]): Promise<void> => {
-    consuming.push(await consume(connection, stream, role.name, role.concurrency, logger, handle));
+    consuming.push(await consume(connection, stream, role.name, role.concurrency, logger, handle, beats));
   };
   for (let shard = 0; shard < shards; shard += 1) {
     if (service.shape === 'performer') {
@@ -166,6 +168,7 @@ async function serveListener(
       const grace = setTimeout(() => stopping.abort(new Error('the process is being stopped')), graceMs);
       await Promise.all(consuming.map((one) => one.stop()));
       clearTimeout(grace);
+      beats?.close();
       await opened.close?.();
     },
   };
