@@ -5,9 +5,9 @@ import { idsOf } from '@reel/contracts/workflow/attempt.ts';
 import { StrictWorkflow, type Workflow, type WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
 import { isKept } from '@reel/contracts/workflow/reasoning.ts';
+import { withRetries } from '@reel/contracts/workflow/retries.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { judgementSchema, literal, promptFor } from './prompts.ts';
-import { withRetries } from './retry.ts';
 import type { RunRequest } from './situation.ts';
 
 const KINDS = new Set(['tool', 'model', 'person']);

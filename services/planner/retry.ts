@@ -3,9 +3,8 @@ import { digestOf } from '@reel/bus/digest.ts';
 import type { History } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
-import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Planned } from '@reel/contracts/workflow/attempt.ts';
-import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { candidatesFor, modelFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import { type Setback, setbackOf } from './setback.ts';
@@ -14,15 +13,6 @@ import type { RunRequest } from './situation.ts';
 /** A model that is asked again gets so long to come round, where the plan does not say. */
 const MODEL_DELAY_MS = 500;
 const LONGEST_MS = 86_400_000;
-
-/** The plan, with what the tools' registrations say of retries where the plan says nothing. */
-export function withRetries(plan: Workflow, tools: { readonly [name: string]: ToolDefinition }): Workflow {
-  const added = (step: WorkflowStep): WorkflowStep => {
-    const retry = step.kind === 'tool' && step.retry === undefined && Object.hasOwn(tools, step.uses) ? tools[step.uses]?.retry : undefined;
-    return retry === undefined ? step : { ...step, retry };
-  };
-  return Object.values(tools).some(({ retry }) => retry !== undefined) ? { ...plan, steps: plan.steps.map(added) } : plan;
-}
 
 /** How long to wait before the next attempt, in ms; undefined when there is to be none. */
 export function waitBefore(

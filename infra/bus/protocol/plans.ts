@@ -4,6 +4,7 @@ import { planProposed } from '@reel/contracts/plan.ts';
 import { levelsOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
+import { withRetries } from '@reel/contracts/workflow/retries.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import { digestOf } from '../digest.ts';
@@ -47,7 +48,8 @@ const repeated = rule(
 const asRequested = rule('as-requested', 'A run without a goal is planned as it was requested.', ({ whole, request }, tell) => {
   const plan = whole.find(planProposed, planRevision(1));
   if (plan === undefined || request === undefined || request.data.goal !== undefined) return;
-  if (digestOf(plan.data.plan) !== digestOf(request.data.workflow)) tell(plan, 'it is not the workflow that was requested');
+  const { workflow, tools } = request.data;
+  if (digestOf(plan.data.plan) !== digestOf(withRetries(workflow, tools))) tell(plan, 'it is not the workflow that was requested');
 });
 
 const abandoned = rule('abandoned', 'What was abandoned is not planned any further.', (view, tell) => {
