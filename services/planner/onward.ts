@@ -4,7 +4,7 @@ import { answerRevision, type Place } from '@reel/contracts/address.ts';
 import { answerDenied, answerProposed, answerRejected, type Omitted } from '@reel/contracts/answer.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepLate, stepRejected, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
-import { escalationId, levelsOf, type Planned, type Question, retryId } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationId, levelsOf, type Planned, type Question, retryId } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
@@ -29,7 +29,7 @@ export async function passed(situation: Situation, step: WorkflowStep): Promise<
 export async function decided(situation: Situation, planned: Planned): Promise<Draft[]> {
   const { step, level } = planned;
   const said = whatWasSaid(situation, planned);
-  if (isSettledOtherwise(situation, planned)) return [];
+  if (isSettledOtherwise(situation, planned, said)) return [];
   if (said?.action === 'supply') return await passed(situation, step);
   if (said?.action === 'retry') {
     const at = { kind: step.kind, id: retryId(step.id, level), n: 1 };
@@ -43,12 +43,16 @@ export async function decided(situation: Situation, planned: Planned): Promise<D
   });
 }
 
-/** What was late may have come before the person spoke: then it counts, as soon as it has been checked. */
-function isSettledOtherwise({ history, progress }: Situation, { step, level }: Planned): boolean {
+/**
+ * What was late may have come before the person spoke. If they want it done again, or given up, it is waited for until it has been checked;
+ * a result that they supply is there already.
+ */
+function isSettledOtherwise({ history, progress }: Situation, { step, level }: Planned, said: Escalated | undefined): boolean {
   const at = { kind: 'person', id: escalationId(step.id, level), n: 1 };
   const saidSeq = history.find(stepAccepted, at)?.seq ?? 0;
   const found = resultOf(history, step, levelsOf(progress.plan).length);
   if (found !== undefined && found.seq < saidSeq) return true;
+  if (said?.action === 'supply') return false;
   const { attempt } = (history.find(stepRequested, at)?.data.call.arguments ?? {}) as Partial<Question>;
   const lateSeq = attempt === undefined ? undefined : history.find(stepLate, attempt)?.seq;
   return lateSeq !== undefined && lateSeq < saidSeq && history.find(stepRejected, attempt as Place) === undefined;

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { given, told } from '@reel/bus/given.ts';
+import { planRevision, theRun } from '@reel/contracts/address.ts';
+import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import { planApproved, planProposed } from '@reel/contracts/plan.ts';
+import { runApproved, runRequested } from '@reel/contracts/run.ts';
+import {
+  type Call,
+  stepAccepted,
+  stepFailed,
+  stepLate,
+  stepPostponed,
+  stepRejected,
+  stepStarted,
+  stepTimedOut,
+  stepUnknown,
+} from '@reel/contracts/step.ts';
+import { SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { Workflow } from '@reel/contracts/workflow/format.ts';
+import { asked, asTool, done, failed, grounds, problem, tools } from './goal-scene.ts';
+import planner from './planner.ts';
+
+const say = async (facts: readonly Draft[]): Promise<readonly Draft[]> => (await given(facts).then(planner, {})) as readonly Draft[];
+const tell = async (facts: readonly Draft[]): Promise<string[]> => told(await say(facts));
+const callIn = (draft: Draft | undefined): Call => (draft as Draft<{ call: Call }>).data.call;
+const trouble = (more: object = {}): { problem: Problem } => ({ problem: { code: 'x', message: 'x', ...more } });
+
+/** A workflow that may be carried out. */
+function carriedOut(...steps: object[]): Draft[] {
+  const plan = Workflow.parse({ name: 'w', steps });
+  return [
+    runRequested(theRun, { requestedBy: 'ada', workflow: plan, input: {}, tools, deadlineMs: 1e15 }),
+    runApproved(theRun, grounds),
+    planProposed(planRevision(1), { plan }),
+    planApproved(planRevision(1), grounds),
+  ];
+}
+const waitAfter = async (facts: readonly Draft[]): Promise<number> => {
+  const [postponed] = await say(facts);
+  assert.equal(postponed?.type, stepPostponed.type, String(await tell(facts)));
+  return (postponed as Draft<{ untilMs: number }>).data.untilMs - (given(facts).log.entries.at(-1)?.time as number);
+};
+
+describe('a step that is tried again', () => {
+  const retried = (retry: object, more: object = {}): Draft[] => carriedOut({ id: 'a', uses: 'search', retry, ...more });
+  const afterTries = (begun: Draft[], tries: number): Draft[] =>
+    begun.concat(...Array.from({ length: tries }, (_, k) => [...asked(asTool('a', k + 1)), stepFailed(asTool('a', k + 1), trouble())]));
+
+  it('waits twice as long every time, a little less by lot, and no longer than was said', async () => {
+    const begun = retried({ attempts: 9, delayMs: 1000, maxDelayMs: 5000 });
+    for (const [tries, mostMs] of [
+      [1, 1000],
+      [2, 2000],
+      [3, 4000],
+      [4, 5000],
+      [5, 5000],
+    ] as const) {
+      const waitMs = await waitAfter(afterTries(begun, tries));
+      assert.ok(waitMs <= mostMs && waitMs >= mostMs * 0.75, `${waitMs} ms after ${tries} tries`);
+      assert.equal(await waitAfter(afterTries(begun, tries)), waitMs, 'whoever draws the lot');
+    }
+  });
+  it('waits as long as whoever failed has asked for', async () => {
+    const facts = [...retried({ attempts: 2 }), ...asked(asTool('a')), stepFailed(asTool('a'), trouble({ retryAfterMs: 9000 }))];
+    assert.equal(await waitAfter(facts), 9000);
+  });
+  it('is not tried again when its own time would be over, and no attempt may take longer than what is left of that', async () => {
+    const within = (withinMs: number): Draft[] => retried({ attempts: 5, delayMs: 3000 }, { withinMs, timeoutMs: 60_000 });
+    assert.equal(callIn((await say(within(8000)))[0]).timeoutMs, 8000);
+    // Facts come a second apart: it was asked for two seconds before it failed.
+    assert.ok((await waitAfter(afterTries(within(8000), 1))) > 0);
+    assert.deepEqual(await tell(afterTries(within(3500), 1)), ['plan.proposal.abandoned plan.plan.2']);
+    const again = retried({ attempts: 5 }, { withinMs: 8000, timeoutMs: 60_000 });
+    const [second] = await say(afterTries(again, 1));
+    assert.equal(callIn(second).timeoutMs, 6000);
+  });
+  it('meets a server that rests: that was no try, and a fallback is better than waiting', async () => {
+    const resting = stepFailed(asTool('a'), trouble({ code: SERVER_RESTING, retryAfterMs: 9000 }));
+    assert.equal(await waitAfter([...retried({ attempts: 1 }), ...asked(asTool('a')), resting]), 9000);
+    const fallback = retried({ attempts: 1 }, { fallback: { uses: 'secret' } });
+    assert.deepEqual(await tell([...fallback, ...asked(asTool('a')), resting]), ['step.request.requested tool.a-fallback.1']);
+  });
+  it('is tried as often as the tool was registered for, where the plan does not say', async () => {
+    const registered = { ...tools.search, retry: { attempts: 2, delayMs: 0 } };
+    const [request, approved] = carriedOut({ id: 'a', uses: 'search' }, { id: 'b', uses: 'search', retry: { attempts: 1 } }) as [
+      Draft,
+      Draft,
+    ];
+    const facts = [{ ...request, data: { ...(request.data as object), tools: { search: registered } } }, approved];
+    const [proposed] = await say(facts);
+    const { plan } = (proposed as Draft<{ plan: Workflow }>).data;
+    assert.deepEqual(
+      plan.steps.map(({ retry }) => retry?.attempts),
+      [2, 1],
+    );
+  });
+});
+
+describe('an optional step that has failed for good', () => {
+  const steps = [
+    { id: 'a', uses: 'search', optional: true },
+    { id: 'b', uses: 'search' },
+    { id: 'c', uses: 'search', dependsOn: ['a', 'b'], with: { got: '= $exists(steps.a)' } },
+  ];
+  it('lets the run go on, in whatever order things happen, and the answer names it', async () => {
+    const lost = [...asked(asTool('a')), stepFailed(asTool('a'), { problem })];
+    for (const order of [
+      [...lost, ...done(asTool('b'), 1)],
+      [...done(asTool('b'), 1), ...lost],
+    ]) {
+      const facts = [...carriedOut(...steps), ...order];
+      const [next] = await say(facts);
+      assert.deepEqual([told([next as Draft]), callIn(next).arguments], [['step.request.requested tool.c.1'], { got: false }]);
+      const [answer] = await say([...facts, ...done(asTool('c'), 2)]);
+      assert.deepEqual((answer as Draft<{ omitted: Json }>).data.omitted, [{ step: 'a', problem }]);
+    }
+  });
+  it('is tried as often as any other before that', async () => {
+    const [first, ...others] = steps;
+    const begun = carriedOut({ ...first, retry: { attempts: 2 } }, ...others);
+    assert.deepEqual(await tell([...begun, ...asked(asTool('a')), stepFailed(asTool('a'), trouble())]), [
+      'step.request.requested tool.a.2',
+    ]);
+  });
+  it('gives one answer, whatever comes late', async () => {
+    const only = [
+      ...carriedOut({ id: 'a', uses: 'book', optional: true }),
+      ...asked(asTool('a'), 'once'),
+      stepStarted(asTool('a'), { nonce: 'n' }),
+    ];
+    const given = [...only, stepUnknown(asTool('a'), { problem })];
+    const [answer] = await say(given);
+    assert.deepEqual(told([answer as Draft]), ['answer.proposal.proposed answer.answer.1']);
+    assert.deepEqual(await tell([...given, answer as Draft, stepLate(asTool('a'), { output: 1 }), stepAccepted(asTool('a'), {})]), []);
+  });
+});
+
+describe('an effect of which nobody can tell whether it happened', () => {
+  const at = { kind: 'person', id: 'a-escalation-1', n: 1 };
+  const steps = [
+    { id: 'a', uses: 'book' },
+    { id: 'b', uses: 'search', dependsOn: ['a'], with: { of: '= steps.a' } },
+  ];
+  const begun = [...carriedOut(...steps), ...asked(asTool('a'), 'once'), stepStarted(asTool('a'), { nonce: 'n' })];
+  const lost = [...begun, stepTimedOut(asTool('a'), { problem })];
+  const ask = async (): Promise<Draft[]> => [...lost, ...((await say(lost)) as Draft[])];
+  const late = stepLate(asTool('a'), { output: 'late' });
+  const person = (form: Json): Draft[] => done(at, form).slice(1);
+
+  it('is for a person to look into, though the plan names nobody', async () => {
+    const [question] = await say(lost);
+    const { uses, arguments: shown, prompt } = callIn(question);
+    assert.deepEqual([told([question as Draft]), uses], [['step.request.requested person.a-escalation-1.1'], 'operators']);
+    assert.deepEqual([shown['attempt'], shown['unknown']], [asTool('a'), true]);
+    assert.match(prompt as string, /Whether it took effect is not known/);
+  });
+  it("is nobody's to look into when it is known that nothing happened", async () => {
+    assert.deepEqual(await tell([...carriedOut(...steps), ...failed(asTool('a'))]), ['plan.proposal.abandoned plan.plan.2']);
+  });
+  it('is settled by its late result, and what the person says after that changes nothing', async () => {
+    const facts = [...(await ask()), late, stepAccepted(asTool('a'), {})];
+    const [next] = await say(facts);
+    assert.deepEqual(callIn(next).arguments, { of: 'late' });
+    for (const form of [{ action: 'retry' }, { action: 'supply', result: 'said' }, { action: 'end' }])
+      assert.deepEqual(await tell([...facts, next as Draft, ...person(form)]), []);
+  });
+  it('is settled by the person, and what comes late after that changes nothing', async () => {
+    const facts = [...(await ask()), ...person({ action: 'supply', result: 'said' })];
+    const [next] = await say(facts);
+    assert.deepEqual(callIn(next).arguments, { of: 'said' });
+    const wrong = stepRejected(asTool('a'), { problem: { code: 'settled-otherwise', message: 'x' } });
+    assert.deepEqual(await tell([...facts, next as Draft, late, wrong]), []);
+  });
+  it('is settled by what the person supplies, though something came late that was not checked yet', async () => {
+    const both = [...(await ask()), late, ...person({ action: 'supply', result: 'said' })];
+    const [next] = await say(both);
+    assert.deepEqual(callIn(next).arguments, { of: 'said' });
+    assert.deepEqual(await tell([...both, next as Draft, stepAccepted(asTool('a'), {})]), []);
+  });
+  it('is not done again for the person, as long as something came late that may be good', async () => {
+    const both = [...(await ask()), late, ...person({ action: 'retry' })];
+    assert.deepEqual(await tell(both), []);
+    const [good] = await say([...both, stepAccepted(asTool('a'), {})]);
+    assert.deepEqual(callIn(good).arguments, { of: 'late' });
+    assert.deepEqual(await tell([...both, stepRejected(asTool('a'), { problem })]), ['step.request.requested tool.a-retry-1.1']);
+  });
+});
