@@ -1,0 +1,181 @@
+/**
+ * Three nodes, three replicas, on disk before it is acknowledged: each node, and whoever leads, is killed and cut off while runs are in
+ * flight. Nothing acknowledged is lost, nothing breaks the protocol, every run ends. REEL_CLUSTER_ROUNDS=3 for the long version.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect } from '@reel/bus/connect.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { findings } from '@reel/bus/protocol.ts';
+import { openReader, type Reader } from '@reel/bus/reader.ts';
+import type { Cluster, Node } from '@reel/nats/cluster.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
+import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { SERVICES } from '@reel/services/main.ts';
+import type { NatsConnection } from 'nats';
+import { ENDS, endOf, FORGOTTEN, type Load, startLoad, submit } from './cluster/runs.ts';
+import { contend, disputes } from './cluster/slots.ts';
+
+const ROUNDS = Number(process.env['REEL_CLUSTER_ROUNDS'] ?? 0);
+const WRITERS = 64;
+const SLOTS = ROUNDS > 0 ? 10_000 : 200;
+const IN_FLIGHT = 8;
+
+type End = { readonly connection: NatsConnection; readonly reader: Reader };
+let dir: string;
+let local: Local;
+let cluster: Cluster;
+let ends: End[];
+let load: Load;
+/** Every fact that somebody was told of while the nodes were failing, by its address. */
+const heard = new Map<string, Entry>();
+let longestMs = 0;
+
+async function end(servers: string): Promise<End> {
+  const connection = await connect({ servers, credentials: installationIn(local.dir).credentials }, 'gateway');
+  return { connection, reader: await openReader(connection, 1) };
+}
+const figures = (what: object): void => {
+  if (ROUNDS > 0) process.stderr.write(`${JSON.stringify(what)}\n`);
+};
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'reel-cluster-'));
+  const modules = [join(import.meta.dirname, 'cluster/ledger-tools.ts')];
+  await writeFile(join(dir, 'tools.json'), JSON.stringify({ modules }));
+  await writeFile(join(dir, 'ledger'), '');
+  process.env['REEL_TEST_LEDGER'] = join(dir, 'ledger');
+  const env = { REEL_PORT: '0', REEL_TOOLS: join(dir, 'tools.json'), REEL_TEST_LEDGER: join(dir, 'ledger') };
+  local = await startLocal({
+    dir: join(dir, 'reel'),
+    services: SERVICES,
+    clustered: true,
+    syncInterval: 'always',
+    env,
+    logLevel: 'silent',
+  });
+  // With a second replica of each service in a process of its own, where there is time for it.
+  if (ROUNDS > 0) await local.spawn(SERVICES.filter((name) => name !== 'gateway'));
+  cluster = local.cluster as Cluster;
+  ends = await Promise.all(cluster.nodes.map((node) => end(cluster.urlOf(node))));
+});
+after(async () => {
+  await Promise.all(ends.map(({ connection }) => connection.close()));
+  await local.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('64 writers over three nodes: every slot has exactly one winner, stored as it was told', { timeout: 900_000 }, async () => {
+  const contest = await contend('contest', ends, WRITERS, SLOTS);
+  for (const { reader } of ends) assert.deepEqual(await disputes('contest', contest, reader), []);
+  assert.deepEqual(new Set(contest.told.map(({ length }) => length)), new Set([1]));
+  figures({ writers: WRITERS, slots: SLOTS, seconds: contest.seconds, publishesPerSecond: (WRITERS * SLOTS) / contest.seconds });
+});
+
+test('the same while their leader is killed: nobody is told wrong, and no slot stays empty', { timeout: 900_000 }, async () => {
+  let killing: Promise<void> | undefined;
+  const contest = await contend('killed', ends, WRITERS, SLOTS, (slot) => {
+    if (slot === Math.floor(SLOTS / 2)) killing = cluster.leader('REEL_0').then((leader) => restarted(leader as Node));
+  });
+  await killing;
+  for (const { reader } of ends) assert.deepEqual(await disputes('killed', contest, reader), []);
+});
+
+/** Kills a node and starts it again. */
+async function restarted(node: Node): Promise<void> {
+  await cluster.kill(node);
+  await cluster.start(node);
+  await cluster.whole();
+}
+
+test('runs go on whichever node is killed or cut off, and whoever leads', { timeout: 3_600_000 }, async () => {
+  const faults = { killed: 0, cut: 0, silent: 0, isolated: 0 };
+  load = startLoad(local.api as string, IN_FLIGHT);
+  let lastMs = performance.now();
+  const unfollow = (ends[0] as End).reader.follow((entry) => {
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+    heard.set(entry.address, entry);
+  });
+  const timed = await submit(local.api as string, FORGOTTEN);
+  await load.more(IN_FLIGHT);
+  const kill = async (node: Node): Promise<void> => {
+    faults.killed += 1;
+    await cluster.kill(node);
+    await load.more(IN_FLIGHT);
+    await cluster.start(node);
+  };
+  const cut = async (node: Node, kind: 'cut' | 'silent' | 'isolated'): Promise<void> => {
+    faults[kind] += 1;
+    cluster.cut(node, kind === 'isolated' ? 'nodes' : 'all', kind === 'silent' ? 'silent' : 'closed');
+    await load.more(IN_FLIGHT);
+    cluster.heal(node);
+  };
+  const leader = async (stream: string): Promise<Node> => {
+    for (;;) {
+      const one = await cluster.leader(stream);
+      if (one !== undefined) return one;
+    }
+  };
+  const plan: (() => Promise<void>)[] =
+    ROUNDS === 0
+      ? [async () => kill(await leader('REEL_0')), async () => cut(await leader('REEL_0'), 'cut')]
+      : Array.from({ length: ROUNDS }, () => [
+          ...cluster.nodes.flatMap((node) => [
+            () => kill(node),
+            () => cut(node, 'cut'),
+            () => cut(node, 'silent'),
+            () => cut(node, 'isolated'),
+          ]),
+          ...['REEL_0', 'CLOCK_0', 'BLOB_0', 'KV_tools'].map((stream) => async () => kill(await leader(stream))),
+          ...(['cut', 'silent', 'isolated'] as const).map((kind) => async () => cut(await leader('REEL_0'), kind)),
+        ]).flat();
+  for (const step of plan) {
+    await step();
+    await load.more(1);
+    await cluster.whole();
+  }
+  await load.stop();
+  // Nobody answers it, and its time ran out meanwhile: the clock has gone on as well.
+  assert.equal(await endOf(local.api as string, timed), 'exhausted');
+  unfollow();
+  figures({ ...faults, runs: load.accepted.length, refused: load.refused.length, longestStallMs: Math.round(longestMs) });
+});
+
+test('every run that was accepted has ended, as it had to', () => {
+  for (const { workflow, status, id } of load.accepted) assert.equal(status, ENDS[workflow], `${workflow} ${id}`);
+  assert.deepEqual(load.refused, []);
+});
+
+test('nothing that anybody was told of is lost, and nothing breaks the protocol', { timeout: 600_000 }, async () => {
+  const stands = new Map<string, Entry>();
+  const runs = new Map<string, Entry[]>();
+  for await (const entry of (ends[1] as End).reader.scan(0, 'reel.0.>', 1)) {
+    stands.set(entry.address, entry);
+    const run = runs.get(entry.at.run) ?? [];
+    run.push(entry);
+    runs.set(entry.at.run, run);
+  }
+  const lost = [...heard.values()].filter((entry) => !isSame(entry, stands.get(entry.address)));
+  assert.deepEqual(lost, []);
+  const found: string[] = [];
+  for (const { id } of load.accepted) found.push(...findings(runs.get(id) ?? assert.fail(`${id} is not there`)));
+  assert.deepEqual(found, []);
+  figures({ facts: stands.size, heard: heard.size, lost: lost.length, findings: found.length });
+});
+
+const isSame = (a: Entry, b: Entry | undefined): boolean =>
+  b !== undefined && !isVoid(a) && !isVoid(b) && a.seq === b.seq && JSON.stringify(a.data) === JSON.stringify(b.data);
+
+test('nothing was charged twice, and what had to be given back was', async () => {
+  const lines = (await readFile(join(dir, 'ledger'), 'utf8')).trim().split('\n');
+  const charges = lines.filter((line) => line.startsWith('charge '));
+  assert.equal(new Set(charges).size, charges.length);
+  const refunds = new Set(lines.filter((line) => line.startsWith('refund ')).map((line) => line.slice('refund '.length)));
+  const undone = load.accepted.filter(({ workflow }) => workflow === 'undone');
+  assert.deepEqual(new Set(undone.map(({ id }) => `${id}.tool.pay`)), refunds);
+  assert.equal(charges.length, load.accepted.length);
+});
