@@ -13,10 +13,12 @@ import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.
 import { LogUnavailable } from './log.ts';
 import { rawOf, reached, stored } from './stored.ts';
 import { openTail, type Raw, type Stored } from './tail.ts';
-import { decode } from './wire.ts';
+import { decode, glance } from './wire.ts';
 
 /** Bodies of runs kept in memory, in bytes; parsed they take about four times as much. */
 const CACHE_BYTES = 48 * 1024 * 1024;
+/** What a run takes beside its facts: one that does not exist, too, when somebody asks for it. */
+const RUN_BYTES = 500;
 /** How long a fact that was delivered may take to arrive over the tail as well, before it is read from the stream. */
 const TAIL_PATIENCE_MS = 100;
 /** How soon a store that was not reached is asked again. */
@@ -28,6 +30,8 @@ export type Reader = {
   read(shard: number, run: string, atLeast?: number): Promise<RunLog>;
   /** What stands at an address, as the leader of the stream knows it. */
   occupant(address: Address): Promise<Entry | undefined>;
+  /** The type of a fact, at a glance; undefined where that would take more. It decides nothing but what may be passed over. */
+  glance(address: Address): string | undefined;
   /** Everything stored under a subject filter from a position on, oldest first. */
   scan(shard: number, filter: string, fromSeq: number): AsyncIterable<Entry>;
   /** Every entry from now on, in order. @returns how to stop. */
@@ -93,17 +97,28 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       strays.add(run);
       if (strays.size > STRAYS) strays.delete(strays.values().next().value as string);
     } else if (cached === undefined && !strays.has(run)) {
-      cached = { log: emptyRunLog(shard, run), loaded: true, queue: [], bytes: 0, loading: undefined };
-      cache.set(run, cached);
+      cached = keep(shard, run, true);
     }
     if (cached !== undefined) {
       cached.queue.push(raw);
-      cached.bytes += raw.body.length;
-      cachedBytes += raw.body.length;
-      if (cachedBytes > CACHE_BYTES) evict();
+      grow(cached, raw.body.length);
     }
     if (listeners.size > 0) tell(raw, run);
   });
+
+  function keep(shard: number, run: string, loaded: boolean): Cached {
+    const cached: Cached = { log: emptyRunLog(shard, run), loaded, queue: [], bytes: 0, loading: undefined };
+    cache.set(run, cached);
+    grow(cached, RUN_BYTES);
+    return cached;
+  }
+  /** Everything that is kept is counted, however it came here, for as long as it is kept. */
+  function grow(cached: Cached, bytes: number): void {
+    if (cache.get(cached.log.run) !== cached) return;
+    cached.bytes += bytes;
+    cachedBytes += bytes;
+    if (cachedBytes > CACHE_BYTES) evict();
+  }
 
   /** Drops the runs that nothing was asked or heard of for longest: they can always be loaded again. */
   function evict(): void {
@@ -162,7 +177,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     const next = (): number => (entries.at(-1)?.seq ?? 0) + 1;
     const enter = async (raw: Raw): Promise<void> => {
       const complete = await whole(raw);
-      if (!cached.log.byAddress.has(raw.subject)) cached.bytes += raw.body.length;
+      if (!cached.log.byAddress.has(raw.subject)) grow(cached, raw.body.length);
       add(cached, complete);
     };
     for (let patience = 40; ; patience -= 1) {
@@ -208,9 +223,11 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
         cache.delete(run);
         cached = undefined;
       }
-      if (cached === undefined) cached = { log: emptyRunLog(shard, run), loaded: false, queue: [], bytes: 0, loading: undefined };
-      else cache.delete(run);
-      cache.set(run, cached);
+      if (cached === undefined) cached = keep(shard, run, false);
+      else {
+        cache.delete(run);
+        cache.set(run, cached);
+      }
       await complete(cached, atLeast);
       return cached.log;
     },
@@ -219,6 +236,13 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       const found = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address }));
       if (found === null || found === undefined) return undefined;
       return entryOf(await whole(rawOf(found)));
+    },
+    glance: (address) => {
+      const cached = cache.get(address.split('.')[2] as string);
+      const entry = cached?.log.byAddress.get(address);
+      if (entry !== undefined) return isVoid(entry) ? undefined : entry.type;
+      const raw = cached?.queue.findLast(({ subject }) => subject === address);
+      return raw === undefined ? undefined : glance(raw.body);
     },
     scan: async function* (shard, filter, fromSeq) {
       for await (const raw of stored(manager, reelStream(shard), filter, { seq: fromSeq })) {
