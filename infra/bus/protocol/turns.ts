@@ -81,7 +81,8 @@ const notDone = rule('nothing-done', 'After the end nothing is done any more.', 
     if (spot.about === 'step' && !isHarmless(spot)) after('outcome', ['succeeded']);
     if (spot.about !== 'undo') continue;
     after('request', ['requested']);
-    after('outcome', ['succeeded', 'failed', 'unknown', 'timed-out']);
+    // That its time is up is no deed: whoever says so had looked before it was decided.
+    after('outcome', ['succeeded', 'failed', 'unknown']);
     // Whoever had looked before it timed out may yet start: what comes of it is late.
     if (seqOf(spot.slots.get('outcome')) > seqOf(spot.slots.get('start'))) after('start', ['started']);
   }
