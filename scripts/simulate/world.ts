@@ -114,7 +114,9 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
   const keysOf = (type: string): string[] => entries.flatMap((one) => (!isVoid(one) && one.type === type ? [keyOf(one.at)] : []));
   const { stranded = [], undone = [] } = outcome.data as { stranded?: Place[]; undone?: Place[] };
   const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
-  const told = new Set([...stranded.map(keyOf), ...keysOf('step.residue.left')]);
+  // Where rubbish stands in the place of a residue, nobody can tell of it.
+  const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
+  const told = new Set([...stranded.map(keyOf), ...residues]);
   const meant = new Set([...keysOf('step.check.accepted'), ...suppliedIn(history, entries).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
   for (const at of undone) assert.equal(effects.get(keyOf(at))?.undoneBy.size, 1, `${keyOf(at)} is told to be undone, and is not`);
