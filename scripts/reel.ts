@@ -20,6 +20,7 @@ import { folder } from './operator.ts';
 import { columns, folded, table } from './page.ts';
 import { planView } from './plan-view.ts';
 import { recordScript } from './record.ts';
+import { type Settling, settle } from './settle.ts';
 import { storyTree } from './story-tree.ts';
 import { parseJson, type SubmissionOptions, submissionOf } from './submission.ts';
 import { summary, when } from './summary.ts';
@@ -220,6 +221,18 @@ for (const [name, decision] of [
       return options.json ? json(ruling) : print(`${ruling.ruling} by ${ruling.who}`);
     });
 }
+
+command('settle <RUN> <STEP>', 'say how a step goes on that has failed, or of which nobody knows whether it took effect')
+  .option('--done <RESULT>', 'it is done, with this result (JSON)')
+  .option('--retry', 'it is to be tried again')
+  .option('--with <ARGUMENTS>', 'with other arguments (JSON)')
+  .option('--give-up', 'the run ends, and what it did is undone; with --done, this too')
+  .requiredOption('--who <WHO>', 'who has looked')
+  .option('--why <WHY>', 'what they found', 'no reason was given')
+  .action(async (run: string, step: string, options: Json & Settling) => {
+    const ruling = await settle(run, step, options);
+    return options.json ? json(ruling) : print(`${ruling.ruling} by ${ruling.who}`);
+  });
 
 command('cancel <RUN>', 'stop a run; what it did is undone')
   .option('--who <WHO>', 'who stops it', 'local')

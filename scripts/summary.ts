@@ -12,6 +12,7 @@ export function summary(run: Run, width: number): string {
   const lines = [`${run.id}  ${run.workflow}  ${run.status}`];
   if (run.goal !== undefined) lines.push(...fold(`goal: ${run.goal}`));
   if (run.answer !== undefined) lines.push(...answerLines(run.answer, run.goal !== undefined, fold));
+  for (const { step, problem } of run.omitted ?? []) lines.push(`without ${step}: ${problem.message}`);
   if (run.problem !== undefined) lines.push(...fold(`problem: ${run.problem.code}: ${run.problem.message}`));
   if (run.undone.length > 0) lines.push(...fold(`undone: ${run.undone.map(({ id }) => id).join(', ')}`));
   for (const { id, problem } of run.stranded) lines.push(...fold(`left behind: ${id}: ${problem.message}`));

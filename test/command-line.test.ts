@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { follow } from '@reel/scripts/api.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 let reel: LocalReel;
@@ -22,6 +23,7 @@ const cli = (args: string[], env: Record<string, string> = {}): Promise<Done> =>
 
 before(async () => {
   reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
+  process.env['REEL_API'] = reel.api;
   dir = await mkdtemp(join(tmpdir(), 'reel-cli-'));
   while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6)
     await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
@@ -71,6 +73,23 @@ it('points at what is wrong in a file, with its line', async () => {
   assert.match((await cli(['run', 'ask.yaml', '--input', '@no.json'])).stderr, /--input @no\.json: .*there is no such file.*JSON/);
   const limit = await cli(['runs', '--limit', 'x']);
   assert.equal(limit.stderr.match(/query\.limit/g)?.length, 1);
+});
+
+it('settles what a person has looked into', async () => {
+  await writeFile(
+    join(dir, 'broken.yaml'),
+    'name: broken\nescalate: [{ to: ada, withinMs: 60000 }]\nsteps:\n  - { id: b, uses: broken, with: { of: 1 } }\n',
+  );
+  const { id } = JSON.parse((await cli(['run', 'broken.yaml', '--json'])).stdout) as { id: string };
+  for await (const told of follow(id, AbortSignal.timeout(20_000))) if ('type' in told && told.type === 'step.verdict.held') break;
+  assert.match((await cli(['settle', id, 'b', '--who', 'ada'])).stderr, /--done RESULT, or --retry, or --give-up/);
+  assert.match(
+    (await cli(['settle', id, 'c', '--retry', '--who', 'ada'])).stderr,
+    /nobody is asked about step "c".*waits for a person there: b/,
+  );
+  assert.match((await cli(['settle', id, 'b', '--done', '{"value":"x"}', '--who', 'ada'])).stderr, /value/);
+  assert.match((await cli(['settle', id, 'b', '--done', '{"value":3}', '--who', 'ada'])).stdout, /granted by ada/);
+  assert.match((await cli(['tail', id])).stdout, /run completed +\{"b":\{"value":3\}\}/);
 });
 
 it('says what to do when no Reel is there', async () => {

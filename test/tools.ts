@@ -1,4 +1,5 @@
 /** Tools that misbehave in the ways that tools do, for whole runs. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { defineTool } from '@reel/tool-executor/define-tool.ts';
 import { z } from 'zod';
 
@@ -46,3 +47,30 @@ export const broken = defineTool({
     throw new Error('connect ECONNREFUSED 10.0.0.7:5432');
   },
 });
+export const endless = defineTool({
+  name: 'endless',
+  input: nothing,
+  effect: 'read-only',
+  timeoutMs: 60_000,
+  run: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+});
+export const away = defineTool({
+  name: 'away',
+  input: nothing,
+  effect: 'read-only',
+  retry: { attempts: 5, delayMs: 60_000 },
+  run: () => {
+    throw new Error('nobody is there');
+  },
+});
+export const reserve = defineTool({
+  name: 'reserve',
+  input: nothing,
+  effect: 'idempotent',
+  compensation: { uses: 'unreserve', with: { place: '= result.place' } },
+  run: async (_, { key }) => {
+    await wait(400);
+    return { place: key };
+  },
+});
+export const unreserve = defineTool({ name: 'unreserve', input: z.object({ place: z.string() }), effect: 'idempotent', run: () => ({}) });

@@ -72,7 +72,7 @@ function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
     }
     for (const [before, { to, withinMs }] of levelsOf(plan).entries()) {
       const level = before + 1;
-      const asked: Attempt = { kind: 'person', uses: to, with: {}, timeoutMs: withinMs, assert: [], form: escalationForm(step) };
+      const asked: Attempt = { kind: 'person', uses: to, with: {}, timeoutMs: withinMs, assert: [], form: escalationForm(step.output) };
       index.set(escalationId(step.id, level), { attempt: asked, step, attempts: 1, role: 'escalation', level });
       index.set(retryId(step.id, level), { attempt: step, step, attempts, role: 'retry', level });
     }
@@ -104,7 +104,8 @@ export type Escalated = {
   readonly why?: string;
 };
 
-function escalationForm({ output = { description: 'The result, when it is supplied' } }: WorkflowStep): JsonSchema {
+/** @param output what the result has to be, should it be supplied. */
+export function escalationForm(output: JsonSchema = { description: 'The result, when it is supplied' }): JsonSchema {
   const { $schema, ...result } = output;
   return {
     // The draft is for the whole of a schema to say, and with a name of its own the result's references stay within it.

@@ -67,6 +67,7 @@ export function runState(history: History): Run | undefined {
     ...(request.data.goal === undefined ? {} : { goal: request.data.goal.text }),
     input: request.data.input,
     ...('answer' in end ? { answer: end['answer'] } : {}),
+    ...('omitted' in end ? { omitted: end['omitted'] } : {}),
     ...(problem === undefined ? {} : { problem }),
     ...(cancel === undefined ? {} : { cancel: { who: cancel.data.who, why: cancel.data.why, at: iso(cancel.time) } }),
     undone: end['undone'] ?? [],

@@ -1,5 +1,6 @@
 /** What the HTTP API takes and gives, as zod shapes: requests are strict, answers are also what the OpenAPI document and the command line read. */
 import { Component } from '@reel/bus/component.ts';
+import { Omitted } from '@reel/contracts/answer.ts';
 import { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import { Usage } from '@reel/contracts/model.ts';
 import { Remainder } from '@reel/contracts/run.ts';
@@ -173,6 +174,8 @@ export const Run = RunSummary.extend({
   goal: z.string().optional(),
   input: Json.optional(),
   answer: Json.optional(),
+  /** Optional steps that failed, which the answer does without. */
+  omitted: z.array(Omitted).optional(),
   problem: Problem.optional(),
   /** Somebody asked for it to stop. */
   cancel: z.object({ who: z.string(), why: z.string(), at: Time }).optional(),

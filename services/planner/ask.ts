@@ -4,7 +4,7 @@ import type { History } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { type Call, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
-import { type Escalated, escalationId, type Planned, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationForm, escalationId, type Planned, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { callOf } from './call.ts';
 import { endsAt } from './retry.ts';
 import { setbackOf } from './setback.ts';
@@ -47,7 +47,11 @@ function corrected(call: Call, at: Place, { history }: Pick<Situation, 'history'
 export type Began = { readonly at: Place; readonly problem: Problem; readonly unknown: boolean };
 
 /** Asks the next person about a step that has failed for good, or undefined when there is nobody left to ask. */
-export function escalated({ history, progress }: Situation, { step, level }: Planned, { at, problem, unknown }: Began): Draft | undefined {
+export function escalated(
+  { history, progress, request }: Situation,
+  { step, level }: Planned,
+  { at, problem, unknown }: Began,
+): Draft | undefined {
   const next = escalationId(step.id, level + 1);
   const asking = plannedAs(progress.plan, next);
   // Whoever comes after those whom the plan names is there for what nobody can tell the end of.
@@ -68,7 +72,7 @@ export function escalated({ history, progress }: Situation, { step, level }: Pla
     uses: attempt.uses,
     arguments: question as unknown as Call['arguments'],
     prompt: `Step "${step.id}" (${who}) has failed for good: ${problem.message}${doubt} Supply its result, have it tried again (with other arguments, if you like), or end the run.`,
-    form: attempt.form,
+    form: escalationForm(step.output ?? (step.kind === 'tool' ? request.tools[tried?.uses ?? step.uses]?.output : undefined)),
     effect: 'read-only',
     timeoutMs: attempt.timeoutMs as number,
   };

@@ -1,0 +1,31 @@
+/** `reel settle`: a person has looked into a step that failed, or of which nobody knows whether it took effect, and says how it goes on. */
+import type { ApprovalPage, Ruling } from '@reel/gateway/shapes.ts';
+import { ask, Refused } from './api.ts';
+import { parseJson } from './submission.ts';
+
+export type Settling = { done?: string; retry?: boolean; with?: string; giveUp?: boolean; who: string; why: string };
+
+/** Answers the open question about the step. @throws Refused when there is none, or not exactly one way on was chosen. */
+export async function settle(run: string, step: string, options: Settling): Promise<Ruling> {
+  const form = formOf(options);
+  const { approvals } = await ask<ApprovalPage>('GET', `/v1/approvals?run=${encodeURIComponent(run)}`);
+  const asked = approvals.find((one) => one.step.startsWith(`${step}-escalation-`));
+  if (asked === undefined) {
+    const open = approvals.map((one) => one.step.replace(/-escalation-\d+$/, '')).join(', ') || 'nothing';
+    throw new Refused(`nobody is asked about step "${step}" of run ${run}; what waits for a person there: ${open}`);
+  }
+  const { who, why } = options;
+  return await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(asked.id)}`, { decision: 'grant', who, why, form });
+}
+
+function formOf({ done, retry, giveUp, with: changed }: Settling): object {
+  const ways = [done !== undefined && giveUp !== true, retry === true, giveUp === true].filter(Boolean).length;
+  if (ways !== 1)
+    throw new Refused(
+      'say how it goes on: --done RESULT, or --retry, or --give-up (with --done RESULT if it did happen, so that it is undone)',
+    );
+  if (changed !== undefined && retry !== true) throw new Refused('--with goes with --retry: the arguments of the next attempt');
+  const result = done === undefined ? {} : { result: parseJson(done, '--done') };
+  if (retry) return { action: 'retry', ...(changed === undefined ? {} : { with: parseJson(changed, '--with') }) };
+  return { action: giveUp ? 'end' : 'supply', ...result };
+}
