@@ -6,7 +6,6 @@ import type { Beats } from './beats.ts';
 import { LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
 import type { Logger } from './service.ts';
-import { glance } from './wire.ts';
 
 export type Delivery = {
   readonly subject: string;
@@ -14,8 +13,6 @@ export type Delivery = {
   readonly count: number;
   readonly time: number;
   readonly working: () => void;
-  /** The type of the fact, at a glance: read without parsing, so it decides nothing but what may be passed over. */
-  readonly glance: () => string | undefined;
 };
 
 export type Consuming = {
@@ -68,7 +65,6 @@ export async function consume(
       count: info.deliveryCount,
       time: Math.floor(info.timestampNanos / 1e6),
       working: () => message.working(),
-      glance: () => glance(message.string()),
     };
     // A second delivery of what is still being worked on here waits for the first.
     const first = under.get(subject);

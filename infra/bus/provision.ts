@@ -123,14 +123,19 @@ async function ensureDurable(manager: JetStreamManager, stream: string, role: Ro
     ack_wait: nanos(ACK_WAIT_MS[role.shape]),
     max_ack_pending: role.concurrency,
     filter_subjects: filters,
+    // An empty body ends the answer to an imported request (that is how NATS says "no more"), and with it what else was to be delivered to
+    // whoever asked: one empty message would stop a service. What is said is read from the log, so that a delivery needs no body.
+    headers_only: true,
   } satisfies Partial<ConsumerConfig>;
   const exists = await manager.consumers.info(stream, role.name).then(
     () => true,
     () => false,
   );
   const { config: kept } = exists ? await manager.consumers.update(stream, role.name, config) : await manager.consumers.add(stream, config);
-  if (kept.max_deliver !== -1 || kept.ack_policy !== AckPolicy.Explicit)
-    throw new Error(`durable ${role.name} on ${stream}: the broker does not keep max_deliver -1 and explicit acknowledgements`);
+  if (kept.max_deliver !== -1 || kept.ack_policy !== AckPolicy.Explicit || kept.headers_only !== true)
+    throw new Error(
+      `durable ${role.name} on ${stream}: the broker does not keep max_deliver -1, explicit acknowledgements and headers_only`,
+    );
 }
 
 /** The registry's changes are passed on to those who read it, since no service may make a consumer to watch it. */

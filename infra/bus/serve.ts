@@ -157,8 +157,8 @@ async function serveListener(
       continue;
     }
     if (hearsSubjects(role, shard).length > 0)
-      await take(reelStream(shard), async ({ subject, seq, count, glance }) =>
-        isFor(service, subject, glance()) ? react(service, opened.deps, log, subject, seq, count) : 'handled',
+      await take(reelStream(shard), async ({ subject, seq, count }) =>
+        isFor(service, subject, reader.glance(subject)) ? react(service, opened.deps, log, subject, seq, count) : 'handled',
       );
     if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards), logger));
   }
