@@ -11,6 +11,7 @@ import { checkAgainst } from '@reel/contracts/schema.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { HttpProblem } from './problems.ts';
+import { iso } from './run-state.ts';
 import { approvalId, type Listed, type Runs } from './runs.ts';
 import type { Approval, Ruling } from './shapes.ts';
 
@@ -38,8 +39,8 @@ async function approvalOf(door: Door, run: Listed, held: Entry): Promise<Approva
     prompt,
     ...(form === undefined ? {} : { form }),
     ...(call === undefined ? {} : { uses: call.uses, arguments: call.arguments }),
-    heldAt: new Date(held.time).toISOString(),
-    expiresAt: new Date(expiresAt({ kind, id, n }, held.time, call, deadlineMs)).toISOString(),
+    heldAt: iso(held.time),
+    expiresAt: iso(expiresAt({ kind, id, n }, held.time, call, deadlineMs)),
     policies,
     requestedBy: run.requestedBy,
   };

@@ -10,7 +10,8 @@ import { usageIn, usageOf } from './usage.ts';
 
 /** The last moment that a date can tell. */
 const LAST_MS = 8.64e15;
-const iso = (ms: number): string => new Date(Math.max(-LAST_MS, Math.min(ms, LAST_MS))).toISOString();
+/** A moment as it is told, though it may have been said by somebody who knew no end. */
+export const iso = (ms: number): string => new Date(Math.max(-LAST_MS, Math.min(ms, LAST_MS))).toISOString();
 const answerOf = (entry: Entry): string => (isVoid(entry) ? 'void' : (entry.type.split('.')[2] ?? 'void'));
 // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, and each was parsed when it was read
 const dataOf = (entry: Entry | undefined): { [field: string]: any } => (entry === undefined || isVoid(entry) ? {} : (entry.data as object));

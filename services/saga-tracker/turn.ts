@@ -7,8 +7,8 @@ import { turnedCancelling, turnedCompleted, turnedExhausted, turnedFailing } fro
 import type { EventOf } from '@reel/contracts/story.ts';
 import { problemOf, wordOf } from './attempt.ts';
 
-/** Slots in which rubbish stops a run: whoever waits for their answer will not get another. */
-const DECIDING = new Set(['request', 'proposal', 'verdict', 'ruling', 'outcome', 'check', 'retry', 'wake']);
+/** Slots in which rubbish stops a run: whoever waits for their answer will not get another, nor can anybody stop it any more. */
+const DECIDING = new Set(['request', 'proposal', 'verdict', 'ruling', 'outcome', 'check', 'retry', 'wake', 'control']);
 const JUDGED = new Set(['run', 'plan', 'answer', 'step']);
 
 /** The answer stands. */
