@@ -1,15 +1,13 @@
 /** A step of the plan as a concrete call: templates filled in, and what the registry knew about the tool when the run was requested. */
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import type { Call } from '@reel/contracts/step.ts';
-import type { EventOf } from '@reel/contracts/story.ts';
 import { type Attempt, effectOf, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
 import { candidatesFor, modelFor, wanted } from '@reel/contracts/workflow/route.ts';
 import type { Progress } from './progress.ts';
+import type { RunRequest } from './request.ts';
 import { inStep, Uncomputable } from './uncomputable.ts';
-
-type RunRequest = EventOf<'run.request.requested'>['data'];
 
 /** A person has a day, a model two minutes, anything else without a registry one, unless the plan says otherwise. */
 const TIMEOUT_MS: { readonly [kind: string]: number } = { person: 86_400_000, model: 120_000 };

@@ -8,7 +8,7 @@ import { isKept } from '@reel/contracts/workflow/reasoning.ts';
 import { withRetries } from '@reel/contracts/workflow/retries.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { judgementSchema, literal, promptFor } from './prompts.ts';
-import type { RunRequest } from './situation.ts';
+import type { RunRequest } from './request.ts';
 
 const KINDS = new Set(['tool', 'model', 'person']);
 

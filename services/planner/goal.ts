@@ -14,7 +14,8 @@ import { planSchema } from '@reel/contracts/workflow/plan-schema.ts';
 import { isPlanning, isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { answering, proposedPlan } from './goal-plan.ts';
 import { literal, promptFor, type Task } from './prompts.ts';
-import { abandon, newestRevision, type RunRequest, type Situation } from './situation.ts';
+import type { RunRequest } from './request.ts';
+import { abandon, newestRevision, type Situation } from './situation.ts';
 import { type Kept, keptIn } from './standing.ts';
 
 const REVISIONS = 3;

@@ -7,7 +7,7 @@ import { compile, type References, type Scope } from '@reel/contracts/workflow/e
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
-import type { RunRequest } from './situation.ts';
+import type { RunRequest } from './request.ts';
 import { standingOf } from './standing.ts';
 import { inStep } from './uncomputable.ts';
 

@@ -7,8 +7,8 @@ import type { Planned } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { candidatesFor, modelFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
+import type { RunRequest } from './request.ts';
 import { type Setback, setbackOf } from './setback.ts';
-import type { RunRequest } from './situation.ts';
 
 /** A model that is asked again gets so long to come round, where the plan does not say. */
 const MODEL_DELAY_MS = 500;

@@ -5,10 +5,9 @@ import { approvedPlan, isApproved } from '@reel/contracts/approved.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { planAbandoned } from '@reel/contracts/plan.ts';
 import { runRequested } from '@reel/contracts/run.ts';
-import type { EventOf } from '@reel/contracts/story.ts';
 import { type Progress, progressOf } from './progress.ts';
+import type { RunRequest } from './request.ts';
 
-export type RunRequest = EventOf<'run.request.requested'>['data'];
 export type Situation = { readonly history: History; readonly request: RunRequest; readonly progress: Progress };
 
 /**

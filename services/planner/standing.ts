@@ -8,9 +8,9 @@ import { type Escalated, escalationId, fallbackId, levelsOf, type Planned, plann
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
+import type { RunRequest } from './request.ts';
 import { endsAt, waitBefore } from './retry.ts';
 import { type Setback, setbackOf } from './setback.ts';
-import type { RunRequest } from './situation.ts';
 
 /**
  * `omitted`: it has failed for good, and the run does without it. `open`: somebody may still act on it, or the planner will ask for more of it, or it ends the run. `at`: the attempt by which it failed,
