@@ -4,10 +4,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Door } from '@reel/bus/door.ts';
 import { isVoid } from '@reel/bus/history.ts';
+import { LogUnavailable } from '@reel/bus/log.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { bodyLimit } from 'hono/body-limit';
+import type { Admission } from './admission.ts';
 import { approvalsOf, decide } from './approvals.ts';
 import { BODY_BYTES, checkDepth, notJson, tooLarge } from './body.ts';
 import { eventOf, streamOf } from './events.ts';
@@ -17,11 +19,12 @@ import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
 import { type Runs, summaryOf } from './runs.ts';
 import { CancelRequest, type Run, type Submitted } from './shapes.ts';
-import { submit } from './submit.ts';
+import { isClaimed, submit } from './submit.ts';
 
 type Surroundings = {
   readonly door: Door;
   readonly runs: Runs;
+  readonly admission: Admission;
   readonly log: Logger;
   /** By which it may be called, besides those of this machine: a page elsewhere cannot make a browser reach it under a name of its own. */
   readonly names: readonly string[];
@@ -36,20 +39,18 @@ function traceOf(header: string | undefined): string {
 
 /** Waits for the end of a run. @returns false when it is not over in time. */
 export function ended(
-  { door, runs, closing }: Surroundings,
+  { runs, closing }: Pick<Surroundings, 'runs' | 'closing'>,
   run: string,
 ): { promise: Promise<boolean>; within(ms: number): void; stop(): void } {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   let timer: NodeJS.Timeout | undefined;
   const give = (): void => resolve(false);
-  const unfollow = door.follow(({ at }) => {
-    if (at.run === run && at.kind === 'run' && at.slot === 'outcome') resolve(true);
-  });
+  const unfollow = runs.onEnd(run, () => resolve(true));
   closing.addEventListener('abort', give, { once: true });
   return {
     promise,
     within: (ms) => {
-      if (runs.get(run)?.slots.has('outcome')) resolve(true);
+      if (runs.get(run)?.over !== undefined) resolve(true);
       timer = setTimeout(give, ms);
     },
     stop: () => {
@@ -61,7 +62,7 @@ export function ended(
 }
 
 export function appOf(surroundings: Surroundings): OpenAPIHono {
-  const { door, runs, log, names, closing } = surroundings;
+  const { door, runs, admission, log, names, closing } = surroundings;
   const app = new OpenAPIHono({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
@@ -85,7 +86,7 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     if (error instanceof HttpProblem) return problemResponse(error, c.req.path);
     if ((error as { status?: number }).status === 400) return problemResponse(notJson(await c.req.text()), c.req.path);
     const errorId = randomUUID();
-    const away = error.constructor.name === 'LogUnavailable';
+    const away = error instanceof LogUnavailable;
     log.error({ errorId, path: c.req.path, error: error.stack ?? error.message }, 'a request failed');
     const problem = away
       ? new HttpProblem(503, 'log-unavailable', 'The log cannot be reached', 'Nothing was lost; try again')
@@ -149,7 +150,11 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
 
   app.openapi(routes.submit, async (c) => {
     const { 'idempotency-key': key, prefer } = c.req.valid('header');
-    const { run, shard, created } = await submit(door, c.req.valid('json') as never, key, traceOf(c.req.header('traceparent')));
+    const leave = admission.enter();
+    // What was accepted once is found again under its key, however many wait.
+    if (leave === undefined && (key === undefined || !(await isClaimed(door, key)))) throw admission.full();
+    const submitting = submit(door, c.req.valid('json') as never, key, traceOf(c.req.header('traceparent')));
+    const { run, shard, created } = await submitting.finally(leave);
     const waitMs = prefer === undefined ? 0 : Number(prefer.slice('wait='.length)) * 1000;
     const headers = { location: `/v1/runs/${run}`, ...(prefer === undefined ? {} : { 'preference-applied': prefer }) };
     if (waitMs > 0) {

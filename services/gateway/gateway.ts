@@ -7,6 +7,7 @@ import type { Door } from '@reel/bus/door.ts';
 import { defineDoor } from '@reel/bus/service.ts';
 import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
+import { openAdmission } from './admission.ts';
 import { appOf } from './app.ts';
 import { openRuns, type Runs } from './runs.ts';
 
@@ -23,7 +24,8 @@ export default defineDoor({
     const runs = openRuns();
     const unfollow = door.follow(runs.enter);
     await recall(door, runs);
-    const app = appOf({ door, runs, log, names, closing: closing.signal });
+    const admission = openAdmission(runs, env['REEL_MAX_BACKLOG']);
+    const app = appOf({ door, runs, admission, log, names, closing: closing.signal });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     await listen(server, host, port);
     return {

@@ -10,17 +10,23 @@ export class HttpProblem extends Error {
   readonly code: string;
   readonly title: string;
   readonly errors: Errors;
-  constructor(status: ContentfulStatusCode, code: string, title: string, detail: string, errors?: Errors) {
+  readonly headers: { readonly [name: string]: string };
+  constructor(status: ContentfulStatusCode, code: string, title: string, detail: string, errors?: Errors, headers = {}) {
     super(detail);
     this.status = status;
     this.code = code;
     this.title = title;
     this.errors = errors;
+    this.headers = headers;
   }
 }
 
 /** The response that a problem is. */
-export function problemResponse({ status, code, title, message, errors }: HttpProblem, instance: string, errorId?: string): Response {
+export function problemResponse(
+  { status, code, title, message, errors, headers }: HttpProblem,
+  instance: string,
+  errorId?: string,
+): Response {
   const body = {
     type: `/problems/${code}`,
     title,
@@ -30,5 +36,5 @@ export function problemResponse({ status, code, title, message, errors }: HttpPr
     ...(errors === undefined ? {} : { errors }),
     ...(errorId === undefined ? {} : { errorId }),
   };
-  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } });
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json', ...headers } });
 }

@@ -50,6 +50,10 @@ export const routes = {
       201: says('It was requested', Submitted),
       200: says('It is over, or the Idempotency-Key had requested it', Run),
       202: says('It was waited for in vain', Submitted),
+      429: {
+        description: 'Too many runs wait: nothing was done, and Retry-After says in how many seconds to try again',
+        content: { 'application/problem+json': { schema: ProblemDetails } },
+      },
       ...problems,
     },
   }),

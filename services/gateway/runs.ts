@@ -4,9 +4,9 @@ import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { addressOf, type Place } from '@reel/contracts/address.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { linksOf, statusOf } from './run-state.ts';
-import type { RunSummary } from './shapes.ts';
+import type { RunStatus, RunSummary } from './shapes.ts';
 
-/** The newest runs that are listed; older ones can still be asked for by id. */
+/** So many are listed; beyond that the one that ended first goes, and can still be asked for by id. */
 const LISTED = 50_000;
 
 export type Listed = {
@@ -15,10 +15,12 @@ export type Listed = {
   readonly workflow: string;
   readonly requestedBy: string;
   readonly requestedMs: number;
-  readonly slots: Map<string, Entry>;
-  /** What is held and not ruled on, by place. */
-  readonly held: Map<string, Entry>;
+  /** What is said of the run as a whole, by slot, and what is held and not ruled on, by place; nothing of one that is over. */
+  slots: Map<string, Entry>;
+  held: Map<string, Entry>;
+  over?: { readonly status: RunStatus; readonly endedMs: number };
 };
+const nothing = new Map<string, Entry>();
 
 export type Runs = {
   enter(entry: Entry): void;
@@ -26,55 +28,88 @@ export type Runs = {
   /** Newest first. */
   newest(): readonly Listed[];
   open(): readonly Listed[];
+  /** How many were requested that policy has not looked at yet. */
+  waiting(): number;
+  /** Hears when a run is over, listed or not. @returns how to stop. */
+  onEnd(id: string, listener: () => void): () => void;
 };
 
 export const placeKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
 
 export function openRuns(): Runs {
   const runs = new Map<string, Listed>();
+  const waiting = new Set<string>();
+  const over = new Set<string>();
+  const listeners = new Map<string, Set<() => void>>();
+
+  function begin({ at, data, time }: EventOf<'run.request.requested'>): void {
+    if (runs.has(at.run)) return;
+    runs.set(at.run, {
+      id: at.run,
+      shard: at.shard,
+      workflow: data.workflow.name,
+      requestedBy: data.requestedBy,
+      requestedMs: time,
+      slots: new Map(),
+      held: new Map(),
+    });
+    waiting.add(at.run);
+    if (runs.size <= LISTED) return;
+    const last = (over.values().next().value ?? runs.keys().next().value) as string;
+    for (const among of [runs, waiting, over]) among.delete(last);
+  }
+  /** Nothing is kept of it but its line: there are many, and an answer may be large. */
+  function finish(run: Listed, outcome: Entry): void {
+    run.over = {
+      status: statusOf(run.slots.get('turn'), outcome, run.slots.get('verdict'), run.slots.get('ruling')),
+      endedMs: outcome.time,
+    };
+    run.slots = nothing;
+    run.held = nothing;
+    over.add(run.id);
+  }
   function enter(entry: Entry): void {
     const { at } = entry;
-    if (at.kind === 'run' && at.slot === 'request') {
-      if (isVoid(entry) || runs.has(at.run)) return;
-      const { data, time } = entry as EventOf<'run.request.requested'>;
-      runs.set(at.run, {
-        id: at.run,
-        shard: at.shard,
-        workflow: data.workflow.name,
-        requestedBy: data.requestedBy,
-        requestedMs: time,
-        slots: new Map(),
-        held: new Map(),
-      });
-      if (runs.size > LISTED) runs.delete(runs.keys().next().value as string);
+    const whole = at.kind === 'run';
+    if (whole && at.slot === 'request') {
+      if (!isVoid(entry)) begin(entry as EventOf<'run.request.requested'>);
       return;
     }
+    if (whole && at.slot !== 'control') waiting.delete(at.run);
+    if (whole && at.slot === 'outcome') for (const listener of listeners.get(at.run) ?? []) listener();
     const run = runs.get(at.run);
-    if (run === undefined) return;
-    if (at.kind === 'run') run.slots.set(at.slot, entry);
+    if (run === undefined || run.over !== undefined) return;
+    if (whole) run.slots.set(at.slot, entry);
     if (at.slot === 'verdict' && !isVoid(entry) && entry.type.endsWith('.held')) run.held.set(placeKey(at), entry);
     if (at.slot === 'ruling' || at.slot === 'outcome' || (at.slot === 'start' && !isVoid(entry) && entry.type.endsWith('.withdrawn')))
       run.held.delete(placeKey(at));
-    if (at.kind === 'run' && at.slot === 'outcome') run.held.clear();
+    if (whole && at.slot === 'outcome') finish(run, entry);
   }
   return {
     enter,
     get: (id) => runs.get(id),
     newest: () => [...runs.values()].sort((a, b) => b.requestedMs - a.requestedMs || (a.id < b.id ? 1 : -1)),
-    open: () => [...runs.values()].filter(({ slots }) => !slots.has('outcome')),
+    open: () => [...runs.values()].filter((run) => run.over === undefined),
+    waiting: () => waiting.size,
+    onEnd: (id, listener) => {
+      const those = listeners.get(id) ?? new Set();
+      listeners.set(id, those.add(listener));
+      return () => {
+        if (those.delete(listener) && those.size === 0) listeners.delete(id);
+      };
+    },
   };
 }
 
 /** A run as a line of the list. */
-export function summaryOf({ id, workflow, requestedBy, requestedMs, slots, held }: Listed): RunSummary {
-  const outcome = slots.get('outcome');
+export function summaryOf({ id, workflow, requestedBy, requestedMs, slots, held, over }: Listed): RunSummary {
   return {
     id,
-    status: statusOf(slots.get('turn'), outcome, slots.get('verdict'), slots.get('ruling')),
+    status: over?.status ?? statusOf(slots.get('turn'), undefined, slots.get('verdict'), slots.get('ruling')),
     workflow,
     requestedBy,
     requestedAt: new Date(requestedMs).toISOString(),
-    ...(outcome === undefined ? {} : { endedAt: new Date(outcome.time).toISOString() }),
+    ...(over === undefined ? {} : { endedAt: new Date(over.endedMs).toISOString() }),
     held: held.size,
     links: linksOf(id),
   };

@@ -77,10 +77,15 @@ export async function submit(
 
 const shardOf = (run: string, shards: number): number => (shards === 1 ? 0 : Number.parseInt(hash('sha256', run).slice(0, 8), 16) % shards);
 
+const placeOf = (key: string): string => hash('sha256', key).slice(0, 40);
+
+/** Whether a run was requested under this Idempotency-Key. */
+export const isClaimed = async (door: Door, key: string): Promise<boolean> =>
+  (await door.occupant(0, placeOf(key), claim, keyClaimed.slot)) !== undefined;
+
 /** A slot keyed by the hash of the key names the run; whoever comes second follows. */
 async function claimKey(door: Door, key: string, run: string, request: string): Promise<string> {
-  const place = hash('sha256', key).slice(0, 40);
-  const said = await door.say(0, place, keyClaimed(claim, { run, request }));
+  const said = await door.say(0, placeOf(key), keyClaimed(claim, { run, request }));
   if (said.said) return run;
   const first = isVoid(said.occupant) ? undefined : (said.occupant.data as { run: string; request: string });
   if (first?.request === request) return first.run;
@@ -106,6 +111,8 @@ type Means = {
 
 const known = new Map<string, { tools: Means['tools']; others: string; workflow: Workflow }>();
 const KNOWN = 500;
+/** A longer one, in characters, is checked each time: what is known has to stay within bounds. */
+const LONGEST = 32_768;
 
 /** The workflow, when nothing is wrong with it. What was checked against the same means is not checked again. */
 function checked(source: string | object, { tools, kinds, models }: Means): Workflow {
@@ -129,6 +136,7 @@ function checked(source: string | object, { tools, kinds, models }: Means): Work
       errors,
     );
   }
+  if (text.length > LONGEST) return workflow;
   known.set(text, { tools, others, workflow });
   if (known.size > KNOWN) known.delete(known.keys().next().value as string);
   return workflow;
