@@ -2,6 +2,7 @@
 
 import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { theRun } from '@reel/contracts/address.ts';
 import type { CloudEvent, VoidEntry } from './shapes.ts';
 
 const sequence = (seq: number): string => String(seq).padStart(20, '0');
@@ -29,11 +30,15 @@ const isEnd = ({ at }: Entry): boolean => at.kind === 'run' && at.slot === 'outc
 const frame = (entry: Entry): string =>
   `id: ${entry.seq}\nevent: ${isVoid(entry) ? 'void' : entry.type}\ndata: ${JSON.stringify(eventOf(entry))}\n\n`;
 
-/** A reader who is this far behind is let go: it can resume. */
-const QUEUED = 1000;
-/** A reader who is this far behind is spared what is only shown: it is not kept for anybody. */
-const SHOWN = 32;
+/**
+ * What may wait for a reader, in bytes; nothing is added before some of it is taken. Whatever else there is for it stands in the log, so
+ * that a reader who stops reading costs no more than this and one fact.
+ */
+const QUEUED_BYTES = 65_536;
+/** A reader for whom this much waits is spared what is only shown: it is not kept for anybody. */
+const SHOWN_BYTES = 16_384;
 const HEARTBEAT_MS = 15_000;
+const AGAIN_MS = 1000;
 
 export type Reading = {
   readonly shard: number;
@@ -48,52 +53,84 @@ export type Reading = {
 
 /** Server-sent events of one run, until it is over or the reader has gone. */
 export function streamOf(door: Door, reading: Reading): Response {
-  let stop = (): void => {};
-  const start = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    const opened = tell(door, reading, controller);
-    stop = opened.stop;
-    await opened.caughtUp().catch((error: Error) => {
-      opened.stop();
-      throw error;
-    });
-  };
-  const body = new ReadableStream<Uint8Array>({ start, cancel: () => stop() }, { highWaterMark: 0 });
+  let telling: ReturnType<typeof tell> | undefined;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => {
+        telling = tell(door, reading, controller);
+      },
+      pull: () => telling?.goOn(),
+      cancel: () => telling?.stop(),
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: QUEUED_BYTES }),
+  );
   return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' } });
 }
 
 type Controller = Pick<ReadableStreamDefaultController<Uint8Array>, 'enqueue' | 'close' | 'desiredSize'>;
 
-/** Tells a reader what is said and shown from now on; what was said before, once `caughtUp` is called. */
-function tell(door: Door, reading: Reading, controller: Controller): { stop(): void; caughtUp(): Promise<void> } {
-  const { shard, run, tokens, closing } = reading;
+/** Tells a reader the run from the log, from where the reader is and as fast as it takes it, and what is shown meanwhile. */
+function tell(door: Door, { shard, run, lastSeq, tokens, closing }: Reading, controller: Controller): { stop(): void; goOn(): void } {
   const encoder = new TextEncoder();
-  let sent = reading.lastSeq;
+  let sent = lastSeq;
   let open = true;
-  // What is said while the past is being read waits for its turn, so that there is neither a gap nor a repetition.
-  let waiting: Entry[] | undefined = [];
-  const behind = (): number => -(controller.desiredSize ?? 0);
+  let looking = false;
+  let more = true;
+  let caughtUp = false;
+  const room = (): number => controller.desiredSize ?? 0;
   const write = (text: string): void => controller.enqueue(encoder.encode(text));
   const end = (): void => {
+    if (!open) return;
     stop();
     controller.close();
   };
-  const send = (entry: Entry): void => {
-    if (!open || entry.seq <= sent) return;
-    sent = entry.seq;
-    write(frame(entry));
-    if (isEnd(entry) || behind() > QUEUED) end();
-  };
+  async function send(): Promise<void> {
+    const history = await door.look(shard, run);
+    const entries = history.entries();
+    for (let next = indexAfter(entries, sent); open && room() > 0; next += 1) {
+      const entry = entries[next];
+      if (entry === undefined) {
+        caughtUp = true;
+        if (history.occupant(theRun, 'outcome') !== undefined) end();
+        return;
+      }
+      sent = entry.seq;
+      write(frame(entry));
+      if (isEnd(entry)) end();
+    }
+    more ||= open;
+  }
+  /** Sends what there is room for. Whatever is said meanwhile is looked for once more. */
+  function goOn(): void {
+    if (looking || !open || !more || room() <= 0) return;
+    looking = true;
+    more = false;
+    send().then(
+      () => {
+        looking = false;
+        goOn();
+      },
+      () => {
+        // The log is away, and the reader need not know: it is looked again.
+        more = true;
+        setTimeout(() => {
+          looking = false;
+          goOn();
+        }, AGAIN_MS).unref();
+      },
+    );
+  }
   const unfollow = door.follow((entry) => {
     if (entry.at.run !== run) return;
-    if (waiting === undefined) send(entry);
-    else waiting.push(entry);
+    more = true;
+    goOn();
   });
   const unwatch = tokens
     ? door.watch(run, (shown) => {
-        if (waiting === undefined && behind() < SHOWN) write(`event: tokens\ndata: ${JSON.stringify(shown)}\n\n`);
+        if (caughtUp && QUEUED_BYTES - room() < SHOWN_BYTES) write(`event: tokens\ndata: ${JSON.stringify(shown)}\n\n`);
       })
     : () => {};
-  const heartbeat = setInterval(() => (behind() > 0 ? undefined : write(': still here\n\n')), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => (room() < QUEUED_BYTES ? undefined : write(': still here\n\n')), HEARTBEAT_MS);
   closing.addEventListener('abort', end, { once: true });
   function stop(): void {
     open = false;
@@ -102,12 +139,16 @@ function tell(door: Door, reading: Reading, controller: Controller): { stop(): v
     clearInterval(heartbeat);
     closing.removeEventListener('abort', end);
   }
-  const caughtUp = async (): Promise<void> => {
-    const past = (await door.look(shard, run)).entries();
-    const queued = waiting ?? [];
-    waiting = undefined;
-    for (const entry of [...past, ...queued]) send(entry);
-    if (open && past.some(isEnd)) end();
-  };
-  return { stop, caughtUp };
+  return { stop, goOn };
+}
+
+/** The place of the first entry after a position: they are in the order of the log. */
+function indexAfter(entries: readonly Entry[], seq: number): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((entries[middle] as Entry).seq <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
