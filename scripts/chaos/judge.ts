@@ -1,0 +1,120 @@
+/** What has to be true when everything is over: the protocol was kept, every run ended by name, nothing happened twice, and the world is as the runs say. */
+import { type Entry, type History, historyOf, isVoid } from '@reel/bus/history.ts';
+import { nothingVerified, type Verified, verifyShard } from '@reel/bus/protocol/verify.ts';
+import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
+import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
+import type { Event } from '@reel/contracts/envelope.ts';
+import { stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
+import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
+import type { World } from '../demo/world-state.ts';
+import { castIn } from '../operator.ts';
+import { canBeUndone, type Desk, isUndo } from './desk.ts';
+import { type Asked, FINAL } from './driver.ts';
+
+/** A run as the log has it. */
+export type Told = { readonly entries: readonly Entry[]; readonly history: History };
+
+/** Reads every run, by its id. */
+export async function readRuns(log: WholeLog): Promise<Map<string, Told>> {
+  const raws = new Map<string, Parameters<typeof entriesOf>[0][number][]>();
+  for await (const raw of log.facts(0)) {
+    const run = parseAddress(raw.subject)?.run ?? '';
+    const known = raws.get(run);
+    if (known === undefined) raws.set(run, [raw]);
+    else known.push(raw);
+  }
+  const told = new Map<string, Told>();
+  for (const [run, ones] of raws) {
+    const entries = await entriesOf(ones, (digest) => log.blob(0, run, digest));
+    const byAddress = new Map(entries.map((entry) => [entry.address, entry]));
+    told.set(run, { entries, history: historyOf({ shard: 0, run, entries: [...entries], byAddress }) });
+  }
+  return told;
+}
+
+export async function verified(log: WholeLog, dir: string): Promise<Verified> {
+  const all = nothingVerified();
+  await verifyShard(log, 0, { now: Date.now(), cast: await castIn(dir) }, all);
+  return all;
+}
+
+/** A line for each thing that is wrong with the runs and what they left. */
+export function wrongs(asked: readonly Asked[], runs: ReadonlyMap<string, Told>, desk: Desk, world: World): string[] {
+  return [...ends(asked, runs), ...repeated(desk, world), ...[...runs].flatMap(([run, told]) => left(run, told, desk, world))];
+}
+
+/** What was acknowledged is there, and has ended as it was told to have. */
+function ends(asked: readonly Asked[], runs: ReadonlyMap<string, Told>): string[] {
+  return asked.flatMap(({ id, n, errand, status }) => {
+    const what = `${errand.name} ${n} (${id ?? 'not accepted'})`;
+    if (status === undefined || !FINAL.has(status)) return [`${what} has not ended: ${status ?? 'nobody knows how it stands'}`];
+    const outcome = runs.get(id ?? '')?.history.occupant(theRun, 'outcome');
+    const isSo = outcome !== undefined && !isVoid(outcome) && outcome.type === `run.outcome.${status}`;
+    const found = outcome === undefined ? 'no outcome' : isVoid(outcome) ? outcome.void : outcome.type;
+    return isSo || (status === 'stranded' && outcome !== undefined) ? [] : [`${what} was told to be ${status}, and the log has ${found}`];
+  });
+}
+
+/** Under each key something happens once, and is undone once. */
+function repeated({ effects, missed }: Desk, world: World): string[] {
+  const atDesk = [...effects].flatMap(([key, { uses, times, undoneBy }]) => [
+    ...(times > 1 && !missed.has(key) ? [`${key}: ${uses} happened ${times} times`] : []),
+    ...(undoneBy.size > 1 ? [`${key}: undone under ${[...undoneBy].join(' and ')}`] : []),
+  ]);
+  const inWorld = Object.entries(world.ledger).flatMap(([key, { tool, effects: times }]) =>
+    times > 1 ? [`${key}: ${tool} happened ${times} times`] : [],
+  );
+  return [...atDesk, ...inWorld];
+}
+
+type Effect = { readonly key: string; readonly uses: string; readonly stands: boolean; readonly undoable: boolean };
+
+const ITS: { readonly [tool: string]: (world: World, result: Record<string, unknown>) => string | undefined } = {
+  book_hotel: ({ bookings }, { bookingId }) => bookings[bookingId as string]?.status,
+  book_transfer: ({ transfers }, { transferId }) => transfers[transferId as string]?.status,
+  book_taxi: ({ transfers }, { transferId }) => transfers[transferId as string]?.status,
+  charge_card: ({ payments }, { paymentId }) => payments[paymentId as string]?.status,
+};
+
+/** What a run did to the world. */
+function effectsOf(run: string, desk: Desk, world: World): Effect[] {
+  const atDesk = [...desk.effects]
+    .filter(([key, { uses }]) => key.startsWith(`${run}.`) && !isUndo(uses) && !desk.missed.has(key))
+    .map(([key, { uses, undoneBy }]) => ({ key, uses, stands: undoneBy.size === 0, undoable: canBeUndone(uses) }));
+  const inWorld = Object.entries(world.ledger)
+    .filter(([key, { tool }]) => key.startsWith(`${run}.`) && tool in ITS)
+    .map(([key, { tool, result }]) => {
+      const status = ITS[tool]?.(world, result);
+      return { key, uses: tool, stands: status === 'confirmed' || status === 'paid', undoable: true };
+    });
+  return [...atDesk, ...inWorld];
+}
+
+/** Every effect of a run is meant to be there, or is taken back, or is told of. */
+function left(run: string, { entries, history }: Told, desk: Desk, world: World): string[] {
+  const outcome = history.occupant(theRun, 'outcome');
+  if (outcome === undefined || isVoid(outcome)) return [];
+  const keyOf = ({ kind, id }: Place): string => `${run}.${kind}.${id}`;
+  const { stranded = [] } = outcome.data as { stranded?: Place[] };
+  const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
+  const told = new Set([...stranded.map(keyOf), ...residues]);
+  const accepted = entries.filter((one): one is Event => !isVoid(one) && one.type === 'step.check.accepted');
+  const meant = new Set([...accepted.map(({ at }) => keyOf(at)), ...accepted.flatMap((one) => supplied(one, history)).map(keyOf)]);
+  const isCompleted = outcome.type === 'run.outcome.completed';
+  return effectsOf(run, desk, world).flatMap(({ key, uses, stands, undoable }) => {
+    if (isCompleted && !stands) return [`${key}: ${uses} was undone, and the run is completed`];
+    if (isCompleted && !meant.has(key) && !told.has(key))
+      return [`${key}: ${uses} is in the world, nothing rests on it, and nothing tells of it`];
+    if (!isCompleted && stands && undoable && !told.has(key))
+      return [`${key}: ${uses} is in the world, and ${outcome.type} does not tell of it`];
+    return [];
+  });
+}
+
+/** The attempt of which a person said what it had given. */
+function supplied({ at }: Event, history: History): Place[] {
+  if (at.kind !== 'person') return [];
+  const question = history.find(stepRequested, at)?.data.call.arguments as Partial<Question> | undefined;
+  const said = history.find(stepSucceeded, at)?.data.output as Partial<Escalated> | undefined;
+  return question?.attempt !== undefined && said?.action === 'supply' ? [question.attempt] : [];
+}
