@@ -98,13 +98,13 @@ export function openWorld(): World {
       assert.equal(times, 1, `${key} took effect ${times} times`);
       assert.ok(undoneBy.size <= 1, `${key} was undone by ${[...undoneBy].join(' and ')}`);
     }
-    tellsTheTruth(played, new Map([...effects].filter(([key]) => !missed.has(key))));
+    tellsTheTruth(played, effects, missed);
   }
   return { act, look, check };
 }
 
-/** Every effect is meant to be in the world, or is taken back, or is told of. */
-function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyMap<string, Kept>): void {
+/** Every effect is meant to be in the world, or is taken back, or is told of; `missed` are those that need not be. */
+function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyMap<string, Kept>, missed: ReadonlySet<string>): void {
   if (outcome === undefined) return;
   const keyOf = ({ kind, id, n }: Place): string => {
     const words = kind.startsWith('undo-') ? undoRequested : stepRequested;
@@ -116,7 +116,7 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
   const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
   // Where rubbish stands in the place of a residue, nobody can tell of it.
   const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
-  const told = new Set([...stranded.map(keyOf), ...residues]);
+  const told = new Set([...stranded.map(keyOf), ...residues, ...missed]);
   const meant = new Set([...keysOf('step.check.accepted'), ...suppliedIn(history, entries).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
   for (const at of undone) assert.equal(effects.get(keyOf(at))?.undoneBy.size, 1, `${keyOf(at)} is told to be undone, and is not`);
