@@ -330,6 +330,13 @@ test('rubbish where a step waits to be tried again makes the run fail, not wait'
   assert.match(JSON.stringify(await dataOf(said, 'run.turn.failing')), /void-fact.*tool\.flight\.1\.wake cannot be read/);
 });
 
+test('rubbish where an undo will be does not stand for its request', async () => {
+  const done = [...begun, ...flight.done];
+  // Without a request before them, all of these are void.
+  for (const left of [undo('flight').denied, undo('flight').held, undo('flight').granted, undo('flight').failed(), undo('flight').late])
+    assert.deepEqual(await says(...done, left, failing), ['alarm clock', 'undo.request.requested undo-tool.flight-1.1'], left.type);
+});
+
 test('a run that is not over by its deadline turns, plan or no plan', async () => {
   assert.deepEqual(told(await given([requested()]).ring(sagaTracker, {}, DEADLINE_MS, 'sweep')), ['run.turn.exhausted run']);
   assert.deepEqual(told(await given([requested()]).ring(sagaTracker, {}, 0, 'sweep')), []);

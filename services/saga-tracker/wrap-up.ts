@@ -88,7 +88,11 @@ function undoing(saga: Saga, time: number, deadlineMs: number): Draft[] {
   return draft ? [draft] : [];
 }
 
-const undoUnderWay = (saga: Saga, { attempt, n }: Undoing): Attempt | undefined => saga.undos.get(placeKey(undoOf(attempt.at, n)));
+/** It has begun with its request: rubbish that somebody left at its place does not stand for it. */
+function undoUnderWay(saga: Saga, { attempt, n }: Undoing): Attempt | undefined {
+  const undo = saga.undos.get(placeKey(undoOf(attempt.at, n)));
+  return undo?.slots.request === undefined ? undefined : undo;
+}
 
 /** When it is over: how it ended, and which effects nothing tells of. */
 function ending(history: History, saga: Saga): Draft[] {
