@@ -8,6 +8,11 @@ import { Fatal } from './service.ts';
 const INLINE_BYTES = 64 * 1024;
 /** A fact with more data than this is refused: such a value belongs in a store of the user's own. */
 export const MAX_BYTES = 1_000_000;
+/** What is said around a value of that size: a result may be as large as can be, and its usage is told all the same. */
+const AROUND_BYTES = 16 * 1024;
+
+/** True for data that no fact can carry. It is the data that count: what repeats another fact's is never larger for who says it, and where. */
+export const isTooLarge = (data: unknown): boolean => Buffer.byteLength(JSON.stringify(data)) > MAX_BYTES + AROUND_BYTES;
 
 export type Blob = { readonly digest: string; readonly body: string };
 type Reference = { readonly blob: string; readonly bytes: number };
@@ -24,7 +29,7 @@ export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
     .map((field) => ({ ...field, bytes: Buffer.byteLength(field.body) }))
     .sort((a, b) => b.bytes - a.bytes);
   const largest = fields[0];
-  if (bytes > MAX_BYTES || largest === undefined) {
+  if (largest === undefined || (bytes > MAX_BYTES && isTooLarge(fact.data))) {
     throw new Fatal(
       `${fact.type}: data.${largest?.name} has ${largest?.bytes} bytes and a fact at most ${MAX_BYTES}: store it elsewhere and pass on a reference`,
     );

@@ -44,6 +44,14 @@ describe('a fact is read', () => {
   });
 });
 
+it('what is too large to be said is not read either, and what is as large as a result may be is both, whoever says it', () => {
+  const carrying = (bytes: number): Envelope => fact({ data: { output: 'x'.repeat(bytes - 2) }, source: 's'.repeat(200) });
+  assert.equal(read(JSON.stringify(carrying(MAX_BYTES))), 'read');
+  assert.doesNotThrow(() => pack(carrying(MAX_BYTES)));
+  assert.equal(read(JSON.stringify(carrying(MAX_BYTES + 20_000))), 'its data have more than 1000000 bytes');
+  assert.throws(() => pack(carrying(MAX_BYTES + 20_000)), /data\.output has 1020000 bytes and a fact at most 1000000/);
+});
+
 it('brackets within strings nest nothing', () => {
   assert.equal(isTooDeep(JSON.stringify('["{\\"'.repeat(10_000))), false);
   assert.equal(readJson('"\\""'), '"');

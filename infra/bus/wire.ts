@@ -3,6 +3,7 @@ import { type About, type Address, aboutOf, addressOf, type Parts, parseAddress 
 import { type Draft, Envelope } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import { z } from 'zod';
+import { isTooLarge, MAX_BYTES } from './blob.ts';
 import type { Entry } from './history.ts';
 import { readJson } from './json.ts';
 import { Fatal } from './service.ts';
@@ -62,6 +63,7 @@ export function decode(subject: string, body: string, seq: number, time: number,
   const { id, source, type, causationid, traceparent, runid, data } = envelope.data;
   if (id !== subject || runid !== at.run) return nothing(`it says that it belongs at ${id}`);
   if ((glance(body) ?? type) !== type) return nothing('it says twice what it is');
+  if (body.length > MAX_BYTES && isTooLarge(data)) return nothing(`its data have more than ${MAX_BYTES} bytes`);
   const told = { address: subject, at, type, seq, time, source, cause: causationid, traceparent };
   const definition = definitionOf(type);
   if (definition === undefined) return strange(type, at) ? nothing(`${type} does not belong here`) : { ...told, data };
