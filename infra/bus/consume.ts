@@ -3,7 +3,7 @@ import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
 import type { Beats } from './beats.ts';
-import { LogUnavailable } from './log.ts';
+import { LogFull, LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
 import type { Logger } from './service.ts';
 
@@ -57,6 +57,20 @@ export async function consume(
   let stopping = false;
   let lost: string | undefined;
 
+  /** What cannot be said because the log is full is kept here until it can: one more delivery would count as one more that nobody survived. */
+  async function whenThereIsRoom(delivery: Delivery): Promise<Verdict> {
+    for (;;) {
+      try {
+        return await handle(delivery);
+      } catch (error) {
+        if (!(error instanceof LogFull) || stopping || connection.isClosed()) throw error;
+        log.warn({ subject: delivery.subject, error: error.message }, 'the log is full: this waits until there is room');
+        await pause(RETRY_MS);
+        delivery.working();
+      }
+    }
+  }
+
   async function work(message: JsMsg): Promise<void> {
     const { info, subject } = message;
     const delivery = {
@@ -70,7 +84,7 @@ export async function consume(
     const first = under.get(subject);
     const verdict =
       first ??
-      handle(delivery).catch((error: Error): Verdict => {
+      whenThereIsRoom(delivery).catch((error: Error): Verdict => {
         log.warn({ subject, seq: delivery.seq, error: error.message }, 'not handled; it will be delivered again');
         // What is not the broker's doing will hardly pass in a moment.
         return { againInMs: error instanceof LogUnavailable ? RETRY_MS : Math.min(RETRY_MS * 2 ** delivery.count, LONGEST_RETRY_MS) };
@@ -122,3 +136,5 @@ export async function consume(
 
 /** Where the broker hears about this delivery. The client keeps it, and does not declare it. */
 const replyOf = (message: JsMsg): string => (message as JsMsg & { readonly reply: string }).reply;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -3,11 +3,14 @@ import { PubHeaders } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from 'nats';
 import { openAcks, Refused } from './acks.ts';
 import { pack } from './blob.ts';
-import { type Log, LogUnavailable } from './log.ts';
+import { type Log, LogFull, LogUnavailable } from './log.ts';
 import type { Reader } from './reader.ts';
 
-/** The write-once slot says that it is taken, or that the stream is full: the code is one and the same. */
+/** The write-once slot says that it is taken, or that the stream or the disk is full: the code is one and the same. */
 const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
+
+/** It could not be stored; the account has used up its storage. */
+const NO_ROOM: ReadonlySet<number> = new Set([SLOT_TAKEN.code, 10047]);
 
 /**
  * For how long something is said again to a broker that does not answer, before it is given up: an election among its nodes takes up to
@@ -26,7 +29,9 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
       try {
         return await attempt();
       } catch (error) {
-        const hopeless = !(error instanceof LogUnavailable) || error instanceof Refused || connection.isClosed();
+        // A broker without room will not have any in a moment.
+        const hopeless =
+          !(error instanceof LogUnavailable) || error instanceof Refused || error instanceof LogFull || connection.isClosed();
         if (hopeless || performance.now() + waitMs > until) throw error;
         await pause(waitMs);
       }
@@ -39,10 +44,10 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
       const ack = await request(subject, body);
       if (ack.error === undefined) return { seq: ack.seq as number };
       const { code, err_code: errorCode, description = '' } = ack.error;
-      const full = errorCode === SLOT_TAKEN.code;
-      if (full && description.includes(SLOT_TAKEN.text)) return 'taken';
-      // A broker without a leader says 503, and so does one without room, which will not have any in a moment.
-      throw new (code === 503 && !full ? LogUnavailable : Refused)(`${subject} was refused: ${description}`);
+      if (errorCode === SLOT_TAKEN.code && description.includes(SLOT_TAKEN.text)) return 'taken';
+      if (errorCode !== undefined && NO_ROOM.has(errorCode)) throw new LogFull(`there is no room for ${subject}: ${description}`);
+      // A broker without a leader says 503.
+      throw new (code === 503 ? LogUnavailable : Refused)(`${subject} was refused: ${description}`);
     });
 
   return {

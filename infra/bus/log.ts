@@ -20,3 +20,6 @@ export type Log = {
 
 /** The log could not be reached, or gave no answer in time. Whatever was being done is done again later. */
 export class LogUnavailable extends Error {}
+
+/** There is no room for it: whoever has something to say keeps it until there is. */
+export class LogFull extends LogUnavailable {}

@@ -14,7 +14,7 @@ import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
 import { DEEPEST, isTooDeep } from './json.ts';
-import type { Log } from './log.ts';
+import { type Log, LogFull } from './log.ts';
 import { publicly } from './publicly.ts';
 import { fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
@@ -99,7 +99,7 @@ export async function perform(
     cause: entry.address,
     traceparent: entry.traceparent,
   };
-  const conclude = (result: Result): Promise<Verdict> => sayOutcome(log, voice, words, entry.at, result, request.data.call);
+  const conclude = (result: Result): Promise<Verdict> => sayOutcome(log, voice, words, entry.at, result, request.data.call, work);
   const question = newest.find(words.held, entry.at)?.data.question ?? newest.find(words.approved, entry.at)?.data.question;
   if (question !== digestOf(request.data)) {
     return await conclude({
@@ -303,9 +303,10 @@ async function sayOutcome(
   at: Parts,
   result: Result,
   call: Call,
+  work: Work,
 ): Promise<Verdict> {
   if (result.said === 'nothing') return { againInMs: 1 };
-  const outcome = await sayOne(log, voice, outcomeOf(words, at, result));
+  const outcome = await toldWhenThereIsRoom(log, work, () => sayOne(log, voice, outcomeOf(words, at, result)));
   if (outcome.said || result.said !== 'succeeded' || isHarmless(call)) return 'handled';
   if (!isVoid(outcome.occupant) && outcome.occupant.type === words.succeeded.type) return 'handled';
   // The slot was decided otherwise meanwhile: the effect is real all the same, unless a later attempt under this key has told of it.
@@ -313,8 +314,22 @@ async function sayOutcome(
   for (let n = at.n + 1; newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {
     if (newest.find(words.succeeded, { ...at, n }) !== undefined) return 'handled';
   }
-  await sayOne(log, voice, words.late(at, { output: result.output }));
+  await toldWhenThereIsRoom(log, work, () => sayOne(log, voice, words.late(at, { output: result.output })));
   return 'handled';
+}
+
+/** What was done is known here and nowhere else: as long as the log is full it is kept, not done again. */
+async function toldWhenThereIsRoom<T>(log: Log, work: Work, tell: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await tell();
+    } catch (error) {
+      if (!(error instanceof LogFull) || work.stopping.aborted) throw error;
+      work.log.warn({ error: error.message }, 'the log is full: what was done is told when there is room');
+      await log.pause(BEAT_MS, work.stopping);
+      work.beat();
+    }
+  }
 }
 
 function outcomeOf(words: typeof STEP | typeof UNDO, at: Parts, result: Exclude<Result, { said: 'nothing' }>): Draft {

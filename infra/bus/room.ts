@@ -4,21 +4,32 @@ import type { NatsConnection } from 'nats';
 import { reelStream } from './accounts.ts';
 
 export type Room = {
-  /** From now on the broker refuses every further fact of the shard, as when its disk is full. */
-  fill(shard: number): Promise<void>;
+  /** From now on the broker refuses every further fact of the shard, as when its disk is full. @param left there is room for so many bytes */
+  fill(shard: number, left?: number): Promise<void>;
   /** There is room again, without bounds. */
   empty(shard: number): Promise<void>;
 };
 
 /** @param connection the provisioner's */
 export async function openRoom(connection: NatsConnection): Promise<Room> {
-  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 30_000 });
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 5000 });
   const bound = async (shard: number, maxBytesOf: (bytes: number) => number): Promise<void> => {
     const { config, state } = await manager.streams.info(reelStream(shard));
     await manager.streams.update(config.name, { ...config, max_bytes: maxBytesOf(state.bytes) });
   };
+  /** A broker that is just coming back is asked again: a log that stays full would be a fault without an end. */
+  const insist = async (change: () => Promise<void>): Promise<void> => {
+    for (let tries = 20; ; tries -= 1) {
+      try {
+        return await change();
+      } catch (error) {
+        if (tries === 0) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+    }
+  };
   return {
-    fill: (shard) => bound(shard, (bytes) => bytes + 1),
-    empty: (shard) => bound(shard, () => -1),
+    fill: (shard, left = 1) => insist(() => bound(shard, (bytes) => bytes + left)),
+    empty: (shard) => insist(() => bound(shard, () => -1)),
   };
 }
