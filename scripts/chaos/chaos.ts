@@ -35,6 +35,9 @@ const number = (name: 'runs' | 'seconds' | 'seed' | 'in-flight' | 'every', other
   return value;
 };
 
+// Who leaves by exit takes along what was started, be it frozen.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 if (values.help) process.stdout.write(HELP);
 else {
   const seed = number('seed', Date.now() % 1_000_000);

@@ -53,9 +53,12 @@ const KINDS = {
   },
   'SIGKILL of the broker': async ({ restartBroker }) => await restartBroker(),
   'store full': async ({ fill, empty }, _, chance) => {
-    await fill();
-    await wait(between(chance, 500, 4000));
-    await empty();
+    try {
+      await fill();
+      await wait(between(chance, 500, 4000));
+    } finally {
+      await empty();
+    }
   },
 } satisfies { readonly [kind: string]: Does };
 export type Kind = keyof typeof KINDS;

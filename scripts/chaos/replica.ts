@@ -56,6 +56,8 @@ export async function startReplica({ name, services, env, natsPort, logFile }: R
     });
   }
   start();
+  // What is frozen does not hear that it is to end.
+  process.once('exit', () => child?.kill('SIGKILL'));
   return {
     name,
     services,
