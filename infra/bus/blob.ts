@@ -65,7 +65,7 @@ export async function unpack(body: string, load: (digest: string) => Promise<str
     return body;
   }
   if (typeof fact?.blobs !== 'string' || typeof fact.data !== 'object' || fact.data === null) return body;
-  let left = MAX_BYTES;
+  let left = MAX_BYTES + AROUND_BYTES;
   for (const name of fact.blobs.split(',', MOST)) {
     const reference = Object.hasOwn(fact.data, name) ? (fact.data[name] as Reference | null) : undefined;
     if (typeof reference?.blob !== 'string' || !/^[0-9a-f]{64}$/.test(reference.blob)) continue;
