@@ -4,6 +4,7 @@
  */
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import { LogUnavailable } from './log.ts';
+import { roamOf } from './roam.ts';
 
 export type PubAck = { seq?: number; error?: { code?: number; err_code?: number; description?: string } };
 
@@ -28,6 +29,7 @@ export function openAcks(
   inboxPrefix: string,
 ): (subject: string, body: string, headers?: MsgHdrs) => Promise<PubAck> {
   const inbox = createInbox(inboxPrefix);
+  const roam = roamOf(connection);
   const waiting = new Map<string, Waiting>();
   let last = 0;
   let away = false;
@@ -43,11 +45,14 @@ export function openAcks(
     const token = message.subject.slice(inbox.length + 1);
     const subject = waiting.get(token)?.subject;
     if (message.headers?.code === 503) {
+      roam.trouble();
       settle(token, new LogUnavailable(`nobody stores ${subject} right now`), {});
       return;
     }
     try {
-      settle(token, undefined, message.json<PubAck>());
+      const ack = message.json<PubAck>();
+      if (ack.error?.code !== 503) roam.fine();
+      settle(token, undefined, ack);
     } catch {
       settle(token, new LogUnavailable(`${subject} was answered with what is no acknowledgement`), {});
     }
@@ -57,6 +62,7 @@ export function openAcks(
     const before = Date.now() - TIMEOUT_MS;
     for (const [token, { sinceMs, subject }] of waiting) {
       if (sinceMs > before) return;
+      roam.trouble(performance.now() - TIMEOUT_MS);
       settle(token, new LogUnavailable(`${subject} was not acknowledged within ${TIMEOUT_MS} ms`), {});
     }
   }, TIMEOUT_MS / 5);

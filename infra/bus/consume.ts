@@ -5,6 +5,7 @@ import { API_PREFIX } from './accounts.ts';
 import type { Beats } from './beats.ts';
 import { LogFull, LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
+import { roamOf } from './roam.ts';
 import type { Logger } from './service.ts';
 
 export type Delivery = {
@@ -53,6 +54,7 @@ export async function consume(
     bind: true,
     abort_on_missing_resource: true,
   });
+  const roam = roamOf(connection);
   const under = new Map<string, Promise<Verdict>>();
   let stopping = false;
   let lost: string | undefined;
@@ -114,6 +116,8 @@ export async function consume(
 
   void (async () => {
     for await (const status of messages.status()) {
+      if (status.type === 'heartbeat') roam.fine();
+      if (status.type === 'heartbeats_missed') roam.trouble(performance.now() - status.count * HEARTBEAT_MS);
       if (status.type !== 'heartbeats_missed' || status.count % SILENT_BEATS !== 0) continue;
       const missing = await consumer.info().then(
         () => undefined,

@@ -87,6 +87,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     from: (shard, seq) => stored(manager, reelStream(shard), `reel.${shard}.>`, { seq }),
     last: async (shard) =>
       (await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: `reel.${shard}.>` })))?.seq ?? 0,
+    next: async (shard, seq) => (await reached(() => manager.streams.getMessage(reelStream(shard), nextOf(seq, `reel.${shard}.>`))))?.seq,
   };
   const tail = await openTail(connection, shards, store, (shard, raw) => {
     const run = raw.subject.split('.')[2] as string;

@@ -3,6 +3,7 @@
  * connection is away or when whoever leads the stream dies before it has passed on what it stored: that is read from the stream.
  */
 import type { Msg, NatsConnection } from 'nats';
+import { roamOf } from './roam.ts';
 
 /** A stored message as it stands in the log. */
 export type Raw = {
@@ -27,6 +28,8 @@ export type Stored = {
   from(shard: number, seq: number): AsyncIterable<Raw>;
   /** The last position, as the leader knows it. */
   last(shard: number): Promise<number>;
+  /** The next position from one on, as the leader knows it; undefined when there is none yet. */
+  next(shard: number, seq: number): Promise<number | undefined>;
 };
 
 type Waiter = { readonly seq: number; readonly resolve: (reached: boolean) => void };
@@ -77,6 +80,7 @@ export async function openTail(
     ahead: [],
     waiters: [],
   }));
+  const roam = roamOf(connection);
   const accept = (state: Shard, shard: number, raw: Raw): void => {
     state.position = raw.seq;
     onRaw(shard, raw);
@@ -124,9 +128,18 @@ export async function openTail(
       void fill(shard);
     }
   };
-  const fillAll = (): void => {
-    for (let shard = 0; shard < shards; shard += 1) void fill(shard);
-  };
+  /** Asks the leader, since a replica that is cut off knows nothing new either. */
+  async function look(shard: number): Promise<void> {
+    const state = states[shard] as Shard;
+    const beginMs = performance.now();
+    try {
+      state.known = Math.max(state.known, (await stored.next(shard, state.position + 1)) ?? 0);
+      roam.fine();
+    } catch {
+      roam.trouble(beginMs);
+    }
+    if (state.known > state.position) void fill(shard);
+  }
   const subscription = connection.subscribe('live.*.*.*.*.*.*', { callback: hear });
   for (const [shard, state] of states.entries()) {
     state.position = await stored.last(shard);
@@ -135,11 +148,11 @@ export async function openTail(
     if (state.position < state.known) void fill(shard);
   }
   void (async () => {
-    for await (const { type } of connection.status()) if (type === 'reconnect') fillAll();
+    for await (const { type } of connection.status()) if (type === 'reconnect') for (const shard of states.keys()) void look(shard);
   })();
   const looking = setInterval(() => {
     for (const [shard, state] of states.entries()) {
-      if (state.quiet) void fill(shard);
+      if (state.quiet) void look(shard);
       state.quiet = true;
     }
   }, QUIET_MS).unref();
