@@ -61,12 +61,12 @@ export async function consume(
 
   /** What cannot be said because the log is full is kept here until it can: one more delivery would count as one more that nobody survived. */
   async function whenThereIsRoom(delivery: Delivery): Promise<Verdict> {
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
         return await handle(delivery);
       } catch (error) {
         if (!(error instanceof LogFull) || stopping || connection.isClosed()) throw error;
-        log.warn({ subject: delivery.subject, error: error.message }, 'the log is full: this waits until there is room');
+        if (tries === 1) log.warn({ subject: delivery.subject, error: error.message }, 'the log is full: this waits until there is room');
         await pause(RETRY_MS);
         delivery.working();
       }

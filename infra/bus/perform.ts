@@ -320,12 +320,12 @@ async function sayOutcome(
 
 /** What was done is known here and nowhere else: as long as the log is full it is kept, not done again. */
 async function toldWhenThereIsRoom<T>(log: Log, work: Work, tell: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       return await tell();
     } catch (error) {
       if (!(error instanceof LogFull) || work.stopping.aborted) throw error;
-      work.log.warn({ error: error.message }, 'the log is full: what was done is told when there is room');
+      if (tries === 1) work.log.warn({ error: error.message }, 'the log is full: what was done is told when there is room');
       await log.pause(BEAT_MS, work.stopping);
       work.beat();
     }
