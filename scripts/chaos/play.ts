@@ -92,6 +92,7 @@ export async function play(options: ChaosOptions): Promise<Report> {
     }, 10_000);
     await load.enough(options.runs, options.seconds * 1000);
     await havoc.stop();
+    await writeFile(join(dir, 'faults.json'), JSON.stringify(havoc.faults, null, 1));
     const impatience = setTimeout(() => giveUp.abort(), PATIENCE_MS);
     await load.stop();
     clearTimeout(impatience);

@@ -43,7 +43,7 @@ export async function startReplica({ name, services, env, natsPort, logFile }: R
   let stopping = false;
   function start(): void {
     // With a port for its health it waits for a broker that is away, as in a container.
-    const own = { ...env, REEL_NATS: `nats://127.0.0.1:${proxy.port}`, REEL_HEALTH_PORT: '0', REEL_LOG: 'warn' };
+    const own = { ...env, REEL_NATS: `nats://127.0.0.1:${proxy.port}`, REEL_HEALTH_PORT: '0', REEL_LOG: 'info' };
     const one = spawn(process.execPath, [join(root, 'services/main.ts'), ...services], { env: own, stdio: ['ignore', log, log] });
     leash(one);
     child = one;
