@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { ceiling } from '@reel/bus/bare.ts';
 import { startServer } from '@reel/nats/server.ts';
 import { atOnce, client, inARow, manyAtOnce, oneByOne, percentile } from './load.ts';
+import { show as recover } from './recover.ts';
 import type { Ready } from './system.ts';
 
 const quick = process.argv.includes('--quick');
@@ -118,3 +119,4 @@ await bare('2m');
 await measure('Lazy fsync (sync_interval 2m), all services in one process', '2m', quick ? 40 : 200);
 await bare('always');
 await measure('On disk before acknowledged (sync_interval always)', 'always', quick ? 20 : 60);
+await recover(quick ? 5 : 20);
