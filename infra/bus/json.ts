@@ -26,4 +26,4 @@ export function readJson(text: string): unknown {
   return JSON.parse(text);
 }
 
-const [QUOTE, BACKSLASH, LIST, LIST_END, OBJECT, OBJECT_END] = [...'"\\[]{}'].map((letter) => letter.charCodeAt(0));
+const [QUOTE, BACKSLASH, LIST, LIST_END, OBJECT, OBJECT_END] = ['"', '\\', '[', ']', '{', '}'].map((letter) => letter.charCodeAt(0));

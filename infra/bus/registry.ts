@@ -62,10 +62,11 @@ export async function readTools(
     for (let patience = 40; ; patience -= 1) {
       const tools = new Map<string, ToolDefinition>();
       let seen = 0;
-      for await (const { seq, body } of stored(manager, REGISTRY_STREAM, all, { seq: 1 })) {
+      for await (const { seq, subject, body } of stored(manager, REGISTRY_STREAM, all, { seq: 1 })) {
         seen = seq;
         const definition = definitionIn(body);
-        if (definition !== undefined) tools.set(definition.name, definition);
+        // A value under another key is nobody's: it would stand in the place of a tool that is.
+        if (definition !== undefined && subjectOf(definition.name) === subject) tools.set(definition.name, definition);
       }
       if (seen >= newest) return tools;
       if (patience === 0) throw new LogUnavailable(`the registry was read, and its position ${newest} is not there yet`);

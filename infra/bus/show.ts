@@ -78,6 +78,6 @@ export function watchRun(connection: NatsConnection, run: string, listener: (tok
 function tokensIn(message: Msg): Tokens | undefined {
   const [tokens, , , kind, id, n] = message.subject.split('.');
   const { data } = Body.safeParse(plainBody(message));
-  if (tokens !== 'tokens' || data === undefined) return undefined;
+  if (tokens !== 'tokens' || data === undefined || !/^[1-9]\d{0,14}$/.test(n ?? '')) return undefined;
   return { at: { kind: kind as string, id: id as string, n: Number(n) }, text: data.text };
 }
