@@ -47,8 +47,8 @@ async function playAll(names: readonly string[]): Promise<readonly Failed[]> {
 
   async function work(): Promise<void> {
     const child = fork(join(import.meta.dirname, 'worker.ts'));
-    const gone = once(child, 'exit').then(([code]) => {
-      throw new Error(`a process that played seeds ended with code ${code}`);
+    const gone = once(child, 'exit').then(([code, signal]) => {
+      throw new Error(`a process that played seeds was ended by ${signal ?? `code ${code}`}, after ${played} of ${seeds} seeds`);
     });
     while (next < end) {
       const portion: Portion = { from: next, to: Math.min(next + PORTION, end), names };
