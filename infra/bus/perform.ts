@@ -32,7 +32,7 @@ export type Work = {
 };
 
 /** How often a performer says that it is alive, and looks whether it is still wanted. */
-export const BEAT_MS = 250;
+export const BEAT_MS = 150;
 
 const STEP = {
   requested: steps.stepRequested,

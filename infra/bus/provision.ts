@@ -30,7 +30,7 @@ const PATIENCE_MS = 30_000;
 const SWEEP_EVERY = '@every 30s';
 
 /** How long a service may take to answer before its delivery is given to another replica. Performers say in between that they live. */
-const ACK_WAIT_MS = { service: 2000, performer: 1000, door: 0 };
+const ACK_WAIT_MS = { service: 2000, performer: 700, door: 0 };
 
 /** Creates or updates everything. Safe to repeat, and to run beside services at work. @throws when the broker does not keep a flag. */
 export async function provision(connection: NatsConnection, options: Provision): Promise<void> {
