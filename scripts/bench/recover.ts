@@ -52,6 +52,8 @@ export type Recovery = {
   readonly undisturbedMs: readonly number[];
   /** How many ms more than half of those it took, sorted. */
   readonly beyondMs: readonly number[];
+  /** ms from the kill until the step was begun again, sorted. */
+  readonly againMs: readonly number[];
 };
 
 /** @param replicas of the performer; where there is one, it is started again at once, and is another process until then. */
@@ -81,6 +83,7 @@ export async function recover(replicas: number, rounds: number): Promise<Recover
     undisturbedMs.sort((a, b) => a - b);
     const usualMs = percentile(undisturbedMs, 0.5);
     const beyondMs: number[] = [];
+    const againMs: number[] = [];
     for (let n = 0; n < rounds; n += 1) {
       let again: Promise<void> | undefined;
       watch.onBegin = (step, pid) => {
@@ -88,13 +91,18 @@ export async function recover(replicas: number, rounds: number): Promise<Recover
         watch.onBegin = () => {};
         setTimeout(() => {
           performers.get(pid)?.kill('SIGKILL');
+          const killedMs = performance.now();
+          watch.onBegin = () => {
+            againMs.push(performance.now() - killedMs);
+            watch.onBegin = () => {};
+          };
           again = start();
         }, MIDDLE_MS);
       };
       beyondMs.push((await timed()) - usualMs);
       await again;
     }
-    return { undisturbedMs, beyondMs: beyondMs.sort((a, b) => a - b) };
+    return { undisturbedMs, beyondMs: beyondMs.sort((a, b) => a - b), againMs: againMs.sort((a, b) => a - b) };
   } finally {
     one.close();
     await local.stop();
@@ -117,14 +125,15 @@ if (import.meta.main) await show(Number(process.argv[2] ?? 10));
 /** Prints both cases. */
 export async function show(rounds: number): Promise<void> {
   process.stdout.write(`\nRecover: SIGKILL of the performer in the third of five steps of 200 ms; ms beyond the undisturbed run\n`);
-  process.stdout.write('                              undisturbed ms     p50     p95     max\n');
+  process.stdout.write('                              undisturbed ms     p50     p95     max   begun again after p50     max\n');
   for (const [title, replicas] of [
     ['another replica goes on', 2],
     ['the same one, started again', 1],
   ] as const) {
-    const { undisturbedMs, beyondMs } = await recover(replicas, rounds);
+    const { undisturbedMs, beyondMs, againMs } = await recover(replicas, rounds);
     const cells = [percentile(beyondMs, 0.5), percentile(beyondMs, 0.95), beyondMs.at(-1) ?? Number.NaN];
     const usual = percentile(undisturbedMs, 0.5).toFixed(0).padStart(14);
-    process.stdout.write(`  ${title.padEnd(28)}${usual}${cells.map((ms) => ms.toFixed(0).padStart(8)).join('')}\n`);
+    const again = `${percentile(againMs, 0.5).toFixed(0).padStart(24)}${(againMs.at(-1) ?? Number.NaN).toFixed(0).padStart(8)}`;
+    process.stdout.write(`  ${title.padEnd(28)}${usual}${cells.map((ms) => ms.toFixed(0).padStart(8)).join('')}${again}\n`);
   }
 }
