@@ -10,6 +10,13 @@ export const Json = z.unknown() as unknown as z.ZodType<Json>;
 export type JsonSchema = { [key: string]: Json };
 export const JsonSchema = z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonSchema>;
 
+/**
+ * An object in a fact, as it is read: fields that a later version has added pass, and stay. A digest over it, or a copy of it, is the same
+ * for whoever knows them and for whoever does not, so that two versions can judge and perform one call between them.
+ */
+export const growing = <Fields extends z.ZodRawShape>(fields: Fields): z.ZodObject<Fields> =>
+  z.looseObject(fields) as unknown as z.ZodObject<Fields>;
+
 /** The envelope. `id` is the address, `causationid` the address of the fact that this one answers (its own for the first of a run). */
 export const Envelope = z.object({
   specversion: z.literal('1.0'),
@@ -72,7 +79,7 @@ export function fact<A extends About, S extends string, N extends string, Fields
     if (aboutOf(at.kind) !== about) throw new Error(`${type} cannot be said about a ${at.kind}`);
     return { type, slot, at, data };
   };
-  const shape = z.object(fields);
+  const shape = growing(fields);
   const strict = z.strictObject(fields);
   return Object.assign(draft, { type, about, slot, answer, shape, strict, after: after.map((what) => `${about}.${what}`) }) as never;
 }

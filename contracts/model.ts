@@ -17,7 +17,10 @@ export const ModelDefinition = z.object({
 export type ModelDefinition = z.infer<typeof ModelDefinition>;
 
 /** What a step asks of whichever model it is given: all of these capabilities, at no more than this price. */
-export const Needs = z.strictObject({ capabilities: z.array(z.string()).default([]), price: PriceClass.optional() });
+const needs = { capabilities: z.array(z.string()).default([]), price: PriceClass.optional() };
+export const Needs = z.object(needs);
+/** The same, refusing what it does not know: for what people hand in. */
+export const StrictNeeds = z.strictObject(needs);
 export type Needs = z.infer<typeof Needs>;
 
 /** What one call came to, whether it succeeded or not. Tokens as the provider counted them; 0 where it did not. */

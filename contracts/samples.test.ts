@@ -55,6 +55,35 @@ describe('facts of earlier versions', () => {
   });
 });
 
+/** Every object in a value, by its path. */
+const objectsIn = (value: unknown, path: readonly string[] = []): (readonly string[])[] =>
+  typeof value !== 'object' || value === null
+    ? []
+    : [...(Array.isArray(value) ? [] : [path]), ...Object.entries(value).flatMap(([key, one]) => objectsIn(one, [...path, key]))];
+
+/** The same value, with a field at `path` that a later version might have added. */
+function grown<T>(value: T, [key, ...rest]: readonly string[]): T {
+  if (key === undefined) return { ...value, newer: { than: 'today' } };
+  const copy = (Array.isArray(value) ? [...value] : { ...value }) as { [key: string]: unknown };
+  copy[key] = grown(copy[key], rest);
+  return copy as T;
+}
+
+/** Where names stand in the place of fields, and whatever stands under one of them is a tool. */
+const named = (path: readonly string[]): boolean => path.join('.') === 'tools';
+
+it('facts of later versions are read: a field more, wherever it is, does no harm, and the call that is judged and performed keeps it', () => {
+  for (const { line, where } of samples) {
+    const { data, type } = Envelope.parse(JSON.parse(line));
+    for (const path of objectsIn(data).filter((path) => !named(path))) {
+      const read = definitionOf(type)?.shape.safeParse(grown(data, path));
+      assert.ok(read?.success, `${where}: ${type} with a field more at data.${path.join('.')} is not read: ${read?.error?.message}`);
+      if (type.endsWith('.request.requested') && path[0] === 'call')
+        assert.equal(lacking(grown(data, path), read.data), undefined, `${where}: ${path.join('.')}`);
+    }
+  }
+});
+
 it('every fact has a sample: paste one of GET /v1/runs/{id}/events as a line into the newest file of contracts/samples', () => {
   const sampled = new Set(samples.map(({ line }) => (JSON.parse(line) as Envelope).type));
   assert.deepEqual(

@@ -1,12 +1,12 @@
 /** One attempt at one step, from the request to the check: what performers, policy and validator say about it. */
 import { z } from 'zod';
-import { fact, Json, JsonSchema, Problem } from './envelope.ts';
+import { fact, growing, Json, JsonSchema, Problem } from './envelope.ts';
 import { Usage } from './model.ts';
 import { Compensation, Effect } from './tool.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 
 /** A call, complete: what is approved is this and what is performed is this. */
-export const Call = z.object({
+export const Call = growing({
   /** What performs it, within its kind: the tool's name. */
   uses: z.string(),
   arguments: z.record(z.string(), Json),

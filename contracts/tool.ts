@@ -1,6 +1,6 @@
 /** What is known about a tool before it is called: the registry's record, and what a run takes from it when it is requested. */
 import { z } from 'zod';
-import { Json, JsonSchema } from './envelope.ts';
+import { growing, Json, JsonSchema } from './envelope.ts';
 
 /**
  * What calling it twice does to the world. `read-only`: nothing, ever. `idempotent`: no more than once per idempotency key.
@@ -10,17 +10,22 @@ import { Json, JsonSchema } from './envelope.ts';
 export const Effect = z.enum(['read-only', 'idempotent', 'once', 'metered']);
 export type Effect = z.infer<typeof Effect>;
 
+const compensation = { uses: z.string(), with: z.record(z.string(), Json).default({}) };
 /** What undoes an effect: another tool, and its arguments as a template over `input`, `steps`, `arguments` and `result`. */
-export const Compensation = z.strictObject({ uses: z.string(), with: z.record(z.string(), Json).default({}) });
+export const Compensation = growing(compensation);
+/** The same, refusing what it does not know: for what people hand in. */
+export const StrictCompensation = z.strictObject(compensation);
 export type Compensation = z.infer<typeof Compensation>;
 
 export const Attempts = z.int().min(1).max(20);
 export const DelayMs = z.int().min(0).max(86_400_000);
 
-export const Retry = z.strictObject({ attempts: Attempts, delayMs: DelayMs.default(0), maxDelayMs: DelayMs.optional() });
+const retry = { attempts: Attempts, delayMs: DelayMs.default(0), maxDelayMs: DelayMs.optional() };
+export const Retry = growing(retry);
+export const StrictRetry = z.strictObject(retry);
 export type Retry = z.infer<typeof Retry>;
 
-export const ToolDefinition = z.object({
+export const ToolDefinition = growing({
   name: z.string(),
   description: z.string().default(''),
   /** Which server offers it, as named in the configuration; `module` for tools in process. */

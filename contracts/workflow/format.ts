@@ -1,8 +1,8 @@
 /** The workflow format: what to do, in YAML or JSON, for people to write and for models to propose. */
 import { z } from 'zod';
-import { Json, JsonSchema } from '../envelope.ts';
-import { Needs } from '../model.ts';
-import { Attempts, Compensation, DelayMs, Effect } from '../tool.ts';
+import { growing, Json, JsonSchema } from '../envelope.ts';
+import { Needs, StrictNeeds } from '../model.ts';
+import { Attempts, Compensation, DelayMs, Effect, StrictCompensation } from '../tool.ts';
 
 const StepId = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/, 'a step id is 1 to 48 of A-Z a-z 0-9 _ -');
 const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower case: a letter, then up to 31 of a-z 0-9 -');
@@ -15,7 +15,7 @@ const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower cas
  */
 const Template = z.record(z.string(), Json);
 
-const Attempt = {
+const attemptOf = ({ compensation, needs }: Parts) => ({
   /** Who performs it: `tool`, `model`, `person`, or a kind that a performer of the user's own has taken. */
   kind: StepKind.default('tool'),
   /** What performs it, within its kind: for a tool its name, for a person who is asked, for a model its name (left out: whichever fits). */
@@ -26,21 +26,25 @@ const Attempt = {
   /** What calling it twice does, for kinds whose performers keep no registry; `once` unless said otherwise. */
   effect: Effect.optional(),
   /** What undoes it, should the run not succeed. The tool's own registration may have said so already. */
-  compensate: Compensation.optional(),
+  compensate: compensation.optional(),
   /** JSONata expressions that must all be true of the `result`. */
   assert: z.array(z.string()).default([]),
   /** JSON Schema of the result, beside what the tool declares; a model without one answers `{ text }`. */
   output: JsonSchema.optional(),
   /** For a model: what it has to be able to do, and may cost. */
-  needs: Needs.optional(),
+  needs: needs.optional(),
   /** For a person: the question; for a model: the instructions, to which `with` is the matter. A string that begins with `=` is an expression. */
   prompt: z.string().optional(),
   /** For a person: the JSON Schema of what they fill in. */
   form: Template.optional(),
-};
+});
+
+/** What is the same wherever it stands, and in a file stricter than in a fact. */
+type Parts = { readonly compensation: typeof Compensation; readonly needs: typeof Needs };
 
 /** The format, built twice: as facts carry it (unknown fields pass, later versions may have more) and as a file must be (they do not). */
-function build(object: typeof z.object, fewest: number) {
+function build(object: typeof z.object, parts: Parts, fewest: number) {
+  const Attempt = attemptOf(parts);
   const WorkflowStep = object({
     id: StepId,
     ...Attempt,
@@ -78,9 +82,10 @@ function build(object: typeof z.object, fewest: number) {
   });
 }
 
-export const Workflow = build(z.object, 0);
+export const Workflow = build(growing as typeof z.object, { compensation: Compensation, needs: Needs }, 0);
 export type Workflow = z.infer<typeof Workflow>;
 export type WorkflowStep = Workflow['steps'][number];
 
 /** The same, refusing what it does not know: for what people and models hand in. */
-export const StrictWorkflow = build(z.strictObject as unknown as typeof z.object, 1);
+const strict: Parts = { compensation: StrictCompensation as never, needs: StrictNeeds as never };
+export const StrictWorkflow = build(z.strictObject as unknown as typeof z.object, strict, 1);

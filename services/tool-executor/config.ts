@@ -1,7 +1,7 @@
 /** The configuration of the tool-executor: which servers, APIs and modules offer tools, read strictly so that a typing error is found at the start. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { Compensation, Effect, Retry } from '@reel/contracts/tool.ts';
+import { Effect, StrictCompensation, StrictRetry } from '@reel/contracts/tool.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -14,9 +14,9 @@ const Override = z.strictObject({
   /** How many calls one executor makes at a time. */
   concurrency: z.int().positive().optional(),
   effect: Effect.optional(),
-  compensation: Compensation.optional(),
+  compensation: StrictCompensation.optional(),
   /** How often it may be tried, where a plan does not say. */
-  retry: Retry.optional(),
+  retry: StrictRetry.optional(),
 });
 /** What the operator knows better than the server says. */
 export type Override = z.infer<typeof Override>;

@@ -2,7 +2,7 @@
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
-import { Compensation, type Effect, type ToolDefinition } from '@reel/contracts/tool.ts';
+import { type Compensation, type Effect, StrictCompensation, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
 import type { Api, Override } from './config.ts';
 import type { InProcessTool } from './define-tool.ts';
@@ -84,7 +84,7 @@ function effectOf({ annotations }: Tool): Effect {
 function compensationOf(tool: Tool): Compensation | undefined {
   const said = tool._meta?.[COMPENSATION];
   if (said === undefined) return undefined;
-  const parsed = Compensation.safeParse(said);
+  const parsed = StrictCompensation.safeParse(said);
   if (parsed.success) return parsed.data;
   const expected = 'expected { uses: the name of a tool, with: its arguments }';
   throw new Error(`tool "${tool.name}": _meta["${COMPENSATION}"]: ${expected}, is ${JSON.stringify(said)}`);

@@ -1,6 +1,6 @@
 /** What an OpenAPI 3.0 or 3.1 document offers: its operations, each with what it takes, what it answers and how it is asked. Pure. */
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
-import { Compensation, Effect } from '@reel/contracts/tool.ts';
+import { type Compensation, Effect, StrictCompensation } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
 import { DocumentError, followed, isFields, standalone } from './openapi-schema.ts';
 
@@ -31,7 +31,7 @@ const Operation = z.object({
   security: Security.optional(),
   servers: z.array(Server).optional(),
   'x-reel-effect': Effect.exclude(['metered']).optional(),
-  'x-reel-compensation': Compensation.optional(),
+  'x-reel-compensation': StrictCompensation.optional(),
 });
 const Document = z.object({
   openapi: z.string().regex(/^3\.[01]\./, 'expected an OpenAPI document of version 3.0 or 3.1'),
