@@ -2,6 +2,7 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
+import { Refused } from './acks.ts';
 import type { Beats } from './beats.ts';
 import { LogFull, LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
@@ -27,6 +28,9 @@ export type Consuming = {
 const HEARTBEAT_MS = 1000;
 /** After so many, whether it is there at all. */
 const SILENT_BEATS = 15;
+/** How often the broker is told that something is being worked on, well within the time after which it is delivered again; and for how long. */
+const BEAT_MS = 700;
+const LONGEST_MS = 600_000;
 const RETRY_MS = 250;
 const LONGEST_RETRY_MS = 30_000;
 
@@ -55,23 +59,33 @@ export async function consume(
     abort_on_missing_resource: true,
   });
   const roam = roamOf(connection);
-  const under = new Map<string, Promise<Verdict>>();
+  const under = new Map<string, { readonly verdict: Promise<Verdict>; readonly message: JsMsg; readonly sinceMs: number }>();
   let stopping = false;
   let lost: string | undefined;
 
-  /** What cannot be said because the log is full is kept here until it can: one more delivery would count as one more that nobody survived. */
-  async function whenThereIsRoom(delivery: Delivery): Promise<Verdict> {
+  /**
+   * What cannot be said because the log is full or away is kept here until it can: one more delivery would count as one more that nobody
+   * survived.
+   */
+  async function untilSaid(delivery: Delivery): Promise<Verdict> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await handle(delivery);
       } catch (error) {
-        if (!(error instanceof LogFull) || stopping || connection.isClosed()) throw error;
-        if (tries === 1) log.warn({ subject: delivery.subject, error: error.message }, 'the log is full: this waits until there is room');
+        if (!(error instanceof LogUnavailable) || error instanceof Refused || stopping || connection.isClosed()) throw error;
+        const why = error instanceof LogFull ? 'the log is full: this waits until there is room' : 'the log is away: this waits for it';
+        if (tries === 1) log.warn({ subject: delivery.subject, error: error.message }, why);
         await pause(RETRY_MS);
-        delivery.working();
       }
     }
   }
+  /** Whatever takes longer than usual is said to be worked on, for as long as that can be believed of it. */
+  const beating = setInterval(() => {
+    const now = performance.now();
+    for (const { message, sinceMs } of under.values()) {
+      if (now - sinceMs > BEAT_MS && now - sinceMs < LONGEST_MS && !connection.isClosed()) message.working();
+    }
+  }, BEAT_MS).unref();
 
   async function work(message: JsMsg): Promise<void> {
     const { info, subject } = message;
@@ -85,13 +99,13 @@ export async function consume(
     // A second delivery of what is still being worked on here waits for the first.
     const first = under.get(subject);
     const verdict =
-      first ??
-      whenThereIsRoom(delivery).catch((error: Error): Verdict => {
+      first?.verdict ??
+      untilSaid(delivery).catch((error: Error): Verdict => {
         log.warn({ subject, seq: delivery.seq, error: error.message }, 'not handled; it will be delivered again');
         // What is not the broker's doing will hardly pass in a moment.
         return { againInMs: error instanceof LogUnavailable ? RETRY_MS : Math.min(RETRY_MS * 2 ** delivery.count, LONGEST_RETRY_MS) };
       });
-    if (first === undefined) under.set(subject, verdict);
+    if (first === undefined) under.set(subject, { verdict, message, sinceMs: performance.now() });
     beats?.hold(replyOf(message));
     const result = await verdict;
     beats?.release(replyOf(message));
@@ -132,7 +146,8 @@ export async function consume(
     stop: async () => {
       stopping = true;
       messages.stop();
-      await Promise.all([loop, ...under.values()]);
+      await Promise.all([loop, ...[...under.values()].map(({ verdict }) => verdict)]);
+      clearInterval(beating);
       await connection.flush();
     },
   };

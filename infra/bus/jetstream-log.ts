@@ -12,19 +12,19 @@ const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
 /** It could not be stored; the account has used up its storage. */
 const NO_ROOM: ReadonlySet<number> = new Set([SLOT_TAKEN.code, 10047]);
 
-/**
- * For how long something is said again to a broker that does not answer, before it is given up: an election among its nodes takes up to
- * ten seconds, and who has just done something that must not be done twice has nobody else to tell.
- */
-const PATIENCE_MS = 20_000;
+/** For how long something is said again to a broker that does not answer, before it is given up; never after `signal`. */
+export type Patience = { readonly ms: number; readonly signal?: AbortSignal };
+
+/** An election among the nodes of a broker takes up to ten seconds. */
+const PATIENCE: Patience = { ms: 20_000 };
 
 /** Opens the log for the service `name`, whose connection this is. */
-export function openLog(name: string, connection: NatsConnection, reader: Reader): Log {
+export function openLog(name: string, connection: NatsConnection, reader: Reader, { ms, signal }: Patience = PATIENCE): Log {
   const request = openAcks(connection, `_INBOX_${name}`);
 
   /** Tries for as long as it can be that the broker comes back. What was tried may have come to pass each time: repeat nothing but what may be. */
   async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + ms;
     for (let waitMs = 25; ; waitMs = Math.min(waitMs * 2, 500)) {
       try {
         return await attempt();
@@ -32,8 +32,8 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
         // A broker without room will not have any in a moment.
         const hopeless =
           !(error instanceof LogUnavailable) || error instanceof Refused || error instanceof LogFull || connection.isClosed();
-        if (hopeless || performance.now() + waitMs > until) throw error;
-        await pause(waitMs);
+        if (hopeless || signal?.aborted || performance.now() + waitMs > until) throw error;
+        await pause(waitMs, signal);
       }
     }
   }

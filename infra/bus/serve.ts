@@ -40,6 +40,8 @@ export type ServeOptions = {
 };
 
 const GRACE_MS = 10_000;
+/** Nobody waits for what a service says but the run, and who has had an effect has nobody else to tell. */
+const PATIENCE_MS = 600_000;
 
 /** Serves these services until they are stopped. @throws when one of them cannot start; the others are stopped then. */
 export async function serve(services: readonly AnyService[], options: ServeOptions): Promise<Serving> {
@@ -89,7 +91,9 @@ type Context = {
 
 async function serveOne(service: AnyService, context: Context): Promise<Running> {
   const connection = await connect(context.broker, service.name);
-  const log = openLog(service.name, connection, context.reader);
+  const stopping = new AbortController();
+  const patience = service.shape === 'door' ? undefined : { ms: PATIENCE_MS, signal: stopping.signal };
+  const log = openLog(service.name, connection, context.reader, patience);
   const link = watch(connection, context.log);
   const announced = announcer(connection, service, context.log, context.aliveMs);
   const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
@@ -98,7 +102,7 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
     const running =
       service.shape === 'door'
         ? await serveDoor(service, connection, log, context, surroundings)
-        : await serveListener(service, connection, log, context, surroundings);
+        : await serveListener(service, connection, log, context, surroundings, stopping);
     announced.start();
     context.log.info(running.url === undefined ? {} : { url: running.url }, 'serving');
     const stop = async (graceMs: number): Promise<void> => {
@@ -134,10 +138,10 @@ async function serveListener(
   log: Log,
   { broker, reader, shards, log: logger }: Context,
   surroundings: Surroundings,
+  stopping: AbortController,
 ): Promise<Part> {
   const role = roleOf(service);
   const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
-  const stopping = new AbortController();
   const stage = openStage(connection);
   const beats = service.shape === 'performer' ? openBeats(broker, service.name) : undefined;
   const consuming: Consuming[] = [];
