@@ -87,5 +87,5 @@ export type Workflow = z.infer<typeof Workflow>;
 export type WorkflowStep = Workflow['steps'][number];
 
 /** The same, refusing what it does not know: for what people and models hand in. */
-const strict: Parts = { compensation: StrictCompensation as never, needs: StrictNeeds as never };
+const strict: Parts = { compensation: StrictCompensation, needs: StrictNeeds };
 export const StrictWorkflow = build(z.strictObject as unknown as typeof z.object, strict, 1);

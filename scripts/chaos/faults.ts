@@ -105,7 +105,7 @@ export function wreak(target: Target, seed: number, everyMs: number): Havoc {
     if (!isWhole) suffering.add(replica);
     const fault: Fault = { kind, beganMs: Date.now(), endedMs: 0, hit: isWhole ? undefined : replica.services };
     faults.push(fault);
-    await (KINDS[kind] as Does)(target, replica, lot);
+    await (KINDS[kind])(target, replica, lot);
     fault.endedMs = Date.now();
     suffering.delete(replica);
   }
@@ -113,7 +113,7 @@ export function wreak(target: Target, seed: number, everyMs: number): Havoc {
     while (!stopped.signal.aborted) {
       await wait(between(chance, everyMs / 2, everyMs * 1.5), undefined, { signal: stopped.signal }).catch(() => {});
       if (stopped.signal.aborted) return;
-      const kind = first.pop() ?? (DECK[chance.below(DECK.length)] as Kind);
+      const kind = first.pop() ?? (DECK[chance.below(DECK.length)]);
       if (WHOLE.has(kind)) await whole;
       const one = make(kind).catch((error: unknown) => void (failure ??= error));
       if (WHOLE.has(kind)) whole = one;
@@ -128,7 +128,7 @@ export function wreak(target: Target, seed: number, everyMs: number): Havoc {
       stopped.abort();
       await loop;
       await Promise.all(going);
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) throw failure as Error;
     },
   };
 }
