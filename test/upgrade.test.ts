@@ -9,8 +9,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { connect } from '@reel/bus/connect.ts';
 import type { Entry } from '@reel/bus/history.ts';
-import type { Run } from '@reel/gateway/shapes.ts';
+import type { CloudEvent, Run } from '@reel/gateway/shapes.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
+import { storyTree } from '@reel/scripts/story-tree.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 import { giveModule, hasCommit, takeOut } from './old-version.ts';
@@ -143,5 +146,57 @@ describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
       }
     });
     await checked(runs);
+  });
+});
+
+describe('facts of a later version', () => {
+  before(async () => {
+    reel = await startReel({ modules });
+  });
+  after(() => reel.close());
+
+  it('are passed over by everybody who does not know them, and shown', async () => {
+    const admin = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'provisioner');
+    const ask = { id: 'ask', kind: 'person', prompt: 'Go on?', form: { type: 'object' } };
+    const run = (await reel.ask('POST', '/v1/runs', { workflow: { name: 'later', steps: [ask, step('d', ['ask'])] } })).body.id;
+    while ((await reel.ask('GET', `/v1/runs/${run}`)).body.held === 0) await reel.log(run);
+    const later = [
+      ['person.ask.1.note', 'step.note.written'],
+      ['person.ask.1.estimate', 'step.estimate.made'],
+      ['run.run.1.budget', 'run.budget.set'],
+      ['plan.plan.1.comment', 'plan.comment.made'],
+      ['purse.daily.1.request', 'step.request.reserved'],
+      ['undo-tool.d-1.1.note', 'undo.note.written'],
+    ] as const;
+    for (const [place, type] of later) {
+      const [id, causationid] = [`reel.0.${run}.${place}`, `reel.0.${run}.run.run.1.request`];
+      const data = { anything: ['new', { at: 'all' }] };
+      const fact = {
+        specversion: '1.0',
+        id,
+        source: 'planner',
+        type,
+        time: new Date().toISOString(),
+        runid: run,
+        causationid,
+        region: 'eu',
+        data,
+      };
+      assert.equal((await admin.request(id, JSON.stringify(fact), { timeout: 5000 })).json<{ error?: object }>().error, undefined);
+    }
+    await admin.close();
+    const { approvals } = (await reel.ask<{ approvals: { id: string }[] }>('GET', `/v1/approvals?run=${run}`)).body;
+    await reel.ask('POST', `/v1/approvals/${approvals[0]?.id}`, { decision: 'grant', who: 'ada', why: 'yes', form: {} });
+    while ((await reel.ask('GET', `/v1/runs/${run}`)).body.endedAt === undefined) await reel.log(run);
+    const { status, faults } = (await reel.ask('GET', `/v1/runs/${run}`)).body;
+    assert.deepEqual([status, faults], ['completed', []]);
+    const { events } = (await reel.ask<{ events: CloudEvent[] }>('GET', `/v1/runs/${run}/events`)).body;
+    const line = storyTree(false, 120);
+    const lines = events.map((event) => line(event));
+    for (const [, type] of later) {
+      const index = events.findIndex((event) => event.type === type);
+      assert.deepEqual(events[index]?.data, { anything: ['new', { at: 'all' }] });
+      assert.ok(lines[index]?.includes(type.split('.')[2] as string), lines[index]);
+    }
   });
 });
