@@ -14,8 +14,7 @@ export const JsonSchema = z.record(z.string(), z.unknown()) as unknown as z.ZodT
  * An object in a fact, as it is read: fields that a later version has added pass, and stay. A digest over it, or a copy of it, is the same
  * for whoever knows them and for whoever does not, so that two versions can judge and perform one call between them.
  */
-export const growing = <Fields extends z.ZodRawShape>(fields: Fields): z.ZodObject<Fields> =>
-  z.looseObject(fields);
+export const growing = <Fields extends z.ZodRawShape>(fields: Fields): z.ZodObject<Fields> => z.looseObject(fields);
 
 /** The envelope. `id` is the address, `causationid` the address of the fact that this one answers (its own for the first of a run). */
 export const Envelope = z.object({

@@ -7,7 +7,10 @@ import { findServer } from '@reel/nats/find.ts';
 import { filesBelow, rooms, root } from './tree.ts';
 
 const wanted = process.argv.slice(2);
-const files = filesBelow(rooms, (path) => path.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((part) => path.includes(part))));
+/** These break things for minutes, and judge by the clock how soon they mend: they want a machine to themselves, and to be asked for by name. */
+const LONG = ['chaos', 'cluster', 'pressure', 'upgrade'].map((name) => `test/${name}.test.ts`);
+const isWanted = (path: string): boolean => (wanted.length === 0 ? !LONG.includes(path) : wanted.some((part) => path.includes(part)));
+const files = filesBelow(rooms, (path) => path.endsWith('.test.ts') && isWanted(path));
 if (files.length === 0) {
   console.error(wanted.length > 0 ? `No test file has ${wanted.join(' or ')} in its path.` : 'There are no test files.');
   process.exit(1);

@@ -13,6 +13,7 @@ const HELP = `npm run chaos -- [options]
   --in-flight N   so many runs at a time, 12 by default
   --every MS      about how often something fails, 700 by default
   --apart         each service in processes of its own: 16 of them, not 8
+  --disk          the broker's store on a small disk in memory, which fills up as well (root)
   --dir DIR       where everything is kept; by default a folder that is removed when nothing is wrong
 `;
 
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     every: text,
     dir: text,
     apart: { type: 'boolean' },
+    disk: { type: 'boolean' },
     help: { type: 'boolean' },
   },
 });
@@ -51,6 +53,7 @@ else {
     inFlight: number('in-flight', 12),
     everyMs: number('every', 700),
     apart: values.apart ?? false,
+    disk: values.disk ?? false,
     told: (line) => process.stderr.write(`${line}\n`),
   };
   const report = await play(options);

@@ -106,7 +106,7 @@ async function answerPeople({ client, desk, world }: Means, forgotten: ReadonlyS
     const { body } = await client.ask<ApprovalPage>('GET', '/v1/approvals');
     for (const { id, run, step, form, arguments: given } of body.approvals ?? []) {
       if (forgotten.has(run)) continue;
-      const said = step.includes('-escalation-') ? escalated(given as Partial<Question>, run, desk, world) : filled((form ?? {}));
+      const said = step.includes('-escalation-') ? escalated(given as Partial<Question>, run, desk, world) : filled(form ?? {});
       const vote = { decision: 'grant', who: 'olga', why: 'I looked', ...(form === undefined ? {} : { form: said }) };
       await client.ask('POST', `/v1/approvals/${id}`, vote);
     }

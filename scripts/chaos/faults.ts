@@ -14,6 +14,8 @@ export type Target = {
   fill(): Promise<void>;
   /** There is room again. */
   empty(): Promise<void>;
+  /** The same with the disk that it is on, where that is one of its own. */
+  readonly disk: { fill(): Promise<void>; empty(): Promise<void> } | undefined;
 };
 
 type Does = (target: Target, replica: Replica, chance: Random) => Promise<void>;
@@ -60,9 +62,20 @@ const KINDS = {
       await empty();
     }
   },
+  // A broker that could not write does not try again: whoever makes room starts it again (nats-server 2.15).
+  'disk full, and the broker killed': async ({ disk, restartBroker }, _, chance) => {
+    try {
+      await disk?.fill();
+      await wait(between(chance, 500, 4000));
+    } finally {
+      await disk?.empty();
+      await restartBroker();
+    }
+  },
 } satisfies { readonly [kind: string]: Does };
 export type Kind = keyof typeof KINDS;
 export const kinds = Object.keys(KINDS) as Kind[];
+const DISK: Kind = 'disk full, and the broker killed';
 
 /** How often each comes up: the broker is one, and everything else waits for it. */
 const SHARES: { readonly [K in Kind]: number } = {
@@ -74,10 +87,10 @@ const SHARES: { readonly [K in Kind]: number } = {
   'connection slow': 3,
   'SIGKILL of the broker': 1,
   'store full': 1,
+  'disk full, and the broker killed': 1,
 };
-const DECK = kinds.flatMap((kind) => Array.from({ length: SHARES[kind] }, () => kind));
 /** What the whole broker goes through comes one at a time. */
-const WHOLE: ReadonlySet<Kind> = new Set(['SIGKILL of the broker', 'store full']);
+const WHOLE: ReadonlySet<Kind> = new Set(['SIGKILL of the broker', 'store full', DISK]);
 
 export type Havoc = {
   readonly faults: readonly Fault[];
@@ -94,18 +107,20 @@ export function wreak(target: Target, seed: number, everyMs: number): Havoc {
   const suffering = new Set<Replica>();
   let failure: unknown;
   let whole: Promise<void> = Promise.resolve();
-  const first = shuffled(kinds, chance);
+  const able = kinds.filter((kind) => kind !== DISK || target.disk !== undefined);
+  const deck = able.flatMap((kind) => Array.from({ length: SHARES[kind] }, () => kind));
+  const first = shuffled(able, chance);
 
   async function make(kind: Kind): Promise<void> {
-    const able = target.replicas.filter((one) => !suffering.has(one));
-    const replica = able[chance.below(able.length)];
+    const well = target.replicas.filter((one) => !suffering.has(one));
+    const replica = well[chance.below(well.length)];
     const lot = random(chance.below(2 ** 31));
     if (replica === undefined) return;
     const isWhole = WHOLE.has(kind);
     if (!isWhole) suffering.add(replica);
     const fault: Fault = { kind, beganMs: Date.now(), endedMs: 0, hit: isWhole ? undefined : replica.services };
     faults.push(fault);
-    await (KINDS[kind])(target, replica, lot);
+    await KINDS[kind](target, replica, lot);
     fault.endedMs = Date.now();
     suffering.delete(replica);
   }
@@ -113,7 +128,8 @@ export function wreak(target: Target, seed: number, everyMs: number): Havoc {
     while (!stopped.signal.aborted) {
       await wait(between(chance, everyMs / 2, everyMs * 1.5), undefined, { signal: stopped.signal }).catch(() => {});
       if (stopped.signal.aborted) return;
-      const kind = first.pop() ?? (DECK[chance.below(DECK.length)]);
+      const kind = first.pop() ?? deck[chance.below(deck.length)];
+      if (kind === undefined) return;
       if (WHOLE.has(kind)) await whole;
       const one = make(kind).catch((error: unknown) => void (failure ??= error));
       if (WHOLE.has(kind)) whole = one;

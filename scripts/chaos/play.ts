@@ -14,6 +14,7 @@ import { type Local, startLocal } from '../local.ts';
 import { withLog } from '../operator.ts';
 import { openClient } from './client.ts';
 import { apisOf, startDesk } from './desk.ts';
+import { type Disk, openDisk } from './disk.ts';
 import { startLoad } from './driver.ts';
 import { type Target, wreak } from './faults.ts';
 import { readRuns, verified, wrongs } from './judge.ts';
@@ -33,6 +34,8 @@ export type ChaosOptions = {
   readonly everyMs: number;
   /** Each service in processes of its own, two of each; otherwise they share some. */
   readonly apart: boolean;
+  /** The broker's store is on a disk of its own, which fills up: for root. */
+  readonly disk?: boolean;
   readonly told?: (line: string) => void;
 };
 
@@ -68,11 +71,13 @@ const ALONE = SERVICES.map((name) => [name]);
 const POLICY = '@id("all") permit (principal, action, resource);\n';
 /** How long what is in flight may take when nothing fails any more. */
 const PATIENCE_MS = 180_000;
+const DISK_MB = 256;
 
 export async function play(options: ChaosOptions): Promise<Report> {
   const { dir, seed, inFlight, everyMs, told = () => {} } = options;
   const began = performance.now();
   const outside = await openOutside(seed, dir);
+  const disk = options.disk ? await openDisk(join(dir, 'reel/jetstream'), DISK_MB) : undefined;
   const local = await startLocal({ dir: join(dir, 'reel'), services: [], env: outside.env, logLevel: 'silent' });
   const replicas: Replica[] = [];
   const giveUp = new AbortController();
@@ -81,7 +86,7 @@ export async function play(options: ChaosOptions): Promise<Report> {
     const client = openClient(gateways, giveUp.signal);
     for (let tools = 0; tools < TOOLS; ) tools = (await client.ask<ToolList>('GET', '/v1/tools')).body.tools?.length ?? 0;
     told(`${replicas.length} processes, ${TOOLS} tools, seed ${seed}`);
-    const target = await targetOf(local, replicas);
+    const target = await targetOf(local, replicas, disk);
     const load = startLoad({ client, desk: outside.desk, seed, inFlight, world: outside.look });
     const havoc = wreak(target, seed, everyMs);
     const telling = setInterval(() => {
@@ -133,6 +138,7 @@ export async function play(options: ChaosOptions): Promise<Report> {
     giveUp.abort();
     await Promise.all(replicas.map((replica) => replica.stop()));
     await local.stop();
+    await disk?.close();
     await outside.close();
   }
 }
@@ -227,11 +233,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function targetOf(local: Local, replicas: readonly Replica[]): Promise<Target & { close(): Promise<void> }> {
+async function targetOf(local: Local, replicas: readonly Replica[], disk: Disk | undefined): Promise<Target & { close(): Promise<void> }> {
   const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'provisioner');
   const room = await openRoom(connection);
   return {
     replicas,
+    disk,
     restartBroker: () => local.restartBroker('SIGKILL'),
     fill: () => room.fill(0),
     empty: () => room.empty(0),

@@ -13,9 +13,9 @@ export function table(report: Report): string {
   const lines = [
     '',
     row(['fault', 'times', 'lasting s', 'touched', 'recovered', 'p50 s', 'p99 s']),
-    ...recoveries.map((one) =>
-      row([one.kind, one.faults, seconds(one.lastedMs), one.touched, one.recovered, seconds(one.p50Ms), seconds(one.p99Ms)]),
-    ),
+    ...recoveries
+      .filter(({ faults: times }) => times > 0)
+      .map((one) => row([one.kind, one.faults, seconds(one.lastedMs), one.touched, one.recovered, seconds(one.p50Ms), seconds(one.p99Ms)])),
     '',
     ...[...errands].map(([name, ends]) => `  ${name.padEnd(18)} ${counts(ends)}`),
     '',
