@@ -1,11 +1,12 @@
 /** A small disk of its own for the broker's store, in memory, for chaos to fill: it takes root, and Linux. */
 import { execFile } from 'node:child_process';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+/** `close` leaves what was on it in its place. */
 export type Disk = { fill(): Promise<void>; empty(): Promise<void>; close(): Promise<void> };
 
 /** Mounts one at `path`. @throws when that is not allowed here */
@@ -23,7 +24,9 @@ export async function openDisk(path: string, megabytes: number): Promise<Disk> {
     },
     empty: () => rm(ballast, { force: true }),
     close: async () => {
+      await cp(path, `${path}.kept`, { recursive: true });
       await run('umount', [path]);
+      await rename(`${path}.kept`, path);
     },
   };
 }
