@@ -12,6 +12,8 @@ export class SchemaError extends Error {}
 export type Check = (value: unknown) => string | undefined;
 
 const KEPT = 1_000;
+/** A longer schema, in characters, is kept for as long as its object is, and not by its text. */
+const LONGEST = 32_768;
 const SHOWN = 5;
 // By identity first: a schema within a run is the same object many times. By its text next: every run brings its own copy.
 const byIdentity = new WeakMap<JsonSchema, Check>();
@@ -34,6 +36,7 @@ export function compileSchema(schema: JsonSchema): Check {
   const text = JSON.stringify(schema);
   const check = byText.get(text) ?? checkOf(schema);
   byIdentity.set(schema, check);
+  if (text.length > LONGEST) return check;
   // The least recently used one goes: a Map remembers the order in which its keys were set.
   byText.delete(text);
   byText.set(text, check);

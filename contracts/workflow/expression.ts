@@ -16,10 +16,13 @@ export type Expression = {
 };
 
 const KEPT = 4_096;
+/** A longer one, in characters, is compiled each time. */
+const LONGEST = 2_048;
 const compiled = new Map<string, Expression>();
 
 /** Compiles an expression; a leading `=` is allowed. @throws ExpressionError when it does not parse or names something that is refused. */
 export function compile(source: string): Expression {
+  if (source.length > LONGEST) return build(source);
   const expression = compiled.get(source) ?? build(source);
   // The least recently used one goes: a Map remembers the order in which its keys were set.
   compiled.delete(source);

@@ -4,7 +4,7 @@ import { historyOf } from './history.ts';
 import type { Reader } from './reader.ts';
 import type { Ring } from './service.ts';
 
-/** Remembers which runs are open, so that a sweep reads only what is new since the last. */
+/** Remembers which runs are open (of each its id: 10 MB are a hundred thousand), so that a sweep reads only what is new since the last. */
 export function openSweep(reader: Reader, shards: number) {
   const open = Array.from({ length: shards }, () => new Set<string>());
   const seen = Array.from({ length: shards }, () => 0);

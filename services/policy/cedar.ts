@@ -34,6 +34,8 @@ export type Judge = {
 };
 
 const KEPT = 2_000;
+/** A longer question, in characters, is answered anew each time: what is kept stays within 40 MB. */
+const LONGEST = 8_192;
 
 /** Makes the policies of these files ready to be asked. @throws PolicyError when they are not usable. */
 export function judgeBy(files: readonly PolicyFile[]): Judge {
@@ -65,6 +67,7 @@ export function judgeBy(files: readonly PolicyFile[]): Judge {
     const known = answered.get(key);
     if (known !== undefined) return placing(known, found, policies);
     const opinion = opinionOn(call, policies);
+    if (key.length > LONGEST) return placing(opinion, found, policies);
     if (answered.size >= KEPT) answered.delete(answered.keys().next().value as string);
     answered.set(key, opinion);
     return placing(opinion, found, policies);

@@ -1,4 +1,5 @@
 /** The offline model: an OpenAI-compatible HTTP server that answers from scenario files, and says that it does. It stands in where no model is configured. */
+import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, resolve } from 'node:path';
@@ -103,10 +104,12 @@ function sourcesText(count: number, folder: string | undefined): string {
 function attemptCounter(): Desk['attemptAt'] {
   const asked = new Map<string, number>();
   return (content) => {
-    const before = asked.get(content) ?? 0;
+    // Of a conversation its digest is kept, for the words are many.
+    const key = hash('sha256', content);
+    const before = asked.get(key) ?? 0;
     // The one that was asked longest ago goes first: a Map remembers the order in which its keys were set.
-    asked.delete(content);
-    asked.set(content, before + 1);
+    asked.delete(key);
+    asked.set(key, before + 1);
     if (asked.size > REMEMBERED) asked.delete(asked.keys().next().value as string);
     return before;
   };
