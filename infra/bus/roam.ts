@@ -7,6 +7,8 @@ import type { NatsConnection } from 'nats';
 const PATIENCE_MS = 5000;
 
 export type Roam = {
+  /** Whether nobody who leads has answered lately: then what is not heard over this connection tells nothing. */
+  silent(): boolean;
   /** Whoever leads has answered. */
   fine(): void;
   /** Nobody has, since `sinceMs` (of performance.now), by default since right now. */
@@ -21,6 +23,7 @@ export function roamOf(connection: NatsConnection): Roam {
   if (known !== undefined) return known;
   let silentSinceMs: number | undefined;
   const roam: Roam = {
+    silent: () => silentSinceMs !== undefined,
     fine: () => {
       silentSinceMs = undefined;
     },

@@ -5,6 +5,7 @@ import type { Msg, NatsConnection } from 'nats';
 import { ALIVE_MS, aliveSubject, ROLL_CALL } from './alive.ts';
 import { Announcement, type Component } from './component.ts';
 import { plainBody } from './plain.ts';
+import { roamOf } from './roam.ts';
 
 export type Roll = {
   /** Those that are there, by name and age. */
@@ -38,7 +39,8 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
   const tell = (): void => {
     for (const listener of listeners) listener();
   };
-  // Silence is counted in beats of this process while it has a broker: that it was busy or cut off itself tells nothing about others.
+  // Silence is counted in beats of this process while it has a broker that answers: that it was busy or cut off itself, or on a node that
+  // is, tells nothing about others.
   let beat = 0;
   let away = false;
 
@@ -62,7 +64,7 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
     }
   })();
   const beating = setInterval(() => {
-    if (away) return;
+    if (away || roamOf(connection).silent()) return;
     beat += 1;
     const gone = [...known].filter(([, { heard }]) => beat - heard >= BEATS);
     for (const [subject] of gone) known.delete(subject);
