@@ -1,5 +1,5 @@
 /** One delivery to a listening service: read the run up to the fact, ask the service, say what it answers. */
-import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
+import { addressOf, type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { runRequested } from '@reel/contracts/run.ts';
@@ -63,6 +63,8 @@ export async function react(
 /** Handles a ring of the clock. Its facts answer the request of the run, since a ring is no fact. */
 export async function reactToRing(service: Service<never>, deps: object, log: Log, ring: Ring): Promise<void> {
   const handler = service.on['clock.rang'] as AnyHandler | undefined;
+  // Most rings are for runs that have ended since, and are not kept any more: what is over need not be read.
+  if ((await log.occupant(addressOf({ shard: ring.shard, run: ring.run, ...theRun, slot: 'outcome' }))) !== undefined) return;
   const history = historyOf(await log.read(ring.shard, ring.run));
   const request = history.find(runRequested, theRun);
   if (handler === undefined || request === undefined) return;

@@ -11,7 +11,7 @@ import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
-import { rawOf, reached, stored } from './stored.ts';
+import { rawOf, reached, stored, storedRun } from './stored.ts';
 import { openTail, type Raw, type Stored } from './tail.ts';
 import { decode, glance } from './wire.ts';
 
@@ -175,21 +175,23 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   async function load(cached: Cached, atLeast: number): Promise<void> {
     const { shard, run, entries } = cached.log;
     const filter = `reel.${shard}.${run}.>`;
-    const next = (): number => (entries.at(-1)?.seq ?? 0) + 1;
+    let upTo = entries.at(-1)?.seq ?? 0;
     const enter = async (raw: Raw): Promise<void> => {
       const complete = await whole(raw);
       if (!cached.log.byAddress.has(raw.subject)) grow(cached, raw.body.length);
       add(cached, complete);
+      upTo = Math.max(upTo, raw.seq);
     };
     for (let patience = 40; ; patience -= 1) {
-      for await (const raw of stored(manager, reelStream(shard), filter, { seq: next() })) await enter(raw);
+      for (const raw of await storedRun(manager, shard, run, upTo + 1)) await enter(raw);
       // Any replica may have answered, and be late. Its leader knows whether that was all; what comes after this comes over the tail.
-      for (;;) {
-        const more = await reached(() => manager.streams.getMessage(reelStream(shard), nextOf(next(), filter)));
+      const last = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: filter }));
+      while (upTo < (last?.seq ?? 0)) {
+        const more = await reached(() => manager.streams.getMessage(reelStream(shard), nextOf(upTo + 1, filter)));
         if (more === null || more === undefined) break;
         await enter(rawOf(more));
       }
-      const newest = Math.max(entries.at(-1)?.seq ?? 0, cached.queue.at(-1)?.seq ?? 0);
+      const newest = Math.max(upTo, cached.queue.at(-1)?.seq ?? 0);
       if (newest >= atLeast) break;
       if (patience === 0) throw new LogUnavailable(`run ${run}: the log was read, and position ${atLeast} is not there yet`);
       await new Promise((resolve) => setTimeout(resolve, 25));
@@ -197,10 +199,8 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     cached.loaded = true;
   }
 
-  async function complete(cached: Cached, atLeast: number): Promise<void> {
+  async function complete(cached: Cached, atLeast: number, late: boolean): Promise<void> {
     while (cached.loading !== undefined) await cached.loading;
-    const { shard } = cached.log;
-    const late = tail.position(shard) < atLeast && !(await tail.reached(shard, atLeast, TAIL_PATIENCE_MS));
     if (cached.loaded && !late) {
       if (cached.queue.length === 0) return;
       if (cached.loading === undefined) drainPlain(cached);
@@ -217,6 +217,8 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
 
   return {
     read: async (shard, run, atLeast = 0) => {
+      // A delivery may be faster than the tail. Whoever waits for that finds a run that has just begun, and need not load it.
+      const late = tail.position(shard) < atLeast && !(await tail.reached(shard, atLeast, TAIL_PATIENCE_MS));
       let cached = cache.get(run);
       // What is asked for stands before all that is kept: this run had not begun with its request after all.
       if (cached !== undefined && atLeast > 0 && atLeast < (cached.log.entries[0]?.seq ?? 0)) {
@@ -229,7 +231,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
         cache.delete(run);
         cache.set(run, cached);
       }
-      await complete(cached, atLeast);
+      await complete(cached, atLeast, late);
       return cached.log;
     },
     occupant: async (address) => {

@@ -1,9 +1,12 @@
 /** What is stored in a stream, read directly and in batches: no consumer is made for it, and the next batch is on its way while one is read. */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { reelStream } from './accounts.ts';
 import { LogUnavailable } from './log.ts';
 import { type Raw, suspicionOf } from './tail.ts';
 
 const BATCH = 512;
+/** The broker's answer to who asks for more than 1,024 subjects at once. */
+const TOO_MANY = 413;
 
 /** Where to begin: at a position, or at the first message stored at or after a time (ms since the epoch). */
 export type From = { readonly seq: number } | { readonly timeMs: number };
@@ -29,6 +32,28 @@ export async function* stored(manager: JetStreamManager, stream: string, filter:
     yield* found;
     found = await next;
   }
+}
+
+/**
+ * Every fact of a run from a position on, oldest first. Each subject holds one, so that the last of every subject are all of them: those
+ * the broker finds by their names, where it would look at everything that was said in between to find the next one.
+ */
+export async function storedRun(manager: JetStreamManager, shard: number, run: string, fromSeq = 1): Promise<Raw[]> {
+  const stream = reelStream(shard);
+  const filter = `reel.${shard}.${run}.>`;
+  const found: Raw[] = [];
+  const isLong = await reached(async () => {
+    found.length = 0;
+    try {
+      for await (const message of await manager.direct.getLastMessagesFor(stream, { multi_last: [filter] })) found.push(rawOf(message));
+      return false;
+    } catch (error) {
+      if ((error as { code?: number }).code !== TOO_MANY) throw error;
+      return true;
+    }
+  });
+  if (isLong) return await Array.fromAsync(stored(manager, stream, filter, { seq: fromSeq }));
+  return found.filter(({ seq }) => seq >= fromSeq).sort((a, b) => a.seq - b.seq);
 }
 
 /** A stored message as it stands in the log. */

@@ -6,7 +6,7 @@ import type { NatsConnection } from 'nats';
 import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid } from './history.ts';
-import { type From, reached, stored } from './stored.ts';
+import { type From, reached, stored, storedRun } from './stored.ts';
 import type { Raw } from './tail.ts';
 import { decode } from './wire.ts';
 
@@ -33,11 +33,7 @@ export async function openWholeLog(connection: NatsConnection): Promise<WholeLog
         yield raw;
       }
     },
-    run: async (shard, run) => {
-      const raws: Raw[] = [];
-      for await (const raw of read(shard, { seq: 1 }, `reel.${shard}.${run}.>`)) raws.push(raw);
-      return raws;
-    },
+    run: (shard, run) => storedRun(manager, shard, run),
     blob: async (shard, run, digest) => {
       const found = await reached(() => manager.direct.getMessage(blobStream(shard), { last_by_subj: `blob.${shard}.${run}.${digest}` }));
       return found?.string();
