@@ -1,4 +1,5 @@
 // `npm test [part of a path …]`: runs the tests, each file in its own process, against a real nats-server that it provides.
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
@@ -7,10 +8,9 @@ import { findServer } from '@reel/nats/find.ts';
 import { filesBelow, rooms, root } from './tree.ts';
 
 const wanted = process.argv.slice(2);
-/** These break things for minutes, and judge by the clock how soon they mend: they want a machine to themselves, and to be asked for by name. */
-const LONG = ['busy', 'chaos', 'cluster', 'pressure', 'upgrade'].map((name) => `test/${name}.test.ts`);
-const isWanted = (path: string): boolean => (wanted.length === 0 ? !LONG.includes(path) : wanted.some((part) => path.includes(part)));
-const files = filesBelow(rooms, (path) => path.endsWith('.test.ts') && isWanted(path));
+/** These break things, and judge by the clock how soon they mend: each gets the machine to itself, when the others are done. */
+const ALONE = ['busy', 'chaos', 'cluster', 'pressure', 'upgrade'].map((name) => `test/${name}.test.ts`);
+const files = filesBelow(rooms, (path) => path.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((part) => path.includes(part))));
 if (files.length === 0) {
   console.error(wanted.length > 0 ? `No test file has ${wanted.join(' or ')} in its path.` : 'There are no test files.');
   process.exit(1);
@@ -22,24 +22,36 @@ process.env['NATS_SERVER'] = await findServer().catch((error: Error) => {
   process.exit(1);
 });
 
+type Result = { readonly passed: number; readonly failed: number };
+
+async function play(paths: readonly string[], concurrency: number): Promise<Result> {
+  if (paths.length === 0) return { passed: 0, failed: 0 };
+  let result: Result = { passed: 0, failed: 1 };
+  const stream = run({ cwd: root, files: paths.map((path) => join(root, path)), concurrency, timeout: 300_000 });
+  stream.on('test:summary', ({ file, counts, success }) => {
+    // Each file has a summary of its own; the one without a name is that of all.
+    if (file !== undefined) return;
+    const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
+    result = { passed: counts.passed, failed: success ? failed : Math.max(1, failed) };
+  });
+  const report = stream.compose(spec);
+  report.pipe(process.stdout, { end: false });
+  await once(report, 'end');
+  return result;
+}
+
 const started = performance.now();
-let result = { passed: 0, failed: 1 };
-const stream = run({
-  cwd: root,
-  files: files.map((file) => join(root, file)),
-  concurrency: Math.max(2, availableParallelism()),
-  timeout: 300_000,
-});
-stream.on('test:summary', ({ file, counts, success }) => {
-  // Each file has a summary of its own; the one without a name is that of all.
-  if (file !== undefined) return;
-  const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
-  result = { passed: counts.passed, failed: success ? failed : Math.max(1, failed) };
-});
-const report = stream.compose(spec);
-report.pipe(process.stdout);
-report.once('end', () => {
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  process.stdout.write(`\n# files ${files.length}\n# pass ${result.passed}\n# fail ${result.failed}\n# seconds ${seconds}\n`);
-  process.exitCode = result.failed > 0 ? 1 : 0;
-});
+const together = files.filter((path) => !ALONE.includes(path));
+const results = [
+  await play(together, Math.max(2, availableParallelism())),
+  await play(
+    files.filter((path) => ALONE.includes(path)),
+    1,
+  ),
+];
+const sum = (of: (result: Result) => number): number => results.reduce((total, result) => total + of(result), 0);
+const seconds = ((performance.now() - started) / 1000).toFixed(1);
+process.stdout.write(
+  `\n# files ${files.length}\n# pass ${sum(({ passed }) => passed)}\n# fail ${sum(({ failed }) => failed)}\n# seconds ${seconds}\n`,
+);
+process.exitCode = sum(({ failed }) => failed) > 0 ? 1 : 0;

@@ -72,6 +72,7 @@ async function fullForLong(): Promise<void> {
   for (const until = Date.now() + FULL_MS; Date.now() < until; ) {
     const { status, body } = await reel.ask('POST', '/v1/runs', { workflow });
     assert.deepEqual([status, body.type], [503, '/problems/log-unavailable']);
+    assert.match(body.detail ?? '', /with the same Idempotency-Key/);
   }
 }
 async function completes(run: string): Promise<void> {

@@ -11,12 +11,15 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { OPERATOR } from '@reel/bus/accounts.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
-import { findings } from '@reel/bus/protocol.ts';
+import { nothingVerified, verifyShard } from '@reel/bus/protocol/verify.ts';
 import { openReader, type Reader } from '@reel/bus/reader.ts';
+import { openWholeLog } from '@reel/bus/whole-log.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { castIn } from '@reel/scripts/operator.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import type { NatsConnection } from 'nats';
 import { flood } from './pressure/flood.ts';
@@ -122,9 +125,12 @@ test(`a flood of ${RUNS} runs: what is too much is turned away, what was accepte
   assert.ok(first.turnedAway > 0, 'nobody was turned away: it was no flood');
   for (const run of accepted) assert.equal(typeOf(ends.get(run)), 'run.outcome.completed');
   for (const [name, { peakMb }] of whole) assert.ok(peakMb < MOST_MB, `${name} took ${peakMb} MB`);
-  const found: string[] = [];
-  for (const run of [...accepted].filter((_, n) => n % 10 === 0)) found.push(...findings((await reader.read(0, run)).entries));
-  assert.deepEqual(found, []);
+  const operator = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, OPERATOR);
+  const verified = nothingVerified();
+  await verifyShard(await openWholeLog(operator), 0, { now: Date.now(), cast: await castIn(local.dir) }, verified);
+  await operator.close();
+  assert.deepEqual(verified.findings, []);
+  assert.equal(verified.runs, RUNS);
 });
 
 const typeOf = (entry: Entry | undefined): string | undefined => (entry === undefined || isVoid(entry) ? undefined : entry.type);

@@ -2,6 +2,7 @@
 import { connect as dial, type NatsConnection } from 'nats';
 import { authenticatorOf } from './credentials.ts';
 import { LogUnavailable } from './log.ts';
+import { elsewhere } from './roam.ts';
 
 /** Message schedules as the clock uses them, and the fixes that the write-once slots rely on, are in servers from here on. */
 const OLDEST_SERVER = [2, 14, 0] as const;
@@ -26,6 +27,7 @@ export async function connect(broker: Broker, name: string): Promise<NatsConnect
       reconnectJitter: 50,
       // A connection over which nothing comes, as when a cable is pulled, is known for dead within three of these.
       pingInterval: PING_MS,
+      reconnectToServer: elsewhere,
       ignoreAuthErrorAbort: true,
       timeout: 5000,
     });

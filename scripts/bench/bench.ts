@@ -19,10 +19,12 @@ const WORKFLOWS = [
 ] as const;
 const LOOPS = 64;
 
+type Checked = { runs: number; findings: string[]; facts: number; storedBytes: number };
+
 type System = {
   ready: Ready;
   child: ChildProcess;
-  checked(): Promise<{ runs: number; findings: string[]; factsPerRun: number }>;
+  checked(): Promise<Checked>;
   stop(): Promise<void>;
 };
 
@@ -35,7 +37,7 @@ async function startSystem(dir: string, syncInterval: string): Promise<System> {
     child,
     checked: async () => {
       child.send('check');
-      return (await once(child, 'message'))[0] as { runs: number; findings: string[]; factsPerRun: number };
+      return (await once(child, 'message'))[0] as Checked;
     },
     stop: async () => {
       child.send('stop');
@@ -88,9 +90,13 @@ async function measure(title: string, syncInterval: string, runs: number): Promi
   );
   const peaks = [await usage(system.child.pid as number), await usage(natsPid)] as const;
   const check = await system.checked();
+  const { runs: held, facts, storedBytes } = check;
   process.stdout.write(`  peak memory: Reel ${text(peaks[0].peakMb, 0)} MB, broker ${text(peaks[1].peakMb, 0)} MB\n`);
   process.stdout.write(
     `  protocol: ${check.runs} runs checked, ${check.findings.length} findings${check.findings.length === 0 ? '' : `\n    ${check.findings.slice(0, 10).join('\n    ')}`}\n`,
+  );
+  process.stdout.write(
+    `  log: ${facts} facts, ${text(facts / held)} a run; on disk ${text(storedBytes / facts, 0)} bytes a fact, ${text(storedBytes / held / 1024)} KiB a run\n`,
   );
   if (check.findings.length > 0) process.exitCode = 1;
   one.close();

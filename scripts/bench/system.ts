@@ -1,12 +1,15 @@
 /** The system under test: a local Reel in a process of its own, told by the benchmark what to do. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OPERATOR } from '@reel/bus/accounts.ts';
 import { connect } from '@reel/bus/connect.ts';
-import { findings } from '@reel/bus/protocol.ts';
-import { openReader } from '@reel/bus/reader.ts';
+import { nothingVerified, verifyShard } from '@reel/bus/protocol/verify.ts';
+import { findingText } from '@reel/bus/protocol.ts';
+import { openWholeLog } from '@reel/bus/whole-log.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { installationIn } from '../installation.ts';
 import { startLocal } from '../local.ts';
+import { castIn } from '../operator.ts';
 
 export type Ready = { api: string; natsPid: number };
 
@@ -22,21 +25,20 @@ const local = await startLocal({
 });
 const natsPid = Number(await readFile(installationIn(dir).pidFile, 'utf8'));
 
-/** Reads the log from its beginning and checks every run against the protocol. */
-async function check(): Promise<{ runs: number; findings: string[]; factsPerRun: number }> {
-  const connection = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'gateway');
-  const reader = await openReader(connection, 1);
-  const runs: string[] = [];
-  for await (const { at } of reader.scan(0, 'reel.0.*.run.run.1.request', 1)) runs.push(at.run);
-  const found: string[] = [];
-  let facts = 0;
-  for (const run of runs) {
-    const { entries } = await reader.read(0, run);
-    facts += entries.length;
-    found.push(...findings(entries).map((finding) => `${run}: ${finding}`));
-  }
+/** Holds every run in the log to the protocol. */
+async function check(): Promise<{ runs: number; findings: string[]; facts: number; storedBytes: number }> {
+  const connection = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, OPERATOR);
+  const verified = nothingVerified();
+  await verifyShard(await openWholeLog(connection), 0, { now: Date.now(), cast: await castIn(dir) }, verified);
   await connection.close();
-  return { runs: runs.length, findings: found, factsPerRun: facts / Math.max(runs.length, 1) };
+  const storedBytes = await bytesBelow(join(dir, 'jetstream'));
+  return { runs: verified.runs, findings: verified.findings.map(findingText), facts: verified.facts, storedBytes };
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
+  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 process.on('message', (message) => {

@@ -1,9 +1,12 @@
 /** Plays one story once, and holds it up to everything that has to be true of a run. */
 import assert from 'node:assert/strict';
 import { isVoid } from '@reel/bus/history.ts';
+import { castOf } from '@reel/bus/protocol/cast.ts';
+import type { AnyService } from '@reel/bus/service.ts';
 import { CALM, type Faults, type Player, type Simulation, type SimulationOptions, simulate } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { runRequested } from '@reel/contracts/run.ts';
+import gateway from '@reel/gateway/gateway.ts';
 import { cast } from './cast.ts';
 import { keepsItsPromises } from './promises.ts';
 import { type Played, RUN, type Scene, type Story } from './story.ts';
@@ -35,11 +38,12 @@ export class Broken extends Error {
 /** @throws Broken */
 export async function play<Data>(story: Story<Data>, data: Data, playing: Playing): Promise<Played> {
   const scene = story.scene(data);
-  const simulation = staged(scene, story.faults, playing);
+  const players = playersOf(scene, playing.change);
+  const simulation = staged(scene, players, story.faults, playing);
   try {
     await begin(simulation, scene);
     await simulation.run();
-    const played = endOf(simulation);
+    const played = endOf(simulation, players);
     keepsItsPromises(played);
     scene.check(played);
     if (story.steady === true) await sameAsOnACalmDay(story, data, played);
@@ -49,10 +53,14 @@ export async function play<Data>(story: Story<Data>, data: Data, playing: Playin
   }
 }
 
-function staged(scene: Scene, faults: Faults, { seed, script, change = {} }: Playing): Simulation {
+function playersOf(scene: Scene, change: Change = {}): readonly Player[] {
   const players = [...cast(scene.judge), ...scene.players];
+  return change.players?.(players) ?? players;
+}
+
+function staged(scene: Scene, players: readonly Player[], faults: Faults, { seed, script, change = {} }: Playing): Simulation {
   const simulation: Simulation = simulate({
-    players: change.players?.(players) ?? players,
+    players,
     seed,
     faults,
     script,
@@ -66,13 +74,14 @@ async function begin(simulation: Simulation, { request: { deadlineInMs = HOUR_MS
   await simulation.door.say(0, RUN, runRequested(theRun, { ...request, deadlineMs: simulation.now() + deadlineInMs }));
 }
 
-function endOf(simulation: Simulation): Played {
+function endOf(simulation: Simulation, players: readonly Player[]): Played {
   const history = simulation.history(RUN);
   const outcome = history.occupant(theRun, 'outcome');
   return {
     simulation,
     history,
     entries: history.entries(),
+    cast: castOf([gateway, ...players.map(({ service }) => service as AnyService)]),
     outcome: outcome === undefined || isVoid(outcome) ? undefined : outcome,
   };
 }
@@ -90,8 +99,9 @@ const conclusions = ({ entries, history }: Played): string[] =>
 
 async function sameAsOnACalmDay<Data>(story: Story<Data>, data: Data, played: Played): Promise<void> {
   const scene = story.scene(data);
-  const simulation = staged(scene, CALM, { seed: 0 });
+  const players = playersOf(scene);
+  const simulation = staged(scene, players, CALM, { seed: 0 });
   await begin(simulation, scene);
   await simulation.run();
-  assert.deepEqual(conclusions(played), conclusions(endOf(simulation)), 'it came to other conclusions than on a calm day');
+  assert.deepEqual(conclusions(played), conclusions(endOf(simulation, players)), 'it came to other conclusions than on a calm day');
 }

@@ -10,9 +10,9 @@ import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { type Played, RUN } from './story.ts';
 
 /** @throws AssertionError */
-export function keepsItsPromises({ simulation, history, entries, outcome }: Played): void {
+export function keepsItsPromises({ simulation, history, entries, outcome, cast }: Played): void {
   assert.ok(history.occupant(theRun, 'outcome') !== undefined, 'the run has not ended');
-  const found = findings(entries);
+  const found = findings(entries, { cast, now: simulation.now() });
   const spoilt = entries.filter(isVoid);
   if (spoilt.length > 0) {
     spoiltThereOnly(found, spoilt);

@@ -1,6 +1,7 @@
 /** What the simulator plays: somebody asks for something, performers act in a world of their own, and in the end the world is looked at. */
 import type { Door } from '@reel/bus/door.ts';
 import type { Entry, History } from '@reel/bus/history.ts';
+import type { Cast } from '@reel/bus/protocol/cast.ts';
 import type { Faults, Player, Simulation } from '@reel/bus/simulator.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
@@ -29,6 +30,8 @@ export type Played = {
   readonly simulation: Simulation;
   readonly history: History;
   readonly entries: readonly Entry[];
+  /** Who may say what. */
+  readonly cast: Cast;
   /** How the run ended, unless what stands there cannot be read. */
   readonly outcome: Event | undefined;
 };

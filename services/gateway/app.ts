@@ -61,6 +61,10 @@ export function ended(
   };
 }
 
+const TRY_AGAIN = 'Nothing was lost; try again';
+/** The log may have stored what it did not acknowledge. */
+const UNKNOWN = 'Nobody can tell yet whether this was accepted: ask again, with the same Idempotency-Key, and it happens once';
+
 export function appOf(surroundings: Surroundings): OpenAPIHono {
   const { door, runs, admission, log, names, closing } = surroundings;
   const app = new OpenAPIHono({
@@ -89,7 +93,9 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     const away = error instanceof LogUnavailable;
     log.error({ errorId, path: c.req.path, error: error.stack ?? error.message }, 'a request failed');
     const problem = away
-      ? new HttpProblem(503, 'log-unavailable', 'The log cannot be reached', 'Nothing was lost; try again')
+      ? new HttpProblem(503, 'log-unavailable', 'The log cannot be reached', c.req.method === 'GET' ? TRY_AGAIN : UNKNOWN, undefined, {
+          'retry-after': '1',
+        })
       : new HttpProblem(500, 'internal', 'Something went wrong here', `The log of the gateway has more under ${errorId}`);
     return problemResponse(problem, c.req.path, errorId);
   });

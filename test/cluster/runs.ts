@@ -83,13 +83,15 @@ export function startLoad(api: string, inFlight: number): Load {
     const beginMs = performance.now();
     // What is asked for again under its key is the same run, so a client need not know what became of a request.
     const key = `${beginMs}-${next}`;
-    const response = await request(api, 'POST', '/v1/runs', { workflow }, { 'idempotency-key': key, prefer: 'wait=30' });
+    const asked = (): Promise<Answer> => request(api, 'POST', '/v1/runs', { workflow }, { 'idempotency-key': key, prefer: 'wait=30' });
+    let response = await asked();
+    while (response.status === 503) response = await asked();
     if (response.status >= 300) return void refused.push(`${response.status} ${response.body.title}`);
     const run: Accepted = { id: response.body.id, workflow: workflow.name, status: 'running', problem: '', beginMs, endMs: 0 };
     accepted.push(run);
     let { status, problem }: Answer['body'] = response.body;
     while (!FINAL.has(status)) {
-      const again = await request(api, 'POST', '/v1/runs', { workflow }, { 'idempotency-key': key, prefer: 'wait=30' });
+      const again = await asked();
       if (again.status < 300) ({ status, problem } = again.body);
     }
     run.status = status;

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { connect } from '@reel/bus/connect.ts';
 import type { Entry } from '@reel/bus/history.ts';
+import { castOf } from '@reel/bus/protocol/cast.ts';
 import { findings } from '@reel/bus/protocol.ts';
 import { openReader } from '@reel/bus/reader.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { ask, follow } from '@reel/scripts/api.ts';
+import { ownServices } from '@reel/scripts/cast.ts';
 import { decide } from '@reel/scripts/demo/person.ts';
 import { type Stage, toolsAreOffered } from '@reel/scripts/demo/stage.ts';
 import type { Story } from '@reel/scripts/demo/stories/story.ts';
@@ -106,9 +108,10 @@ async function fromLog(
     const all: (readonly Entry[])[] = [];
     for (const { id } of runs) all.push((await reader.read(0, id)).entries);
     const stalls = all.map(longestStall).sort((one, other) => one.ms - other.ms);
+    const circumstances = { now: Date.now(), cast: castOf(await ownServices()) };
     return {
       facts: all.reduce((sum, { length }) => sum + length, 0),
-      findings: all.flatMap((entries) => findings(entries)),
+      findings: all.flatMap((entries) => findings(entries, circumstances)),
       stalls,
     };
   } finally {
