@@ -3,7 +3,7 @@
  * again under other names until there are so many facts; then the log is read from a process of its own.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAcks } from '@reel/bus/acks.ts';
@@ -11,6 +11,7 @@ import { connect } from '@reel/bus/connect.ts';
 import { openWholeLog } from '@reel/bus/whole-log.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { client, inARow } from './bench/load.ts';
+import { bytesBelow, memoryOf } from './bench/size.ts';
 import { installationIn } from './installation.ts';
 import { startLocal } from './local.ts';
 import { root } from './tree.ts';
@@ -33,6 +34,11 @@ try {
   const told = await tellAgain(id, facts);
   const seconds = (performance.now() - begin) / 1000;
   process.stdout.write(`${told} facts were told in ${seconds.toFixed(0)} s, on ${availableParallelism()} cores\n`);
+  const { nowMb } = await memoryOf(Number(await readFile(installationIn(local.dir).pidFile, 'utf8')));
+  const bytes = await bytesBelow(join(local.dir, 'jetstream'));
+  process.stdout.write(
+    `the broker: ${nowMb.toFixed(0)} MB, ${((nowMb * 2 ** 20) / told).toFixed(0)} bytes a fact; on disk ${(bytes / told).toFixed(0)} bytes a fact\n`,
+  );
   for (const command of process.argv.slice(3).length > 0 ? process.argv.slice(3) : ['verify']) await timed(command.split(' '));
 } finally {
   await local.stop();

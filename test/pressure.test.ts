@@ -17,13 +17,13 @@ import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { nothingVerified, verifyShard } from '@reel/bus/protocol/verify.ts';
 import { openReader, type Reader } from '@reel/bus/reader.ts';
 import { openWholeLog } from '@reel/bus/whole-log.ts';
+import { memoryOf } from '@reel/scripts/bench/size.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
 import { castIn } from '@reel/scripts/operator.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import type { NatsConnection } from 'nats';
 import { flood } from './pressure/flood.ts';
-import { memoryOf } from './pressure/memory.ts';
 
 const RUNS = Number(process.env['REEL_PRESSURE_RUNS'] ?? 1000);
 const LONG = RUNS > 1000;

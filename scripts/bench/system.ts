@@ -1,5 +1,5 @@
 /** The system under test: a local Reel in a process of its own, told by the benchmark what to do. */
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OPERATOR } from '@reel/bus/accounts.ts';
 import { connect } from '@reel/bus/connect.ts';
@@ -10,6 +10,7 @@ import { SERVICES } from '@reel/services/main.ts';
 import { installationIn } from '../installation.ts';
 import { startLocal } from '../local.ts';
 import { castIn } from '../operator.ts';
+import { bytesBelow } from './size.ts';
 
 export type Ready = { api: string; natsPid: number };
 
@@ -33,12 +34,6 @@ async function check(): Promise<{ runs: number; findings: string[]; facts: numbe
   await connection.close();
   const storedBytes = await bytesBelow(join(dir, 'jetstream'));
   return { runs: verified.runs, findings: verified.findings.map(findingText), facts: verified.facts, storedBytes };
-}
-
-async function bytesBelow(folder: string): Promise<number> {
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
-  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 process.on('message', (message) => {

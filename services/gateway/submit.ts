@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { Door } from '@reel/bus/door.ts';
-import { isVoid } from '@reel/bus/history.ts';
+import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
@@ -25,13 +25,24 @@ const HOUR_MS = 3_600_000;
 const LONGEST_MS = 15 * 24 * HOUR_MS;
 const claim: Place = { kind: 'claim', id: 'key', n: 1 };
 
+type Submitted = { readonly run: string; readonly shard: number; readonly created: boolean };
+
 /** Requests a run. @returns its id, and whether it is new. @throws HttpProblem */
-export async function submit(
-  door: Door,
-  body: RunRequest,
-  key: string | undefined,
-  traceparent: string,
-): Promise<{ run: string; shard: number; created: boolean }> {
+export async function submit(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
+  const before = key === undefined ? undefined : await askedBefore(door, key, digestOf(body));
+  return before ?? (await request(door, body, key, traceparent));
+}
+
+/** The run that this was answered with already: it is the same whoever has come or gone since that it depends on. */
+async function askedBefore(door: Door, key: string, digest: string): Promise<Submitted | undefined> {
+  const claimed = await door.occupant(0, placeOf(key), claim, keyClaimed.slot);
+  if (claimed === undefined) return undefined;
+  const run = runOf(claimed, key, digest);
+  const shard = shardOf(run, door.shards);
+  return (await door.occupant(shard, run, theRun, 'request')) === undefined ? undefined : { run, shard, created: false };
+}
+
+async function request(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
   const means = { tools: await door.tools(), kinds: door.kinds(), models: door.models() };
   const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
   const workflow = goal === undefined ? checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means.models);
@@ -50,7 +61,7 @@ export async function submit(
       `deadlineMs is ${lifeMs} and may be at most ${LONGEST_MS} (15 days): facts are kept for 30`,
     );
   const reasons = goal !== undefined || attemptsIn(workflow).some(({ kind }) => kind === 'model');
-  const request = {
+  const asked = {
     requestedBy: body.requestedBy,
     workflow,
     ...(goal === undefined ? {} : { goal: goalOf(goal) }),
@@ -62,13 +73,13 @@ export async function submit(
   let run = ulid();
   let created = true;
   if (key !== undefined) {
-    const claimed = await claimKey(door, key, run, digestOf({ ...body, workflow }));
+    const claimed = await claimKey(door, key, run, digestOf(body));
     created = claimed === run;
     run = claimed;
   }
   const shard = shardOf(run, door.shards);
   if (!created && (await door.occupant(shard, run, theRun, 'request')) !== undefined) return { run, shard, created };
-  const said = await door.say(shard, run, runRequested(theRun, { ...request, ...(key === undefined ? {} : { idempotencyKey: key }) }), {
+  const said = await door.say(shard, run, runRequested(theRun, { ...asked, ...(key === undefined ? {} : { idempotencyKey: key }) }), {
     traceparent,
   });
   if (!said.said && key === undefined) throw new Error(`run ${run} exists already`);
@@ -86,8 +97,12 @@ export const isClaimed = async (door: Door, key: string): Promise<boolean> =>
 /** A slot keyed by the hash of the key names the run; whoever comes second follows. */
 async function claimKey(door: Door, key: string, run: string, request: string): Promise<string> {
   const said = await door.say(0, placeOf(key), keyClaimed(claim, { run, request }));
-  if (said.said) return run;
-  const first = isVoid(said.occupant) ? undefined : (said.occupant.data as { run: string; request: string });
+  return said.said ? run : runOf(said.occupant, key, request);
+}
+
+/** The run that a key was claimed for, by the same request. @throws HttpProblem */
+function runOf(claimed: Entry, key: string, request: string): string {
+  const first = isVoid(claimed) ? undefined : (claimed.data as { run: string; request: string });
   if (first?.request === request) return first.run;
   throw new HttpProblem(
     422,

@@ -1,0 +1,48 @@
+/** What is asked for again under its key is what was asked for, whoever has gone since. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { digestOf } from '@reel/bus/digest.ts';
+import type { Door } from '@reel/bus/door.ts';
+import { simulate } from '@reel/bus/simulator.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { HttpProblem } from './problems.ts';
+import { submit } from './submit.ts';
+
+const known = {
+  name: 'look',
+  description: '',
+  server: 'world',
+  input: { type: 'object' },
+  effect: 'read-only',
+  timeoutMs: 1000,
+  concurrency: 1,
+} as const;
+const look: ToolDefinition = { ...known, digest: digestOf(known) };
+const body = { requestedBy: 'ann', workflow: 'name: w\nsteps: [{ id: a, uses: look }]' };
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+/** With the tool, and after everybody who had it has gone. */
+function doors(): { there: Door; gone: Door } {
+  const { door } = simulate({ players: [], tools: [look] });
+  const present = { ...door, kinds: () => new Set(['tool']) };
+  return { there: present, gone: { ...present, tools: async () => new Map(), kinds: () => new Set() } };
+}
+
+it('is the same run when its tool has gone since', async () => {
+  const { there, gone } = doors();
+  const first = await submit(there, body, 'k', traceparent);
+  assert.equal(first.created, true);
+  assert.deepEqual(await submit(gone, body, 'k', traceparent), { ...first, created: false });
+});
+
+it('is checked like anything new where the key is new', async () => {
+  const { there, gone } = doors();
+  await submit(there, body, 'k', traceparent);
+  await assert.rejects(submit(gone, body, 'other', traceparent), (error) => error instanceof HttpProblem && error.status === 422);
+});
+
+it('is refused in other words, under the same key', async () => {
+  const { there } = doors();
+  await submit(there, body, 'k', traceparent);
+  await assert.rejects(submit(there, { ...body, input: { x: 1 } }, 'k', traceparent), /was asked for in other words/);
+});
