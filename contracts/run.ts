@@ -7,8 +7,11 @@ import { ToolDefinition } from './tool.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 import { Workflow } from './workflow/format.ts';
 
-/** gateway: this Idempotency-Key (whose hash stands in the place of the run) belongs to that run; `request` is the digest of what was asked. */
-export const keyClaimed = fact('claim', 'claim', 'claimed', { run: z.string(), request: z.string() });
+/**
+ * gateway: this Idempotency-Key (whose hash stands in the place of the run) belongs to that run; `body` is the digest of what was asked, as it
+ * was asked, and `request` of the same with the workflow as it was understood (all that earlier versions know).
+ */
+export const keyClaimed = fact('claim', 'claim', 'claimed', { run: z.string(), request: z.string(), body: z.string().optional() });
 
 /** `rubric`: by what a model is to judge the answer before it is given. `review`: whoever asked wants to see the plan first. */
 export const Goal = z.object({ text: z.string(), rubric: z.string().optional(), review: z.boolean().optional() });

@@ -7,7 +7,7 @@ import { alarm, definePerformer, defineService, Failure, Fatal, type Performer, 
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { cancelRequested, runRequested, turnedCancelling } from '@reel/contracts/run.ts';
-import { stepApproved, stepDue, stepRequested } from '@reel/contracts/step.ts';
+import { stepApproved, stepDue, stepFailed, stepRequested, stepSucceeded, stepTimedOut } from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 
 /** A bus with these services on it. `scribble` stores any text in a slot. `until` resolves with the run's entries once they fit. */
@@ -227,6 +227,39 @@ export const promises: { readonly name: string; readonly prove: (start: StartBus
       await until(has('step.outcome.succeeded'));
       assert.deepEqual([...new Set(keys)], ['R.tool.a']);
       assert.ok(keys.length >= 2);
+    },
+  },
+  {
+    name: 'what may have been done although another was told that it was not is told as a fault',
+    prove: async (start) => {
+      const { door, until } = await start([
+        worker(async () => {
+          const problem = { code: 'in-use', message: 'somebody else is at it', retryable: false };
+          await opened.say(0, 'R', stepFailed(tool('a'), { problem }));
+          throw new Error('the line went dead');
+        }),
+      ]);
+      const opened = door;
+      await approve(door, 'idempotent', 300);
+      const entries = await until(has('fault.fault.raised'));
+      assert.equal(dataOf(entries, 'fault.fault.raised').problem.code, 'unknown-effect');
+    },
+  },
+  {
+    name: 'what was done once more by an attempt that nobody waited for any longer is told, though a later one has succeeded',
+    prove: async (start) => {
+      const { door, until } = await start([
+        worker(async () => {
+          const problem = { code: 'timed-out', message: 'it took too long' };
+          await opened.say(0, 'R', stepTimedOut(tool('a'), { problem }));
+          await opened.say(0, 'R', stepRequested(tool('a', 2), call('once')));
+          await opened.say(0, 'R', stepSucceeded(tool('a', 2), { output: 2 }));
+          return 1;
+        }),
+      ]);
+      const opened = door;
+      await approve(door, 'once');
+      assert.equal(dataOf(await until(has('step.late.succeeded')), 'step.late.succeeded').output, 1);
     },
   },
   {

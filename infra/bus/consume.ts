@@ -59,7 +59,7 @@ export async function consume(
     abort_on_missing_resource: true,
   });
   const roam = roamOf(connection);
-  const under = new Map<string, { readonly verdict: Promise<Verdict>; readonly message: JsMsg; readonly sinceMs: number }>();
+  const under = new Map<number, { readonly verdict: Promise<Verdict>; readonly message: JsMsg; readonly sinceMs: number }>();
   let stopping = false;
   let lost: string | undefined;
 
@@ -97,7 +97,7 @@ export async function consume(
       working: () => message.working(),
     };
     // A second delivery of what is still being worked on here waits for the first.
-    const first = under.get(subject);
+    const first = under.get(delivery.seq);
     const verdict =
       first?.verdict ??
       untilSaid(delivery).catch((error: Error): Verdict => {
@@ -105,11 +105,11 @@ export async function consume(
         // What is not the broker's doing will hardly pass in a moment.
         return { againInMs: error instanceof LogUnavailable ? RETRY_MS : Math.min(RETRY_MS * 2 ** delivery.count, LONGEST_RETRY_MS) };
       });
-    if (first === undefined) under.set(subject, { verdict, message, sinceMs: performance.now() });
+    if (first === undefined) under.set(delivery.seq, { verdict, message, sinceMs: performance.now() });
     beats?.hold(replyOf(message));
     const result = await verdict;
     beats?.release(replyOf(message));
-    if (first === undefined) under.delete(subject);
+    if (first === undefined) under.delete(delivery.seq);
     // On a connection that is closed nothing can be said, and the delivery is somebody else's already.
     if (connection.isClosed()) return;
     if (result === 'handled') message.ack();

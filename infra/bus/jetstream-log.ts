@@ -12,6 +12,9 @@ const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
 /** It could not be stored; the account has used up its storage. */
 const NO_ROOM: ReadonlySet<number> = new Set([SLOT_TAKEN.code, 10047]);
 
+/** For how long a ring that nobody has heard is kept: whoever was away for longer looks every run over when it is back. */
+export const RING_KEPT = '1h';
+
 /** For how long something is said again to a broker that does not answer, before it is given up; never after `signal`. */
 export type Patience = { readonly ms: number; readonly signal?: AbortSignal };
 
@@ -62,6 +65,7 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
     setAlarm: async (shard, run, alarm, atMs) => {
       const schedule = headers();
       schedule.set(PubHeaders.Schedule, `@at ${new Date(Math.max(atMs, Date.now())).toISOString()}`);
+      schedule.set(PubHeaders.ScheduleTTL, RING_KEPT);
       schedule.set(PubHeaders.ScheduleTarget, `clock.${shard}.rang.${run}.${alarm}`);
       await patiently(async () => {
         const ack = await request(`clock.${shard}.ask.${run}.${alarm}`, '', schedule);

@@ -99,7 +99,7 @@ export async function perform(
     cause: entry.address,
     traceparent: entry.traceparent,
   };
-  const conclude = (result: Result): Promise<Verdict> => sayOutcome(log, voice, words, entry.at, result, request.data.call, work);
+  const conclude = (result: Result): Promise<Verdict> => sayOutcome(log, voice, words, entry, result, request.data.call, work);
   const question = newest.find(words.held, entry.at)?.data.question ?? newest.find(words.approved, entry.at)?.data.question;
   if (question !== digestOf(request.data)) {
     return await conclude({
@@ -300,20 +300,24 @@ async function sayOutcome(
   log: Log,
   voice: Voice,
   words: typeof STEP | typeof UNDO,
-  at: Parts,
+  entry: Event,
   result: Result,
   call: Call,
   work: Work,
 ): Promise<Verdict> {
   if (result.said === 'nothing') return { againInMs: 1 };
+  const { at } = entry;
   const outcome = await toldWhenThereIsRoom(log, work, () => sayOne(log, voice, outcomeOf(words, at, result)));
-  if (outcome.said || result.said !== 'succeeded' || isHarmless(call)) return 'handled';
-  if (!isVoid(outcome.occupant) && outcome.occupant.type === words.succeeded.type) return 'handled';
+  if (outcome.said || result.said === 'failed' || isHarmless(call)) return 'handled';
+  const stands = isVoid(outcome.occupant) ? undefined : outcome.occupant.type;
+  // Where it stands as failed, another performer was told under the same key that nothing had been done; otherwise the doubt is known.
+  if (stands === words.succeeded.type || (result.said === 'unknown' && stands !== words.failed.type)) return 'handled';
   // The slot was decided otherwise meanwhile: the effect is real all the same, unless a later attempt under this key has told of it.
   const newest = historyOf(await log.read(voice.shard, voice.run));
-  for (let n = at.n + 1; newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {
+  for (let n = at.n + 1; call.effect === 'idempotent' && newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {
     if (newest.find(words.succeeded, { ...at, n }) !== undefined) return 'handled';
   }
+  if (result.said === 'unknown') return await toldWhenThereIsRoom(log, work, () => fault(log, voice.source, newest, entry, result.problem));
   await toldWhenThereIsRoom(log, work, () => sayOne(log, voice, words.late(at, { output: result.output })));
   return 'handled';
 }

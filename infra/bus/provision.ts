@@ -14,6 +14,7 @@ import {
 import { Kvm } from '@nats-io/kv';
 import { headers, type NatsConnection, nanos } from 'nats';
 import { blobStream, clockStream, REGISTRY_BUCKET, reelStream } from './accounts.ts';
+import { RING_KEPT } from './jetstream-log.ts';
 import { hearsSubjects, type Role } from './role.ts';
 
 export type Provision = {
@@ -25,6 +26,9 @@ export type Provision = {
 
 /** How long one of them may take to be made, among nodes that have just found each other. */
 const PATIENCE_MS = 30_000;
+
+/** As long as a run may take: half of what the log keeps. */
+const LONGEST_RUN_DAYS = 15;
 
 /** How often open runs are looked over, whatever was lost. */
 const SWEEP_EVERY = '@every 30s';
@@ -57,8 +61,14 @@ function streams(shard: number, { replicas, maxAgeDays }: Provision): Partial<St
   } as const;
   return [
     { name: reelStream(shard), subjects: [`reel.${shard}.*.*.*.*.*`], ...writeOnce, republish: { src: 'reel.>', dest: 'live.>' } },
-    { name: blobStream(shard), subjects: [`blob.${shard}.*.*`], ...writeOnce },
-    // What has rung and was heard is of no use any more: the stream holds no more than what is still to come.
+    // A value is stored once for all facts of a run that have it, the last of which may come as late as runs last.
+    {
+      name: blobStream(shard),
+      subjects: [`blob.${shard}.*.*`],
+      ...writeOnce,
+      max_age: nanos((maxAgeDays + LONGEST_RUN_DAYS) * 86_400_000),
+    },
+    // What has rung is of no use any more, and goes after a while: the stream holds little more than what is still to come.
     {
       name: clockStream(shard),
       subjects: [`clock.${shard}.>`],
@@ -148,5 +158,6 @@ async function ensureSweep(connection: NatsConnection): Promise<void> {
   const schedule = headers();
   schedule.set('Nats-Schedule', SWEEP_EVERY);
   schedule.set('Nats-Schedule-Target', 'clock.0.rang.sweep.sweep');
+  schedule.set('Nats-Schedule-TTL', RING_KEPT);
   await jetstream(connection).publish('clock.0.ask.sweep.sweep', '', { headers: schedule });
 }

@@ -1,10 +1,13 @@
 /** What is asked for again under its key is what was asked for, whoever has gone since. */
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { it } from 'node:test';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { Door } from '@reel/bus/door.ts';
 import { simulate } from '@reel/bus/simulator.ts';
+import { keyClaimed } from '@reel/contracts/run.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { HttpProblem } from './problems.ts';
 import { submit } from './submit.ts';
 
@@ -45,4 +48,13 @@ it('is refused in other words, under the same key', async () => {
   const { there } = doors();
   await submit(there, body, 'k', traceparent);
   await assert.rejects(submit(there, { ...body, input: { x: 1 } }, 'k', traceparent), /was asked for in other words/);
+});
+
+it('is the same run when an earlier version took it on', async () => {
+  const { there, gone } = doors();
+  const { workflow } = readWorkflow(body.workflow, new Map([[look.name, look]]));
+  const earlier = keyClaimed({ kind: 'claim', id: 'key', n: 1 }, { run: 'OLD', request: digestOf({ ...body, workflow }) });
+  await there.say(0, hash('sha256', 'k').slice(0, 40), earlier);
+  assert.equal((await submit(there, body, 'k', traceparent)).run, 'OLD');
+  await assert.rejects(submit(gone, body, 'k', traceparent), /nobody performs|wrong/);
 });

@@ -8,6 +8,7 @@ import { type Place, theRun } from '@reel/contracts/address.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
+import type { EventOf } from '@reel/contracts/story.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Attempt } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
@@ -37,7 +38,9 @@ export async function submit(door: Door, body: RunRequest, key: string | undefin
 async function askedBefore(door: Door, key: string, digest: string): Promise<Submitted | undefined> {
   const claimed = await door.occupant(0, placeOf(key), claim, keyClaimed.slot);
   if (claimed === undefined) return undefined;
-  const run = runOf(claimed, key, digest);
+  const { run, body } = claimedBy(claimed) ?? {};
+  // By which words an earlier version claimed it is only known once these have been understood.
+  if (run === undefined || body !== digest) return undefined;
   const shard = shardOf(run, door.shards);
   return (await door.occupant(shard, run, theRun, 'request')) === undefined ? undefined : { run, shard, created: false };
 }
@@ -73,7 +76,7 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
   let run = ulid();
   let created = true;
   if (key !== undefined) {
-    const claimed = await claimKey(door, key, run, digestOf(body));
+    const claimed = await claimKey(door, key, { run, request: digestOf({ ...body, workflow }), body: digestOf(body) });
     created = claimed === run;
     run = claimed;
   }
@@ -94,16 +97,16 @@ const placeOf = (key: string): string => hash('sha256', key).slice(0, 40);
 export const isClaimed = async (door: Door, key: string): Promise<boolean> =>
   (await door.occupant(0, placeOf(key), claim, keyClaimed.slot)) !== undefined;
 
-/** A slot keyed by the hash of the key names the run; whoever comes second follows. */
-async function claimKey(door: Door, key: string, run: string, request: string): Promise<string> {
-  const said = await door.say(0, placeOf(key), keyClaimed(claim, { run, request }));
-  return said.said ? run : runOf(said.occupant, key, request);
-}
+type Claim = EventOf<'claim.claim.claimed'>['data'];
 
-/** The run that a key was claimed for, by the same request. @throws HttpProblem */
-function runOf(claimed: Entry, key: string, request: string): string {
-  const first = isVoid(claimed) ? undefined : (claimed.data as { run: string; request: string });
-  if (first?.request === request) return first.run;
+const claimedBy = (claimed: Entry): Claim | undefined => (isVoid(claimed) ? undefined : (claimed.data as Claim));
+
+/** A slot keyed by the hash of the key names the run; whoever comes second follows, if the request is the same. @throws HttpProblem */
+async function claimKey(door: Door, key: string, mine: Claim): Promise<string> {
+  const said = await door.say(0, placeOf(key), keyClaimed(claim, mine));
+  if (said.said) return mine.run;
+  const first = claimedBy(said.occupant);
+  if (first !== undefined && (first.request === mine.request || first.body === mine.body)) return first.run;
   throw new HttpProblem(
     422,
     'idempotency-key-reused',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Entry, historyOf, isVoid, type RunLog } from '@reel/bus/history.ts';
-import { type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { type Place, parseAddress, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { runRequested, runStranded } from '@reel/contracts/run.ts';
 import { type Call, stepRequested } from '@reel/contracts/step.ts';
@@ -102,12 +102,13 @@ function accountsForEveryEffect({ log, effects, undone, worldKey }: Lived): void
   const stranded = (history.find(runStranded, theRun)?.data.stranded ?? []).map(keyOf);
   const listed = ((outcome.data as { undone?: Place[] }).undone ?? []).map(keyOf);
   const residues = typed(log, /^step\.residue/).map(({ at }) => keyOf(at));
+  const doubts = typed(log, /^fault\./).map(({ data }) => keyOf(parseAddress((data as { event: string }).event) as Place));
   const requests = typed(log, /^step\.request\.requested/);
   const accepted = typed(log, /^step\.check\.accepted/).map(({ at }) => keyOf(at));
   assert.equal(new Set([...listed, ...stranded]).size, listed.length + stranded.length, 'every effect is listed once');
   for (const key of listed) assert.ok(undone.includes(key), `${key} is undone, as the outcome says`);
   for (const key of effects) {
-    if (residues.includes(key) || stranded.includes(key)) continue;
+    if (residues.includes(key) || stranded.includes(key) || doubts.includes(key)) continue;
     const call = callAt(log, requests.find(({ at }) => keyOf(at) === key)?.at as Place);
     const meant = completed ? accepted.includes(key) : call.compensation === undefined;
     assert.ok(meant || listed.includes(key), `${key} took effect, and nobody undid it or told of it`);

@@ -7,6 +7,7 @@ import { append, emptyRunLog, type History, historyOf, isVoid } from '@reel/bus/
 import type { Said } from '@reel/bus/service.ts';
 import { type Address, aboutOf, addressOf, type Place, planRevision, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
+import { faultRaised } from '@reel/contracts/fault.ts';
 import { planAbandoned } from '@reel/contracts/plan.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
@@ -181,9 +182,14 @@ export async function live({ seed, steps, cancel, calm }: Options) {
           : fails
             ? words.failed(at, { problem: { ...problem, retryable: chance(0.7) } })
             : undefined;
-    if (draft === undefined) return;
-    if (!put(draft, 'performer') && luck < 0.75 && effect !== 'read-only' && standing(at, 'outcome') !== 'succeeded')
-      put(words.late(at, { output }), 'performer');
+    if (draft === undefined || put(draft, 'performer') || effect === 'read-only') return;
+    const stands = standing(at, 'outcome');
+    if (luck < 0.75 && stands !== 'succeeded') put(words.late(at, { output }), 'performer');
+    // Another was told under the same key that nothing had been done, and nobody can tell now.
+    if (luck >= 0.75 && luck < 0.84 && stands === 'failed') {
+      const verdict = newest().occupant(at, 'verdict') as Event;
+      put(faultRaised({ kind: 'fault', id: 'performer', n: verdict.seq }, { event: verdict.address, problem }), 'performer');
+    }
   }
   function happen(at: Place, undo: boolean, effect: Effect): void {
     if (!undo) {

@@ -1,0 +1,62 @@
+/** Rings of the clock, on a real broker: each is looked at, and none is kept for ever. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { clockStream } from '@reel/bus/accounts.ts';
+import { connect } from '@reel/bus/connect.ts';
+import { consume } from '@reel/bus/consume.ts';
+import { openLog, RING_KEPT } from '@reel/bus/jetstream-log.ts';
+import { openReader } from '@reel/bus/reader.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
+import { type Local, startLocal } from '@reel/scripts/local.ts';
+import type { NatsConnection } from 'nats';
+import pino from 'pino';
+
+let dir: string;
+let local: Local;
+const connections: NatsConnection[] = [];
+
+async function connected(name: string): Promise<NatsConnection> {
+  const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, name);
+  connections.push(connection);
+  return connection;
+}
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'reel-clock-'));
+  local = await startLocal({ dir, services: [], logLevel: 'silent' });
+});
+after(async () => {
+  await Promise.all(connections.map((connection) => connection.close()));
+  await local.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('a ring that comes while the one before is being looked at is looked at as well, and goes in time', { timeout: 20_000 }, async () => {
+  const connection = await connected('saga-tracker');
+  const log = openLog('saga-tracker', connection, await openReader(await connected('gateway'), 1));
+  const ring = (): Promise<void> => log.setAlarm(0, 'R', 'look', Date.now());
+  const second = Promise.withResolvers<void>();
+  const both = Promise.withResolvers<void>();
+  let heard = 0;
+  const consuming = await consume(connection, clockStream(0), 'saga-tracker', 10, pino({ level: 'silent' }), async ({ subject }) => {
+    if (!subject.endsWith('.R.look')) return 'handled';
+    heard += 1;
+    if (heard === 2) second.resolve();
+    else {
+      await ring();
+      await second.promise;
+      both.resolve();
+    }
+    return 'handled';
+  });
+  await ring();
+  await both.promise;
+  await consuming.stop();
+  const manager = await jetstreamManager(await connected('provisioner'), { checkAPI: false });
+  const rung = await manager.streams.getMessage(clockStream(0), { last_by_subj: 'clock.0.rang.R.look' });
+  assert.equal(rung?.header.get('Nats-TTL'), RING_KEPT);
+});
