@@ -41,7 +41,12 @@ export async function verified(log: WholeLog, dir: string): Promise<Verified> {
 
 /** A line for each thing that is wrong with the runs and what they left. */
 export function wrongs(asked: readonly Asked[], runs: ReadonlyMap<string, Told>, desk: Desk, world: World): string[] {
-  return [...ends(asked, runs), ...repeated(desk, world), ...[...runs].flatMap(([run, told]) => left(run, told, desk, world))];
+  return [
+    ...ends(asked, runs),
+    ...raised(runs),
+    ...repeated(desk, world),
+    ...[...runs].flatMap(([run, told]) => left(run, told, desk, world)),
+  ];
 }
 
 /** What was acknowledged is there, and has ended as it was told to have. */
@@ -54,6 +59,17 @@ function ends(asked: readonly Asked[], runs: ReadonlyMap<string, Told>): string[
     const found = outcome === undefined ? 'no outcome' : isVoid(outcome) ? outcome.void : outcome.type;
     return isSo || (status === 'stranded' && outcome !== undefined) ? [] : [`${what} was told to be ${status}, and the log has ${found}`];
   });
+}
+
+/** No service gives up on a fact for being killed or cut off: the one fault there may be is that nobody can tell what was done. */
+function raised(runs: ReadonlyMap<string, Told>): string[] {
+  return [...runs].flatMap(([run, { entries }]) =>
+    entries.flatMap((one) => {
+      if (isVoid(one) || one.type !== 'fault.fault.raised') return [];
+      const { problem, event } = (one as EventOf<'fault.fault.raised'>).data;
+      return problem.code === 'unknown-effect' ? [] : [`${run}: ${one.source} raised a fault about ${event}: ${problem.message}`];
+    }),
+  );
 }
 
 /** Under each key something happens once, and is undone once. */
