@@ -40,10 +40,22 @@ export async function archivedRun(place: string, dir: string, run: string): Prom
   return historyOf({ shard: found.shard, run, entries, byAddress: new Map(entries.map((entry) => [entry.address, entry])) });
 }
 
+/** A fact with a large value that is not in the log, not even at its leader. */
+export type Lacking = { readonly run: string; readonly address: string; readonly digest: string };
+
 const isOutcome = ({ subject }: Raw): boolean => subject.endsWith('.run.run.1.outcome');
 
-/** Archives every run that ended before a moment (ms since the epoch) and is not archived yet. */
-export async function archive(log: WholeLog, shards: number, shelf: Shelf, beforeMs: number): Promise<Written> {
+/**
+ * Archives every run that ended before a moment (ms since the epoch) and is not archived yet. One that lacks a value is left out, and
+ * looked at again the next time: what is archived may be forgotten, and this would be forgotten without ever having been kept.
+ */
+export async function archive(
+  log: WholeLog,
+  shards: number,
+  shelf: Shelf,
+  beforeMs: number,
+): Promise<Written & { readonly lacking: readonly Lacking[] }> {
+  const lacking: Lacking[] = [];
   const volumes = await volumesOf(shelf);
   const to = openVolumes(shelf, volumes.at(-1));
   const resumed = new Map(volumes.at(-1)?.manifest.shards.map(({ shard, resume }) => [shard, resume]));
@@ -63,7 +75,13 @@ export async function archive(log: WholeLog, shards: number, shelf: Shelf, befor
       const known = done.get(run);
       const fresh = raws.filter(({ seq }) => seq > (known ?? 0));
       if (fresh.length === 0) return;
-      await to.add(known === undefined ? of : 'more', { run, shard, raws: fresh, blobs: await blobsOf(log, shard, run, fresh) });
+      const values = await valuesOf(log, shard, run, fresh);
+      if (values.lacking.length > 0) {
+        lacking.push(...values.lacking);
+        unfinished = Math.min(unfinished, (fresh[0] as Raw).seq);
+        return;
+      }
+      await to.add(known === undefined ? of : 'more', { run, shard, raws: fresh, blobs: values.blobs });
       done.set(run, (fresh.at(-1) as Raw).seq);
     };
     const strays: string[] = [];
@@ -78,7 +96,7 @@ export async function archive(log: WholeLog, shards: number, shelf: Shelf, befor
     for (const run of strays) if (done.has(run)) await add('more', run, await log.run(shard, run));
     resume.set(shard, Math.min(unfinished, next));
   }
-  return await to.end(resume);
+  return { ...(await to.end(resume)), lacking };
 }
 
 /** The runs of which something from a position on is archived, with the position of the last fact that is. */
@@ -108,18 +126,22 @@ async function recall(
   }
 }
 
-/** The values that stand beside these facts. */
-async function blobsOf(log: WholeLog, shard: number, run: string, raws: readonly Raw[]): Promise<Map<string, string>> {
+type Values = { readonly blobs: ReadonlyMap<string, string>; readonly lacking: readonly Lacking[] };
+
+/** The values that stand beside these facts, and those that should. */
+async function valuesOf(log: WholeLog, shard: number, run: string, raws: readonly Raw[]): Promise<Values> {
   const blobs = new Map<string, string>();
-  for (const { body } of raws) {
+  const lacking: Lacking[] = [];
+  for (const { subject, body } of raws) {
     if (!mayHaveBlobs(body)) continue;
     await unpack(body, async (digest) => {
       const value = await log.blob(shard, run, digest);
-      if (value !== undefined) blobs.set(digest, value);
+      if (value === undefined) lacking.push({ run, address: subject, digest });
+      else blobs.set(digest, value);
       return value;
     });
   }
-  return blobs;
+  return { blobs, lacking };
 }
 
 /** The runs that ended before a moment and are not archived: they may not be relied on to be there for ever. */
@@ -162,12 +184,16 @@ export function addArchive(reel: Command): void {
       await withShelf(to, dir, (shelf) =>
         withLog(dir, async (log, shards) => {
           if (!check) {
-            const { volumes, runs, facts } = await archive(log, shards, shelf, beforeMs);
-            return print(`${runs} runs, ${facts} facts in ${volumes} new volumes in ${shelf.place}`, {
+            const { lacking, ...written } = await archive(log, shards, shelf, beforeMs);
+            const { volumes, runs, facts } = written;
+            if (lacking.length > 0) process.exitCode = 1;
+            const lines = lacking.map(
+              ({ run, address, digest }) => `${run}  is not archived: the value ${digest} of ${address} is not in the log`,
+            );
+            return print([...lines, `${runs} runs, ${facts} facts in ${volumes} new volumes in ${shelf.place}`].join('\n'), {
               place: shelf.place,
-              volumes,
-              runs,
-              facts,
+              ...written,
+              lacking,
             });
           }
           const missing = await unarchived(log, shards, shelf, beforeMs);

@@ -5,10 +5,12 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { pack } from '@reel/bus/blob.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { openLog } from '@reel/bus/jetstream-log.ts';
 import { openReader } from '@reel/bus/reader.ts';
 import { sayOne } from '@reel/bus/say.ts';
+import { envelop } from '@reel/bus/wire.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { archive, archivedRun, withShelf } from '@reel/scripts/archive.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
@@ -49,6 +51,23 @@ async function sayFault(run: string): Promise<void> {
   );
   reader.close();
   await connection.close();
+}
+
+/** A fact of a run of which the large value was lost. @returns its address, and how to bring the value back. */
+async function sayWithoutValue(run: string): Promise<{ address: string; digest: string; mend(): Promise<void> }> {
+  const place = { kind: 'fault', id: 'validator', n: 1 };
+  const draft = faultRaised(place, { event: `reel.0.${run}.run.run.1.request`, problem: { code: 'x', message: 'x'.repeat(100_000) } });
+  const fact = envelop(draft, { shard: 0, run, ...place, slot: draft.slot }, 'validator', undefined, undefined, Date.now());
+  const { body, blobs } = pack(fact);
+  const { digest, body: value } = blobs[0] as (typeof blobs)[0];
+  const store = async (subject: string, what: string): Promise<void> => {
+    const connection = await asUser('provisioner');
+    const { error } = (await connection.request(subject, what, { timeout: 5000 })).json<{ error?: object }>();
+    await connection.close();
+    assert.equal(error, undefined);
+  };
+  await store(fact.id, body);
+  return { address: fact.id, digest, mend: () => store(`blob.0.${run}.${digest}`, value) };
 }
 
 before(async () => {
@@ -92,7 +111,7 @@ describe('the log of an installation', () => {
     assert.equal(missing.code, 1);
     assert.equal((await keep(archived, Date.now() - 3_600_000)).runs, 0, 'they ended less than an hour ago');
     assert.match((await cli('archive', '--to', archived, '--before', '0s')).stdout, /^2 runs, \d+ facts in 1 new volumes/);
-    assert.deepEqual(await keep(archived), { volumes: 0, runs: 0, facts: 0 });
+    assert.deepEqual(await keep(archived), { volumes: 0, runs: 0, facts: 0, lacking: [] });
     assert.equal((await cli('archive', '--to', archived, '--before', '0s', '--check')).code, 0);
     const names = (await readdir(archived)).map((name) => name.replace(/-[0-9a-f]{12}/, ''));
     assert.deepEqual(names.sort(), ['000001.facts.zst', '000001.index.zst', '000001.json']);
@@ -112,7 +131,7 @@ describe('the log of an installation', () => {
   it('gives to the archive what was said of a run afterwards, and only that', async () => {
     await sayFault(small);
     const { id: third } = await reel.finish(echo(3));
-    assert.deepEqual(await keep(archived), { volumes: 1, runs: 1, facts: (await reel.log(third)).entries.length + 1 });
+    assert.deepEqual(await keep(archived), { volumes: 1, runs: 1, facts: (await reel.log(third)).entries.length + 1, lacking: [] });
     const kept = await archivedRun(archived, reel.local.dir, small);
     assert.deepEqual(kept.entries(), (await reel.log(small)).entries);
     assert.equal(kept.entries().at(-1)?.at.kind, 'fault');
@@ -133,6 +152,31 @@ describe('the log of an installation', () => {
     assert.equal((await keep(bucket)).runs, 0);
     assert.deepEqual(await verified({ archive: bucket }), clean(9));
     assert.deepEqual((await archivedRun(bucket, reel.local.dir, large)).entries(), (await reel.log(large)).entries);
+  });
+
+  it('is not archived where a value is lost, and that is told until it is there', async () => {
+    const other = join(reel.dir, 'other');
+    const { id } = await reel.finish(echo('without'));
+    const { address, digest, mend } = await sayWithoutValue(id);
+    const lacking = await cli('archive', '--to', other, '--before', '0s');
+    assert.match(lacking.stdout, new RegExp(`^${id}  is not archived: the value ${digest} of ${address} is not in the log\n9 runs, `));
+    assert.equal(lacking.code, 1);
+    const check = await cli('archive', '--to', other, '--before', '0s', '--check');
+    assert.match(check.stdout, new RegExp(`^${id}  ended .*, and is not archived\n1 runs`));
+    assert.equal(check.code, 1);
+    const again = await cli('archive', '--to', other, '--before', '0s', '--json');
+    assert.deepEqual(JSON.parse(again.stdout), {
+      place: other,
+      volumes: 0,
+      runs: 0,
+      facts: 0,
+      lacking: [{ run: id, address, digest }],
+    });
+    await mend();
+    const mended = await cli('archive', '--to', other, '--before', '0s');
+    assert.match(mended.stdout, /^1 runs, \d+ facts in 1 new volumes/);
+    assert.equal(mended.code, 0);
+    assert.deepEqual((await archivedRun(other, reel.local.dir, id)).entries(), (await reel.log(id)).entries);
   });
 
   it('is missed by nobody when it has aged out', async () => {

@@ -1,12 +1,12 @@
 /** The whole log, for operators: read from its beginning to its end or from a time on, as it is stored, without touching anything. */
-import { jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid } from './history.ts';
-import { type From, reached, stored, storedRun } from './stored.ts';
+import { type From, rawOf, reached, stored, storedRun } from './stored.ts';
 import type { Raw } from './tail.ts';
 import { decode } from './wire.ts';
 
@@ -19,23 +19,48 @@ export type WholeLog = {
   blob(shard: number, run: string, digest: string): Promise<string | undefined>;
 };
 
+/** The next message under a filter from a position on; the client's types know this of replicas alone. */
+const nextOf = (seq: number, filter: string): { seq: number } => ({ seq, next_by_subj: filter }) as { seq: number };
+
 /** @param connection one that may read the streams: `operator`'s. */
 export async function openWholeLog(connection: NatsConnection): Promise<WholeLog> {
-  const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 30_000 });
-  const read = (shard: number, from: From, filter: string): AsyncGenerator<Raw> => stored(manager, reelStream(shard), filter, from);
+  return wholeLogOf(await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 30_000 }));
+}
+
+/**
+ * What replicas answer (`direct`) is quick and may be late, and what comes of it is kept for good or called missing: so their leader
+ * (`streams`) is asked what a replica does not have, and whether that was all.
+ */
+export function wholeLogOf(manager: JetStreamManager): WholeLog {
   return {
     // A filter that lets everything pass is one that the broker need not look at each subject for.
     facts: async function* (shard, from = { seq: 1 }, filter = '>') {
       // A log that is being written has no end.
       const last = await reached(() => manager.direct.getMessage(reelStream(shard), { last_by_subj: filter }));
-      for await (const raw of read(shard, from, filter)) {
+      for await (const raw of stored(manager, reelStream(shard), filter, from)) {
         if (raw.seq > (last?.seq ?? 0)) return;
         yield raw;
       }
     },
-    run: (shard, run) => storedRun(manager, shard, run),
+    run: async (shard, run) => {
+      const stream = reelStream(shard);
+      const filter = `reel.${shard}.${run}.>`;
+      const raws = await storedRun(manager, shard, run);
+      const last = await reached(() => manager.streams.getMessage(stream, { last_by_subj: filter }));
+      for (let upTo = raws.at(-1)?.seq ?? 0; upTo < (last?.seq ?? 0); upTo = raws.at(-1)?.seq ?? 0) {
+        const more = await reached(() => manager.streams.getMessage(stream, nextOf(upTo + 1, filter)));
+        // It has aged out meanwhile.
+        if (more === null || more === undefined) break;
+        raws.push(rawOf(more));
+      }
+      return raws;
+    },
     blob: async (shard, run, digest) => {
-      const found = await reached(() => manager.direct.getMessage(blobStream(shard), { last_by_subj: `blob.${shard}.${run}.${digest}` }));
+      const stream = blobStream(shard);
+      const wanted = { last_by_subj: `blob.${shard}.${run}.${digest}` };
+      const found =
+        (await reached(() => manager.direct.getMessage(stream, wanted))) ??
+        (await reached(() => manager.streams.getMessage(stream, wanted)));
       return found?.string();
     },
   };
