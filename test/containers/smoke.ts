@@ -1,4 +1,4 @@
-/** `npm run smoke`: Reel in containers tells two stories, and has every service replaced while runs are in flight. Prints the figures. */
+/** `npm run smoke`: Reel in containers tells three stories, and has every service replaced while runs are in flight. Prints the figures. */
 import assert from 'node:assert/strict';
 import { connect } from '@reel/bus/connect.ts';
 import type { Entry } from '@reel/bus/history.ts';
@@ -13,6 +13,7 @@ import { type Stage, toolsAreOffered } from '@reel/scripts/demo/stage.ts';
 import type { Story } from '@reel/scripts/demo/stories/story.ts';
 import { supplier } from '@reel/scripts/demo/stories/supplier.ts';
 import { support } from '@reel/scripts/demo/stories/support.ts';
+import { trip } from '@reel/scripts/demo/stories/trip.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { keepInFlight } from './load.ts';
@@ -50,7 +51,7 @@ export async function smoke(inFlight: number, say: (line: string) => void): Prom
     );
     process.env['REEL_API'] = installation.api();
     await toolsAreOffered();
-    for (const story of [support, supplier]) say(`${story.title}: ${(await tell(story, installation)).join('; ')}`);
+    for (const story of [support, trip, supplier]) say(`${story.title}: ${(await tell(story, installation)).join('; ')}`);
     return { imageMb: installation.imageMb, upMs, ...(await underLoad(installation, inFlight, say)) };
   } finally {
     await installation.close();
@@ -61,8 +62,9 @@ async function tell({ submission, who, answers, end }: Story, installation: Inst
   const { id } = await ask<Submitted>('POST', '/v1/runs', submission);
   for await (const told of follow(id)) if ('type' in told && told.type === 'step.verdict.held') await decide(id, who, answers);
   const run = await ask<Run>('GET', `/v1/runs/${id}`);
-  const { ticketing } = await installation.outside();
-  return end(run, { ticketing: { ledger: new Map(ticketing) } } as unknown as Stage);
+  const { ticketing, world } = await installation.outside();
+  // What a story looks at in the end, as it was told by those who are called: they are in containers, and not of this process.
+  return end(run, { ticketing: { ledger: new Map(ticketing) }, world: { state: () => world } } as unknown as Stage);
 }
 
 type UnderLoad = Omit<Figures, 'imageMb' | 'upMs'>;
