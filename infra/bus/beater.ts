@@ -10,6 +10,8 @@ const STILL_MS = 220;
 const BEAT_MS = 150;
 /** What has stood still for so long hangs, and somebody else may go on with its work. */
 const DEAD_MS = 60_000;
+/** How soon a broker that did not answer is asked again. */
+const AGAIN_MS = 1000;
 /** What a delivery is answered while it is being worked on (NATS ADR-13). */
 const WORKING = '+WPI';
 
@@ -26,11 +28,13 @@ parentPort?.on('message', (order: Order) => {
 async function open({ id, broker, name }: Extract<Order, { open: unknown }>['open']): Promise<void> {
   const performer: Performer = { closed: false, held: new Set() };
   performers.set(id, performer);
-  // Without a connection nothing is lost but this: the event loop goes on beating as well as it can.
-  const connection = await connect(broker, name).catch(() => undefined);
-  if (connection === undefined) return;
-  if (performer.closed) await connection.close();
-  else performer.connection = connection;
+  // Without a connection nothing is lost but this: the event loop goes on beating as well as it can. A broker that is away comes back.
+  while (!performer.closed && performer.connection === undefined) {
+    const connection = await connect(broker, name).catch(() => undefined);
+    if (connection === undefined) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    else if (performer.closed) await connection.close();
+    else performer.connection = connection;
+  }
 }
 
 async function close(id: number): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Broker } from './connect.ts';
+import type { Logger } from './service.ts';
 
 /** What the thread is told. `id`: of the performer within this process. */
 export type Order =
@@ -25,36 +26,83 @@ export type Beats = {
 /** How often the event loop shows that it goes round, in ms. */
 const PULSE_MS = 100;
 
-type Heart = { readonly worker: Worker; readonly pulse: NodeJS.Timeout; open: number };
+/** How soon a thread that was lost is begun again: what ended it may end the next one at once. */
+const AGAIN_MS = 1000;
+
+type Performer = { readonly broker: Broker; readonly name: string; readonly log: Logger; readonly held: Set<string> };
+/** What is held is known here as well: a thread that is begun again has to be told. */
+type Heart = {
+  readonly pulse: Int32Array;
+  readonly going: NodeJS.Timeout;
+  readonly performers: Map<number, Performer>;
+  worker?: Worker;
+  again?: NodeJS.Timeout;
+};
 let heart: Heart | undefined;
 let last = 0;
 
 /** One thread serves every performer of a process. */
-export function openBeats(broker: Broker, name: string): Beats {
+export function openBeats(broker: Broker, name: string, log: Logger): Beats {
   const mine = (heart ??= begin());
-  mine.open += 1;
   const id = ++last;
-  const tell = (order: Order): void => mine.worker.postMessage(order);
-  tell({ open: { id, broker, name } });
+  const held = new Set<string>();
+  const tell = (order: Order): void => mine.worker?.postMessage(order);
+  mine.performers.set(id, { broker, name, log, held });
+  if (mine.performers.size === 1) beginThread(mine);
+  else tell({ open: { id, broker, name } });
   return {
-    hold: (reply) => tell({ hold: { id, reply } }),
-    release: (reply) => tell({ release: { id, reply } }),
+    hold: (reply) => {
+      held.add(reply);
+      tell({ hold: { id, reply } });
+    },
+    release: (reply) => {
+      held.delete(reply);
+      tell({ release: { id, reply } });
+    },
     close: () => {
+      if (!mine.performers.delete(id)) return;
       tell({ close: id });
-      mine.open -= 1;
-      if (mine.open > 0) return;
-      clearInterval(mine.pulse);
+      if (mine.performers.size > 0) return;
+      clearInterval(mine.going);
+      clearTimeout(mine.again);
       if (heart === mine) heart = undefined;
-      void mine.worker.terminate();
+      void mine.worker?.terminate();
     },
   };
 }
 
 function begin(): Heart {
   const pulse = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL('./beater.ts', import.meta.url), { workerData: { pulse } satisfies Pulse });
-  // It is there for the process, not the other way round, and without it the event loop does what it can.
-  worker.unref();
-  worker.on('error', () => {});
-  return { worker, pulse: setInterval(() => Atomics.add(pulse, 0, 1), PULSE_MS).unref(), open: 0 };
+  return { pulse, going: setInterval(() => Atomics.add(pulse, 0, 1), PULSE_MS).unref(), performers: new Map() };
+}
+
+function beginThread(mine: Heart): void {
+  let why = 'it has ended';
+  try {
+    const worker = new Worker(new URL('./beater.ts', import.meta.url), { workerData: { pulse: mine.pulse } satisfies Pulse });
+    // It is there for the process, not the other way round.
+    worker.unref();
+    worker.on('error', ({ message }) => {
+      why = message;
+    });
+    worker.once('exit', () => lost(mine, why));
+    mine.worker = worker;
+    const tell = (order: Order): void => worker.postMessage(order);
+    for (const [id, { broker, name, held }] of mine.performers) {
+      tell({ open: { id, broker, name } });
+      for (const reply of held) tell({ hold: { id, reply } });
+    }
+  } catch (error) {
+    lost(mine, (error as Error).message);
+  }
+}
+
+/** Until the thread is there again, the event loop does what it can; and if it stands still, what is under way is delivered again. */
+function lost(mine: Heart, why: string): void {
+  const [performer] = mine.performers.values();
+  // Nobody was left who needed it.
+  if (performer === undefined) return;
+  const performers = [...mine.performers.values()].map(({ name }) => name);
+  performer.log.warn({ performers, error: why }, 'the thread that speaks for what is busy is lost: it is begun again');
+  mine.again = setTimeout(() => beginThread(mine), AGAIN_MS).unref();
 }

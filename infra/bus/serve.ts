@@ -143,7 +143,7 @@ async function serveListener(
   const role = roleOf(service);
   const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
   const stage = openStage(connection);
-  const beats = service.shape === 'performer' ? openBeats(broker, service.name) : undefined;
+  const beats = service.shape === 'performer' ? openBeats(broker, service.name, logger) : undefined;
   const consuming: Consuming[] = [];
   const take = async (stream: string, handle: Parameters<typeof consume>[5]): Promise<void> => {
     consuming.push(await consume(connection, stream, role.name, role.concurrency, logger, handle, beats));
