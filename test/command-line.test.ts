@@ -6,7 +6,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { connect } from '@reel/bus/connect.ts';
+import { envelop } from '@reel/bus/wire.ts';
+import { faultRaised } from '@reel/contracts/fault.ts';
 import { follow } from '@reel/scripts/api.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 let reel: LocalReel;
@@ -90,6 +94,33 @@ it('settles what a person has looked into', async () => {
   assert.match((await cli(['settle', id, 'b', '--done', '{"value":"x"}', '--who', 'ada'])).stderr, /value/);
   assert.match((await cli(['settle', id, 'b', '--done', '{"value":3}', '--who', 'ada'])).stdout, /granted by ada/);
   assert.match((await cli(['tail', id])).stdout, /run completed +\{"b":\{"value":3\}\}/);
+});
+
+it('verifies the log while it is live, and names the fact that breaks a rule', async () => {
+  const here = { REEL_DIR: reel.local.dir };
+  const { id } = await reel.finish({ name: 'echo', steps: [{ id: 'e', uses: 'echo', with: { value: 1 } }] });
+  const sound = await cli(['verify', id], here);
+  assert.match(sound.stdout, /^1 run, \d+ facts, 0 findings/);
+  assert.equal(sound.code, 0);
+
+  // Whoever has the broker's own credentials can say anything: here, of a fault with a fact that nobody has said.
+  const place = { kind: 'fault', id: 'validator', n: 1 };
+  const nowhere = `reel.0.${id}.tool.nowhere.1.outcome`;
+  const draft = faultRaised(place, { event: nowhere, problem: { code: 'x', message: 'made up' } });
+  const request = (await reel.log(id)).entries[0]?.address;
+  const fact = envelop(draft, { shard: 0, run: id, ...place, slot: draft.slot }, 'validator', request, undefined, Date.now());
+  const admin = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'provisioner');
+  const { error } = (await admin.request(fact.id, JSON.stringify(fact), { timeout: 5000 })).json<{ error?: object }>();
+  await admin.close();
+  assert.equal(error, undefined);
+
+  const finding = `faulted  ${fact.id}  it is about ${nowhere}, which is not there`;
+  for (const args of [['verify', id], ['verify']]) {
+    const { code, stdout } = await cli(args, here);
+    assert.equal(code, 1);
+    assert.equal(stdout.split('\n')[0], finding);
+    assert.match(stdout, /\n\d+ runs?[^\n]*, 1 finding, \d+ facts\/s\n$/);
+  }
 });
 
 it('says what to do when no Reel is there', async () => {
