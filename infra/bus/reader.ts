@@ -11,7 +11,7 @@ import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
-import { rawOf, reached, stored, storedRun } from './stored.ts';
+import { nextOf, rawOf, reached, stored, storedRun } from './stored.ts';
 import { openTail, type Raw, type Stored } from './tail.ts';
 import { decode, glance } from './wire.ts';
 
@@ -38,9 +38,6 @@ export type Reader = {
   follow(listener: (entry: Entry) => void): () => void;
   close(): void;
 };
-
-/** The next message under a filter from a position on; the client's types know this of replicas alone. */
-const nextOf = (seq: number, filter: string): { seq: number } => ({ seq, next_by_subj: filter }) as { seq: number };
 
 type Cached = { readonly log: RunLog; loaded: boolean; queue: Raw[]; bytes: number; loading: Promise<void> | undefined };
 

@@ -11,6 +11,9 @@ const TOO_MANY = 413;
 /** Where to begin: at a position, or at the first message stored at or after a time (ms since the epoch). */
 export type From = { readonly seq: number } | { readonly timeMs: number };
 
+/** The next message under a filter from a position on; the client's types know this of replicas alone. */
+export const nextOf = (seq: number, filter: string): { seq: number } => ({ seq, next_by_subj: filter }) as { seq: number };
+
 /** Everything stored under a subject filter from a position or a time on, oldest first, up to what is the end when it is reached. */
 export async function* stored(manager: JetStreamManager, stream: string, filter: string, from: From): AsyncGenerator<Raw> {
   const read = async (start: From): Promise<Raw[]> => {

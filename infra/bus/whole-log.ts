@@ -6,7 +6,7 @@ import type { NatsConnection } from 'nats';
 import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid } from './history.ts';
-import { type From, rawOf, reached, stored, storedRun } from './stored.ts';
+import { type From, nextOf, rawOf, reached, stored, storedRun } from './stored.ts';
 import type { Raw } from './tail.ts';
 import { decode } from './wire.ts';
 
@@ -18,9 +18,6 @@ export type WholeLog = {
   /** A value that stands beside a run, by its digest. */
   blob(shard: number, run: string, digest: string): Promise<string | undefined>;
 };
-
-/** The next message under a filter from a position on; the client's types know this of replicas alone. */
-const nextOf = (seq: number, filter: string): { seq: number } => ({ seq, next_by_subj: filter }) as { seq: number };
 
 /** @param connection one that may read the streams: `operator`'s. */
 export async function openWholeLog(connection: NatsConnection): Promise<WholeLog> {
