@@ -1,6 +1,6 @@
 /**
- * Services come and go under load: one after the other is stopped and started again, and an earlier version gives way to today's while
- * runs are under way. Nothing is lost, and no run stands still for long.
+ * Services come and go under load, the gateway among them: one after the other is stopped and started again, and an earlier version gives
+ * way to today's while runs are under way. Nothing is lost or done twice, and no run stands still for long.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -17,6 +17,7 @@ import { storyTree } from '@reel/scripts/story-tree.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 import { giveModule, hasCommit, takeOut } from './old-version.ts';
+import { finish, freePort, listed } from './upgrade/clients.ts';
 
 const PACE_MS = 400;
 const IN_FLIGHT = 50;
@@ -29,9 +30,24 @@ const workflow = {
 };
 
 let reel: LocalReel;
+/** Where the gateway is, whichever process it is. */
+let api: string;
 const modules = [join(import.meta.dirname, 'pace-tools.ts')];
-/** Everything but the door, which stays open. */
-const behind = SERVICES.filter((name) => name !== 'gateway');
+/** As the README says to: performers first, since what is new has to be known to them before the gateway takes it on, which is last. */
+const PERFORMERS: readonly string[] = ['tool-executor', 'model-executor', 'desk'];
+const inOrder = [...PERFORMERS, ...SERVICES.filter((name) => !PERFORMERS.includes(name) && name !== 'gateway'), 'gateway'];
+
+/** A broker for services in processes of their own, with the gateway at a port that stays the same. */
+async function startEmpty(): Promise<LocalReel> {
+  const port = await freePort();
+  api = `http://127.0.0.1:${port}`;
+  return await startReel({ services: [], modules, env: { REEL_PORT: String(port) } });
+}
+/** Resolves when the gateway knows the tool: it was started beside the one who tells of it. */
+async function toolsKnown(): Promise<void> {
+  while (!(await (await fetch(`${api}/v1/tools`)).text()).includes('"pace"'))
+    await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+}
 
 /** The longest time between two facts of a run, ms. */
 const stillness = (entries: readonly Entry[]): number =>
@@ -43,7 +59,7 @@ async function underLoad(work: () => Promise<void>): Promise<Run[]> {
   const ended: Run[] = [];
   const load = Promise.all(
     Array.from({ length: IN_FLIGHT }, async () => {
-      do ended.push(await reel.finish(workflow));
+      do ended.push(await finish(api, workflow));
       while (!over);
     }),
   );
@@ -65,6 +81,11 @@ async function checked(runs: readonly Run[]): Promise<number[]> {
   return still.sort((a, b) => b - a);
 }
 
+/** Whatever was asked for, however often, is one run: there are no others than those that somebody was told the end of. */
+async function eachOnce(runs: readonly Run[]): Promise<void> {
+  assert.deepEqual((await listed(api)).sort(), runs.map(({ id }) => id).sort());
+}
+
 async function stopped(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
@@ -74,16 +95,18 @@ async function stopped(child: ChildProcess): Promise<void> {
 describe('a rolling restart under load', { timeout: 200_000 }, () => {
   let children: Map<string, ChildProcess>;
   before(async () => {
-    reel = await startReel({ services: ['gateway'], modules });
-    children = new Map(await Promise.all(behind.map(async (name) => [name, await reel.local.spawn([name])] as const)));
+    reel = await startEmpty();
+    children = new Map(await Promise.all(inOrder.map(async (name) => [name, await reel.local.spawn([name])] as const)));
+    await toolsKnown();
   });
   after(() => reel.close());
 
   it('loses nothing, and no run stands still for longer than it takes to start a service, and five seconds', async () => {
-    const baseline = (await checked(await underLoad(async () => {})))[0] as number;
+    const undisturbed = await underLoad(async () => {});
+    const baseline = (await checked(undisturbed))[0] as number;
     let startMs = 0;
     const runs = await underLoad(async () => {
-      for (const name of behind) {
+      for (const name of inOrder) {
         await stopped(children.get(name) as ChildProcess);
         const begun = performance.now();
         await reel.local.spawn([name]);
@@ -91,6 +114,7 @@ describe('a rolling restart under load', { timeout: 200_000 }, () => {
       }
     });
     const still = await checked(runs);
+    await eachOnce([...undisturbed, ...runs]);
     const told = `longest ${still[0]} ms of ${still.length} runs (median ${still[still.length >> 1]} ms; undisturbed ${baseline} ms; slowest start ${Math.round(startMs)} ms)`;
     // Two of them may be away for one step of a run, one after the other.
     assert.ok((still[0] as number) < baseline + 2 * startMs + 5000, told);
@@ -108,8 +132,7 @@ describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
     if (!(await hasCommit(OLD))) return;
     dir = await mkdtemp(join(tmpdir(), 'reel-upgrade-'));
     await takeOut(OLD, join(dir, 'old'));
-    // That version's performers do not announce themselves, so that today's gateway would take nothing on for them alone.
-    reel = await startReel({ services: ['gateway', 'tool-executor'], modules });
+    reel = await startEmpty();
   });
   after(async () => {
     if (!(await hasCommit(OLD))) return;
@@ -131,21 +154,27 @@ describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
 
   it('gives way to it while runs are under way, one service after the other', async (context) => {
     if (!(await hasCommit(OLD))) return context.skip(`the commit ${OLD} is not here: a clone with its history has it`);
-    const names = behind.filter((name) => name !== 'model-executor');
     const tools = join(dir, 'tools.json');
     await writeFile(tools, JSON.stringify({ modules: [await giveModule('pace-tools.ts', join(dir, 'old'))] }));
-    await Promise.all(names.map((name) => startOld(name, tools)));
+    // That version knew nothing of models.
+    await Promise.all(inOrder.filter((name) => name !== 'model-executor').map((name) => startOld(name, tools)));
+    await toolsKnown();
     const begun = await underLoad(async () => {});
     await checked(begun);
     const runs = await underLoad(async () => {
-      for (const name of names) {
-        if (name !== 'tool-executor') await reel.local.serve([name]);
-        // Both are there for a moment, and share what there is to do.
-        await stopped(olds.get(name) as ChildProcess);
+      for (const name of inOrder) {
+        const old = olds.get(name);
         olds.delete(name);
+        // Two gateways cannot be at one address; of all others both are there for a moment, and share what there is to do.
+        if (name === 'gateway') await stopped(old as ChildProcess);
+        await reel.local.spawn([name]);
+        if (name !== 'gateway' && old !== undefined) await stopped(old);
       }
     });
     await checked(runs);
+    const after = await underLoad(async () => {});
+    await checked(after);
+    await eachOnce([...begun, ...runs, ...after]);
   });
 });
 
