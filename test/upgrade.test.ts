@@ -54,12 +54,12 @@ const stillness = (entries: readonly Entry[]): number =>
   Math.max(0, ...entries.slice(1).map(({ time }, index) => time - (entries[index] as Entry).time));
 
 /** Keeps so many runs in flight until `work` is done. @returns all of them. */
-async function underLoad(work: () => Promise<void>): Promise<Run[]> {
+async function underLoad(work: () => Promise<void>, headers?: Record<string, string>): Promise<Run[]> {
   let over = false;
   const ended: Run[] = [];
   const load = Promise.all(
     Array.from({ length: IN_FLIGHT }, async () => {
-      do ended.push(await finish(api, workflow));
+      do ended.push(await finish(api, workflow, headers));
       while (!over);
     }),
   );
@@ -159,7 +159,9 @@ describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
     // That version knew nothing of models.
     await Promise.all(inOrder.filter((name) => name !== 'model-executor').map((name) => startOld(name, tools)));
     await toolsKnown();
-    const begun = await underLoad(async () => {});
+    // A gateway of that version stayed, when it was stopped, for as long as somebody kept a connection in use.
+    const headers = { connection: 'close' };
+    const begun = await underLoad(async () => {}, headers);
     await checked(begun);
     const runs = await underLoad(async () => {
       for (const name of inOrder) {
@@ -170,7 +172,7 @@ describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
         await reel.local.spawn([name]);
         if (name !== 'gateway' && old !== undefined) await stopped(old);
       }
-    });
+    }, headers);
     await checked(runs);
     const after = await underLoad(async () => {});
     await checked(after);

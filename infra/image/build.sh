@@ -28,7 +28,8 @@ echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 container=$(buildah from scratch)
 buildah copy --quiet --chown 0:0 "$container" "$root" / >/dev/null
 buildah config --workingdir /reel --user 10001:10001 --stop-signal SIGTERM --port 7070 --port 7071 \
-  --env PATH=/usr/local/bin --env NODE_ENV=production --env REEL_CREDENTIALS=/etc/reel/credentials --env REEL_HEALTH_PORT=7071 \
+  --env PATH=/usr/local/bin --env NODE_ENV=production --env NODE_OPTIONS=--max-old-space-size=256 \
+  --env REEL_CREDENTIALS=/etc/reel/credentials --env REEL_HEALTH_PORT=7071 \
   --entrypoint '["node","services/main.ts"]' "$container"
 buildah commit --quiet "$container" "$name" >/dev/null
 buildah rm "$container" >/dev/null

@@ -51,7 +51,7 @@ export function ended(
     promise,
     within: (ms) => {
       if (runs.get(run)?.over !== undefined) resolve(true);
-      timer = setTimeout(give, ms);
+      timer = setTimeout(give, closing.aborted ? 0 : ms);
     },
     stop: () => {
       unfollow();
@@ -85,6 +85,11 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
         c.req.path,
       );
     },
+  });
+  // Whoever keeps a connection in use would keep a gateway that is stopping; on the next one they reach another.
+  app.use(async (c, next) => {
+    await next();
+    if (closing.aborted) c.header('connection', 'close');
   });
   app.onError(async (error, c) => {
     if (error instanceof HttpProblem) return problemResponse(error, c.req.path);

@@ -131,6 +131,7 @@ function tell(door: Door, { shard, run, lastSeq, tokens, closing }: Reading, con
       })
     : () => {};
   const heartbeat = setInterval(() => (room() < QUEUED_BYTES ? undefined : write(': still here\n\n')), HEARTBEAT_MS);
+  if (closing.aborted) queueMicrotask(end);
   closing.addEventListener('abort', end, { once: true });
   function stop(): void {
     open = false;

@@ -11,6 +11,9 @@ import { openAdmission } from './admission.ts';
 import { appOf } from './app.ts';
 import { openRuns, type Runs } from './runs.ts';
 
+/** How long those who are being answered have to hear it to the end, well within the time that a process has to stop. */
+const LEAVE_MS = 5000;
+
 export default defineDoor({
   name: 'gateway',
   says: [keyClaimed, runRequested, cancelRequested, voteCast],
@@ -31,12 +34,13 @@ export default defineDoor({
     return {
       url: `http://${host}:${(server.address() as AddressInfo).port}`,
       close: async () => {
-        unfollow();
         closing.abort('the gateway is closing');
-        await new Promise((resolve) => {
-          server.close(resolve);
-          server.closeIdleConnections();
-        });
+        const closed = new Promise((resolve) => server.close(resolve));
+        server.closeIdleConnections();
+        const cut = setTimeout(() => server.closeAllConnections(), LEAVE_MS);
+        await closed;
+        clearTimeout(cut);
+        unfollow();
       },
     };
   },

@@ -22,10 +22,8 @@ const PATIENCE_MS = 60_000;
 const AGAIN = new Set([202, 429, 503]);
 
 /** Submits a workflow and waits for the end of its run, asking again under one key for as long as it takes. */
-export async function finish(api: string, workflow: object): Promise<Run> {
-  // TODO: without `connection: close`. A gateway that is stopping goes on answering whoever keeps a connection in use, deaf to the log,
-  // and never leaves: it would have to tell them to close it.
-  const headers = { connection: 'close', 'content-type': 'application/json', prefer: 'wait=30', 'idempotency-key': randomUUID() };
+export async function finish(api: string, workflow: object, more: Record<string, string> = {}): Promise<Run> {
+  const headers = { 'content-type': 'application/json', prefer: 'wait=30', 'idempotency-key': randomUUID(), ...more };
   const body = JSON.stringify({ workflow, input: {} });
   for (const begun = performance.now(); ; await setTimeout(AGAIN_MS)) {
     let cut: unknown;
