@@ -82,11 +82,14 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
       new Promise((resolve) => {
         if (task.dead) return;
         if (signal?.aborted) return resolve();
-        const waiting = agenda.later(ms, resolve, task);
-        signal?.addEventListener('abort', () => {
+        const waiting = agenda.later(ms, finish, task);
+        // Whoever beats for an hour waits thousands of times, and a signal looks through all who listen for each that begins to.
+        function finish(): void {
           waiting.off = true;
+          signal?.removeEventListener('abort', finish);
           resolve();
-        });
+        }
+        signal?.addEventListener('abort', finish);
       }),
   };
 }

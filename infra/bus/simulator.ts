@@ -76,7 +76,8 @@ const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error:
 export const handle: Handle = ({ service, deps = {} }, { log, touch, beat, stopping }, address, seq, count) =>
   service.shape === 'service'
     ? react(service, deps, log, address, seq, count)
-    : perform(inTrouble(service, touch), deps, log, address, seq, {
+    : // The desk hands on what a person has said, for which there may be days: it may die over it, and does not hang.
+      perform(service.kind === 'person' ? service : inTrouble(service, touch), deps, log, address, seq, {
         beat,
         stopping,
         show: () => {},
