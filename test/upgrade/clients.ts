@@ -32,7 +32,7 @@ export async function finish(api: string, workflow: object, more: Record<string,
       .catch((error: Error) => void (cut = error.cause ?? error));
     if (answer?.status === 200) return JSON.parse(answer.text) as Run;
     const isOver = performance.now() - begun > PATIENCE_MS;
-    if (isOver || (answer !== undefined && !AGAIN.has(answer.status))) throw new Error(`${answer?.status} ${answer?.text ?? cut}`);
+    if (isOver || (answer !== undefined && !AGAIN.has(answer.status))) throw new Error(`${answer?.status} ${answer?.text ?? String(cut)}`);
   }
 }
 
