@@ -13,8 +13,13 @@ import { traced } from './trace.ts';
 /** What becomes of a delivery: handled (acknowledge it), or to be delivered again after so many ms. */
 export type Verdict = 'handled' | { readonly againInMs: number };
 
-/** After so many deliveries the bus stops calling the handler, which may be what kills the process, and says the fault instead. */
+/** After so many deliveries what a handler throws is said as a fault. */
 export const MAX_DELIVERIES = 8;
+/**
+ * After so many the bus stops calling the handler, which may be what kills the process. While the broker's nodes elect a leader it delivers
+ * again every two seconds to those who are alive and cannot say so: that goes on for up to half a minute.
+ */
+const MAX_DEATHS = 40;
 
 const backoffMs = (delivery: number): number => Math.min(25 * 2 ** delivery, 900);
 
@@ -39,7 +44,7 @@ export async function react(
   if (isVoid(entry)) return await fault(log, service.name, history, entry, { code: 'void-fact', message: entry.void });
   const handler = service.on[entry.type as keyof typeof service.on] as AnyHandler | undefined;
   if (handler === undefined) return 'handled';
-  const last = delivery > MAX_DELIVERIES;
+  const last = delivery > MAX_DEATHS;
   if (last)
     return await fault(log, service.name, history, entry, {
       code: 'undeliverable',
