@@ -7,11 +7,11 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { type Address, parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
-import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
+import { API_PREFIX, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
-import { nextOf, rawOf, reached, stored, storedRun } from './stored.ts';
+import { nextOf, rawOf, reached, stored, storedBlob, storedRun } from './stored.ts';
 import { openTail, type Raw, type Stored } from './tail.ts';
 import { decode, glance } from './wire.ts';
 
@@ -51,17 +51,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   let cachedBytes = 0;
   let listening: Promise<void> | undefined;
 
-  const blobOf =
-    (shard: number, run: string) =>
-    async (digest: string): Promise<string | undefined> => {
-      const wanted = { last_by_subj: `blob.${shard}.${run}.${digest}` };
-      const stream = blobStream(shard);
-      // What a replica does not have, its leader may: nothing may be taken for missing because it is late somewhere.
-      const found =
-        (await reached(() => manager.direct.getMessage(stream, wanted))) ??
-        (await reached(() => manager.streams.getMessage(stream, wanted)));
-      return found?.string();
-    };
+  const blobOf = (shard: number, run: string) => (digest: string) => storedBlob(manager, shard, run, digest);
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
   const whole = async (raw: Raw): Promise<Raw> => {
     const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
@@ -171,7 +161,6 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   /** Reads what is missing of a run from the stream; what arrives over the tail meanwhile waits in the queue. */
   async function load(cached: Cached, atLeast: number): Promise<void> {
     const { shard, run, entries } = cached.log;
-    const filter = `reel.${shard}.${run}.>`;
     let upTo = entries.at(-1)?.seq ?? 0;
     const enter = async (raw: Raw): Promise<void> => {
       const complete = await whole(raw);
@@ -180,14 +169,8 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       upTo = Math.max(upTo, raw.seq);
     };
     for (let patience = 40; ; patience -= 1) {
+      // What comes after this comes over the tail.
       for (const raw of await storedRun(manager, shard, run, upTo + 1)) await enter(raw);
-      // Any replica may have answered, and be late. Its leader knows whether that was all; what comes after this comes over the tail.
-      const last = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: filter }));
-      while (upTo < (last?.seq ?? 0)) {
-        const more = await reached(() => manager.streams.getMessage(reelStream(shard), nextOf(upTo + 1, filter)));
-        if (more === null || more === undefined) break;
-        await enter(rawOf(more));
-      }
       const newest = Math.max(upTo, cached.queue.at(-1)?.seq ?? 0);
       if (newest >= atLeast) break;
       if (patience === 0) throw new LogUnavailable(`run ${run}: the log was read, and position ${atLeast} is not there yet`);

@@ -1,6 +1,6 @@
 /** What is stored in a stream, read directly and in batches: no consumer is made for it, and the next batch is on its way while one is read. */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
-import { reelStream } from './accounts.ts';
+import { blobStream, reelStream } from './accounts.ts';
 import { LogUnavailable } from './log.ts';
 import { type Raw, suspicionOf } from './tail.ts';
 
@@ -38,12 +38,29 @@ export async function* stored(manager: JetStreamManager, stream: string, filter:
 }
 
 /**
- * Every fact of a run from a position on, oldest first. Each subject holds one, so that the last of every subject are all of them: those
- * the broker finds by their names, where it would look at everything that was said in between to find the next one.
+ * Every fact of a run from a position on, oldest first. Any replica may answer, and be late; what comes of it is kept for good or called
+ * missing, so that its leader is asked whether that was all.
  */
 export async function storedRun(manager: JetStreamManager, shard: number, run: string, fromSeq = 1): Promise<Raw[]> {
   const stream = reelStream(shard);
   const filter = `reel.${shard}.${run}.>`;
+  const raws = await asAReplicaKnows(manager, stream, filter, fromSeq);
+  const last = await reached(() => manager.streams.getMessage(stream, { last_by_subj: filter }));
+  for (let next = fromSeq; ; ) {
+    next = Math.max(next, (raws.at(-1)?.seq ?? 0) + 1);
+    if (next > (last?.seq ?? 0)) return raws;
+    const more = await reached(() => manager.streams.getMessage(stream, nextOf(next, filter)));
+    // It has aged out meanwhile.
+    if (more === null || more === undefined) return raws;
+    raws.push(rawOf(more));
+  }
+}
+
+/**
+ * Each subject holds one fact, so that the last of every subject are all of them: those the broker finds by their names, where it would
+ * look at everything that was said in between to find the next one.
+ */
+async function asAReplicaKnows(manager: JetStreamManager, stream: string, filter: string, fromSeq: number): Promise<Raw[]> {
   const found: Raw[] = [];
   const isLong = await reached(async () => {
     found.length = 0;
@@ -57,6 +74,15 @@ export async function storedRun(manager: JetStreamManager, shard: number, run: s
   });
   if (isLong) return await Array.fromAsync(stored(manager, stream, filter, { seq: fromSeq }));
   return found.filter(({ seq }) => seq >= fromSeq).sort((a, b) => a.seq - b.seq);
+}
+
+/** A value that stands beside a run, by its digest: what a replica does not have, its leader may. */
+export async function storedBlob(manager: JetStreamManager, shard: number, run: string, digest: string): Promise<string | undefined> {
+  const wanted = { last_by_subj: `blob.${shard}.${run}.${digest}` };
+  const stream = blobStream(shard);
+  const found =
+    (await reached(() => manager.direct.getMessage(stream, wanted))) ?? (await reached(() => manager.streams.getMessage(stream, wanted)));
+  return found?.string();
 }
 
 /** A stored message as it stands in the log. */

@@ -3,10 +3,10 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
-import { API_PREFIX, blobStream, reelStream } from './accounts.ts';
+import { API_PREFIX, reelStream } from './accounts.ts';
 import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid } from './history.ts';
-import { type From, nextOf, rawOf, reached, stored, storedRun } from './stored.ts';
+import { type From, reached, stored, storedBlob, storedRun } from './stored.ts';
 import type { Raw } from './tail.ts';
 import { decode } from './wire.ts';
 
@@ -24,10 +24,7 @@ export async function openWholeLog(connection: NatsConnection): Promise<WholeLog
   return wholeLogOf(await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 30_000 }));
 }
 
-/**
- * What replicas answer (`direct`) is quick and may be late, and what comes of it is kept for good or called missing: so their leader
- * (`streams`) is asked what a replica does not have, and whether that was all.
- */
+/** The same over streams that are given. */
 export function wholeLogOf(manager: JetStreamManager): WholeLog {
   return {
     // A filter that lets everything pass is one that the broker need not look at each subject for.
@@ -39,27 +36,8 @@ export function wholeLogOf(manager: JetStreamManager): WholeLog {
         yield raw;
       }
     },
-    run: async (shard, run) => {
-      const stream = reelStream(shard);
-      const filter = `reel.${shard}.${run}.>`;
-      const raws = await storedRun(manager, shard, run);
-      const last = await reached(() => manager.streams.getMessage(stream, { last_by_subj: filter }));
-      for (let upTo = raws.at(-1)?.seq ?? 0; upTo < (last?.seq ?? 0); upTo = raws.at(-1)?.seq ?? 0) {
-        const more = await reached(() => manager.streams.getMessage(stream, nextOf(upTo + 1, filter)));
-        // It has aged out meanwhile.
-        if (more === null || more === undefined) break;
-        raws.push(rawOf(more));
-      }
-      return raws;
-    },
-    blob: async (shard, run, digest) => {
-      const stream = blobStream(shard);
-      const wanted = { last_by_subj: `blob.${shard}.${run}.${digest}` };
-      const found =
-        (await reached(() => manager.direct.getMessage(stream, wanted))) ??
-        (await reached(() => manager.streams.getMessage(stream, wanted)));
-      return found?.string();
-    },
+    run: (shard, run) => storedRun(manager, shard, run),
+    blob: (shard, run, digest) => storedBlob(manager, shard, run, digest),
   };
 }
 
