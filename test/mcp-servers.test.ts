@@ -3,8 +3,6 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +10,7 @@ import { after, before, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { freePort } from '@reel/scripts/free-port.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 const program = {
@@ -31,14 +30,6 @@ async function startEverything(): Promise<ChildProcess> {
   for await (const line of createInterface({ input: child.stderr })) if (line.includes('listening on port')) break;
   child.stderr.resume();
   return child;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 const offered = async (): Promise<ReadonlyMap<string, ToolDefinition>> => {

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
+import { connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -18,6 +18,7 @@ import { nothingVerified, verifyShard } from '@reel/bus/protocol/verify.ts';
 import { openReader, type Reader } from '@reel/bus/reader.ts';
 import { openWholeLog } from '@reel/bus/whole-log.ts';
 import { memoryOf } from '@reel/scripts/bench/size.ts';
+import { freePort } from '@reel/scripts/free-port.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
 import { castIn } from '@reel/scripts/operator.ts';
@@ -73,14 +74,6 @@ after(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** Somebody's port that is free again. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 async function memory(): Promise<Map<string, { nowMb: number; peakMb: number }>> {
   const broker = Number(await readFile(installationIn(local.dir).pidFile, 'utf8'));
   const pids = [...[...processes].map(([name, { pid }]) => [name, pid as number] as const), ['broker', broker] as const];

@@ -6,12 +6,13 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as listener } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import type { Approval, Run, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { ask, follow } from '@reel/scripts/api.ts';
+import { freePort } from '@reel/scripts/free-port.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
@@ -50,15 +51,6 @@ const api: Server = createServer((request, response) => {
   if (now === 'hang') return void world.emit('hung', path);
   tell(now === 'busy' ? 429 : 200, { calls: before.length + 1 });
 });
-
-async function freePort(): Promise<number> {
-  const server = listener().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 let reel: LocalReel;
 let children: ChildProcess[] = [];

@@ -12,12 +12,13 @@ import { after, before, describe, it } from 'node:test';
 import { connect } from '@reel/bus/connect.ts';
 import type { Entry } from '@reel/bus/history.ts';
 import type { CloudEvent, Run } from '@reel/gateway/shapes.ts';
+import { freePort } from '@reel/scripts/free-port.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { storyTree } from '@reel/scripts/story-tree.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 import { giveModule, hasCommit, takeOut } from './old-version.ts';
-import { finish, freePort, listed } from './upgrade/clients.ts';
+import { finish, listed } from './upgrade/clients.ts';
 
 const PACE_MS = 400;
 const IN_FLIGHT = 50;

@@ -1,6 +1,5 @@
 /** Chaos: real processes and a real broker, runs of every kind, faults without end, and then the question what became of all that. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect } from '@reel/bus/connect.ts';
 import { isVoid } from '@reel/bus/history.ts';
@@ -9,6 +8,7 @@ import type { ToolList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { startWorld } from '../demo/world-server.ts';
 import { freshWorld } from '../demo/world-state.ts';
+import { freePort } from '../free-port.ts';
 import { installationIn } from '../installation.ts';
 import { type Local, startLocal } from '../local.ts';
 import { withLog } from '../operator.ts';
@@ -223,14 +223,6 @@ async function startAll(local: Local, { apart, dir }: ChaosOptions, replicas: Re
     }
   }
   return gateways;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 async function targetOf(local: Local, replicas: readonly Replica[], disk: Disk | undefined): Promise<Target & { close(): Promise<void> }> {

@@ -1,19 +1,7 @@
 /** A gateway that comes and goes, as its clients live with it: what is asked for again under the same key happens once. */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Run, RunSummary } from '@reel/gateway/shapes.ts';
-
-/** A port for a gateway that is to be found at the same address when it is started again. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** How soon a client asks again, and after how long it gives up, ms. */
 const AGAIN_MS = 50;
