@@ -53,6 +53,8 @@ export async function consume(
   const messages = await consumer.consume({
     max_messages: Math.min(concurrency, 200),
     idle_heartbeat: HEARTBEAT_MS,
+    // What the durable still has of an earlier connection, through another node, it goes on serving: what is sent there is lost.
+    expires: 2 * HEARTBEAT_MS,
     // Without it, every loss of the connection or of the durable's leader is followed by a question about the durable, and that by half a
     // minute of silence when the leader is not there yet to answer it.
     bind: true,

@@ -4,9 +4,12 @@
  */
 import type { NatsConnection, ReconnectToServerHandler } from 'nats';
 
-const PATIENCE_MS = 5000;
-/** For how long a node that was left is not gone back to while there are others: the others may take two elections. */
-const SHUNNED_MS = 20_000;
+/**
+ * An election takes up to nine seconds, and goes by sooner for who stays: what was asked for through a node that one has left is sent to
+ * that node, and lost.
+ */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 1000;
 
 export type Roam = {
   /** Whether nobody who leads has answered lately: then what is not heard over this connection tells nothing. */
@@ -18,50 +21,46 @@ export type Roam = {
 };
 
 const roams = new WeakMap<NatsConnection, Roam>();
-/** The nodes that were left by a connection of this process, and until when they are shunned. */
-const left = new Map<string, number>();
 
-/** Which node to connect to: the client's choice, or the next that was not left lately. */
+/** Which node to connect to: the one that was tried the longest ago, so that nobody waits for one that is down or goes back to one just left. */
 export const elsewhere: ReconnectToServerHandler = (pool) =>
-  pool.find(({ listen }) => (left.get(listen) ?? 0) <= performance.now()) ?? null;
+  pool.reduce((oldest, node) => (node.lastConnect < oldest.lastConnect ? node : oldest));
 
 /** What is known of a connection; one for all who use it. */
 export function roamOf(connection: NatsConnection): Roam {
   const known = roams.get(connection);
   if (known !== undefined) return known;
   let silentSinceMs: number | undefined;
-  /** What had not been answered before tells nothing of the node that one is connected to now. */
-  let hereSinceMs = 0;
+  /** When somebody answered, or the connection was made: what had been asked before, and was not answered, tells nothing of the node. */
+  let fineMs = performance.now();
   /** The most nodes that were known of. */
   let most = 0;
-  /** A leader that has lost the others goes on answering for ten seconds. It tells its clients at once whom it is still connected to. */
+  /** A node that has lost the others tells its clients so at once. A leader among such goes on answering for ten seconds. */
   const isLonely = (): boolean => {
     const nodes = connection.info?.connect_urls?.length ?? 0;
     most = Math.max(most, nodes);
     return nodes * 2 < most;
   };
-  const leave = (): void => {
+  const fine = (): void => {
+    fineMs = performance.now();
     silentSinceMs = undefined;
-    left.set(connection.getServer(), performance.now() + SHUNNED_MS);
+  };
+  const look = (): void => {
+    const isMute = silentSinceMs !== undefined && performance.now() - silentSinceMs >= PATIENCE_MS;
+    if (connection.info?.cluster === undefined || !(isMute || isLonely())) return;
+    silentSinceMs = undefined;
     void connection.reconnect();
   };
+  const looking = setInterval(look, LOOK_MS).unref();
   void (async () => {
-    for await (const { type } of connection.status()) {
-      if (type !== 'reconnect') continue;
-      hereSinceMs = performance.now();
-      silentSinceMs = undefined;
-    }
+    for await (const { type } of connection.status()) if (type === 'reconnect') fine();
+    clearInterval(looking);
   })();
   const roam: Roam = {
-    silent: () => silentSinceMs !== undefined,
-    fine: () => {
-      if (isLonely()) leave();
-      silentSinceMs = undefined;
-    },
+    silent: () => silentSinceMs !== undefined || isLonely(),
+    fine,
     trouble: (sinceMs = performance.now()) => {
-      silentSinceMs = Math.max(hereSinceMs, Math.min(silentSinceMs ?? Number.POSITIVE_INFINITY, sinceMs));
-      if (performance.now() - silentSinceMs < PATIENCE_MS || connection.isClosed() || connection.info?.cluster === undefined) return;
-      leave();
+      silentSinceMs = Math.max(fineMs, Math.min(silentSinceMs ?? Number.POSITIVE_INFINITY, sinceMs));
     },
   };
   roams.set(connection, roam);

@@ -72,15 +72,18 @@ export async function startCluster({ dir, configFile, onLog }: ClusterOptions): 
   }
   async function leader(stream: string): Promise<Node | undefined> {
     const reachable = [...servers].filter(([node]) => !cutOff.has(node));
-    const votes = await Promise.all(reachable.map(([, server]) => leaderAsSeenBy(server, stream)));
+    const votes = await Promise.all(reachable.map(async ([, server]) => (await leadersAsSeenBy(server)).get(stream)));
     return NODES.find((node) => votes.filter((vote) => vote === node).length * 2 > votes.length);
   }
   async function whole(ms = 60_000): Promise<void> {
     const deadline = performance.now() + ms;
     for (;;) {
-      const ailments = (await Promise.all([...servers].map(([node, server]) => ailmentOf(node, server)))).filter(
-        (one) => one !== undefined,
-      );
+      const running = [...servers];
+      const said = await Promise.all(running.map(([node, server]) => ailmentOf(node, server)));
+      const ailments = [
+        ...said.filter((one) => one !== undefined),
+        ...disputed(await Promise.all(running.map(([, one]) => leadersAsSeenBy(one)))),
+      ];
       if (ailments.length === 0) return;
       if (performance.now() > deadline) throw new Error(`the cluster is not whole after ${ms} ms: ${ailments.join('; ')}`);
       await delay(100);
@@ -157,9 +160,17 @@ async function ailmentOf(node: Node, server: Server): Promise<string | undefined
 
 type Streams = { account_details?: { stream_detail?: { name: string; cluster?: { leader?: string } }[] }[] };
 
-async function leaderAsSeenBy(server: Server, stream: string): Promise<string | undefined> {
+async function leadersAsSeenBy(server: Server): Promise<ReadonlyMap<string, string | undefined>> {
   const { ok, text } = await ask(server, '/jsz?accounts=true&streams=true');
-  if (!ok) return undefined;
+  if (!ok) return new Map();
   const details = (JSON.parse(text) as Streams).account_details ?? [];
-  return details.flatMap((account) => account.stream_detail ?? []).find(({ name }) => name === stream)?.cluster?.leader;
+  return new Map(details.flatMap((account) => account.stream_detail ?? []).map(({ name, cluster }) => [name, cluster?.leader]));
+}
+
+/** The streams of which not every node knows the same leader: one that was cut off takes itself for well until it hears of the new one. */
+function disputed(views: readonly ReadonlyMap<string, string | undefined>[]): string[] {
+  const streams = new Set(views.flatMap((view) => [...view.keys()]));
+  return [...streams]
+    .filter((stream) => new Set(views.map((view) => view.get(stream) ?? '')).size > 1)
+    .map((stream) => `who leads ${stream} is seen differently`);
 }

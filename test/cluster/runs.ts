@@ -1,4 +1,5 @@
 /** Runs in flight: so many at a time, one after the other, until they are told to stop; and what became of each. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ProblemDetails, Run, RunStatus } from '@reel/gateway/shapes.ts';
 
 const charge = { id: 'pay', uses: 'charge', compensate: { uses: 'refund', with: { charged: '= result.charged' } } };
@@ -85,7 +86,10 @@ export function startLoad(api: string, inFlight: number): Load {
     const key = `${beginMs}-${next}`;
     const asked = (): Promise<Answer> => request(api, 'POST', '/v1/runs', { workflow }, { 'idempotency-key': key, prefer: 'wait=30' });
     let response = await asked();
-    while (response.status === 503) response = await asked();
+    while (response.status === 503) {
+      await delay(response.retryAfterMs);
+      response = await asked();
+    }
     if (response.status >= 300) return void refused.push(`${response.status} ${response.body.title}`);
     const run: Accepted = { id: response.body.id, workflow: workflow.name, status: 'running', problem: '', beginMs, endMs: 0 };
     accepted.push(run);
@@ -128,7 +132,11 @@ export async function endOf(api: string, run: string): Promise<string> {
   }
 }
 
-type Answer = { readonly status: number; readonly body: Pick<Run, 'id' | 'status' | 'problem'> & Pick<ProblemDetails, 'title'> };
+type Answer = {
+  readonly status: number;
+  readonly retryAfterMs: number;
+  readonly body: Pick<Run, 'id' | 'status' | 'problem'> & Pick<ProblemDetails, 'title'>;
+};
 
 async function request(
   api: string,
@@ -142,5 +150,9 @@ async function request(
     headers: { 'content-type': 'application/json', ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { status: response.status, body: (await response.json()) as Answer['body'] };
+  return {
+    status: response.status,
+    retryAfterMs: Number(response.headers.get('retry-after')) * 1000,
+    body: (await response.json()) as Answer['body'],
+  };
 }
