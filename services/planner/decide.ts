@@ -4,14 +4,13 @@ import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { runRequested } from '@reel/contracts/run.ts';
-import { stepAccepted, stepLate, stepRejected, stepRequested } from '@reel/contracts/step.ts';
+import { stepAccepted, stepLate, stepRejected } from '@reel/contracts/step.ts';
 import { escalationId, levelsOf, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { withRetries } from '@reel/contracts/workflow/retries.ts';
-import { ask } from './ask.ts';
 import { follow } from './follow.ts';
 import { answerRefused, firstPlan, isUnfinished, mayRevise, planRefused, revise } from './goal.ts';
-import { mend } from './mend.ts';
+import { awake, mend } from './mend.ts';
 import { decided, goOn, passed } from './onward.ts';
 import { setbackOf } from './setback.ts';
 import { abandon, isOver, type Situation, situationIn } from './situation.ts';
@@ -81,12 +80,7 @@ async function undecided(situation: Situation, { step }: Planned): Promise<Draft
 }
 
 /** The time to try again has come. */
-export const tryAgain = (history: History, at: Place): Promise<Draft[]> =>
-  inSituation(history, async (situation) =>
-    plannedAs(situation.progress.plan, at.id) === undefined || history.find(stepRequested, at) === undefined
-      ? []
-      : [await ask(situation, { kind: at.kind, id: at.id, n: at.n + 1 })],
-  );
+export const tryAgain = (history: History, at: Place): Promise<Draft[]> => inSituation(history, (situation) => awake(situation, at));
 
 /** Policy does not let a plan pass. */
 export function planDenied(history: History, problem: Problem): Draft[] {

@@ -6,8 +6,7 @@ import type { Draft } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepDue, stepPostponed } from '@reel/contracts/step.ts';
 import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
-import { ask } from './ask.ts';
-import { mend } from './mend.ts';
+import { awake, mend } from './mend.ts';
 import { decided, goOn } from './onward.ts';
 import { setbackOf } from './setback.ts';
 import type { Situation } from './situation.ts';
@@ -61,7 +60,7 @@ async function leftAt(situation: Situation, step: WorkflowStep): Promise<Left | 
   }
   if (history.find(stepPostponed, at) !== undefined) {
     const due = history.find(stepDue, at);
-    return due === undefined ? undefined : { seq: due.seq, drafts: [await ask(situation, { ...at, n: at.n + 1 })] };
+    return due === undefined ? undefined : { seq: due.seq, drafts: await awake(situation, at) };
   }
   const setback = setbackOf(history, at);
   return setback === undefined ? undefined : { seq: setback.seq, drafts: await mend(situation, at, setback) };

@@ -8,7 +8,7 @@ import { ask, type Began, escalated } from './ask.ts';
 import { isUnfinished, mayRevise, revise } from './goal.ts';
 import { passed } from './onward.ts';
 import { waitBefore } from './retry.ts';
-import type { Setback } from './setback.ts';
+import { type Setback, setbackOf } from './setback.ts';
 import { abandon, type Situation } from './situation.ts';
 import { mayFallBack, mayPlanAround } from './standing.ts';
 
@@ -22,7 +22,7 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
   // A script that is missing will be missing next time too, and whoever could supply it reads this.
   if (problem.code === 'model-unscripted') return abandon(history, { ...problem, step: step.id });
   const waitMs = waitBefore(history, planned, at, setback, situation.request.models);
-  const canFallBack = mayFallBack(history, planned, setback);
+  const canFallBack = mayFallBack(history, planned, at, setback);
   if (waitMs !== undefined && !(canFallBack && problem.code === SERVER_RESTING)) {
     return waitMs > 0 ? [stepPostponed(at, { untilMs: time + waitMs })] : [await ask(situation, { ...at, n: at.n + 1 })];
   }
@@ -39,6 +39,16 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
   const began = whatBeganIt(situation, at, setback);
   const next = escalated(situation, planned, began);
   return next === undefined ? abandon(history, { ...began.problem, step: step.id }) : [next];
+}
+
+/** The wait after an attempt is over: it is tried again, unless the time of the step is over as well. @throws Uncomputable */
+export async function awake(situation: Situation, at: Place): Promise<Draft[]> {
+  const { history, progress, request } = situation;
+  const planned = plannedAs(progress.plan, at.id);
+  const setback = setbackOf(history, at);
+  if (planned === undefined || setback === undefined) return [];
+  const isInTime = waitBefore(history, planned, at, setback, request.models) !== undefined;
+  return isInTime ? [await ask(situation, { ...at, n: at.n + 1 })] : await mend(situation, at, setback);
 }
 
 /** A person who did not answer was asked about a problem that was there before. */

@@ -8,6 +8,7 @@ import { runApproved, runRequested } from '@reel/contracts/run.ts';
 import {
   type Call,
   stepAccepted,
+  stepDue,
   stepFailed,
   stepLate,
   stepPostponed,
@@ -74,6 +75,22 @@ describe('a step that is tried again', () => {
     const again = retried({ attempts: 5 }, { withinMs: 8000, timeoutMs: 60_000 });
     const [second] = await say(afterTries(again, 1));
     assert.equal(callIn(second).timeoutMs, 6000);
+  });
+  it('is not tried again when the wait ends after its time is over: then comes what follows a failure', async () => {
+    const other = { id: 'b', uses: 'search' };
+    // As when everything stood still: the wake is told when much else has been.
+    const overslept = (more: object, withinMs: number): Draft[] => [
+      ...carriedOut({ id: 'a', uses: 'search', retry: { attempts: 5, delayMs: 1000 }, withinMs, ...more }, other),
+      ...asked(asTool('a')),
+      stepFailed(asTool('a'), trouble()),
+      stepPostponed(asTool('a'), { untilMs: 0 }),
+      ...done(asTool('b'), 1),
+      stepDue(asTool('a'), {}),
+    ];
+    assert.deepEqual(await tell(overslept({}, 60_000)), ['step.request.requested tool.a.2']);
+    assert.deepEqual(await tell(overslept({}, 5000)), ['plan.proposal.abandoned plan.plan.2']);
+    assert.deepEqual(await tell(overslept({ fallback: { uses: 'secret' } }, 5000)), ['plan.proposal.abandoned plan.plan.2']);
+    assert.deepEqual(await tell(overslept({ optional: true }, 5000)), ['answer.proposal.proposed answer.answer.1']);
   });
   it('meets a server that rests: that was no try, and a fallback is better than waiting', async () => {
     const resting = stepFailed(asTool('a'), trouble({ code: SERVER_RESTING, retryAfterMs: 9000 }));

@@ -3,13 +3,13 @@ import type { History } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import { approvedPlans } from '@reel/contracts/approved.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
-import { stepAccepted, stepPostponed, stepRequested, stepSkipped, stepSucceeded } from '@reel/contracts/step.ts';
+import { stepAccepted, stepDue, stepPostponed, stepRequested, stepSkipped, stepSucceeded } from '@reel/contracts/step.ts';
 import { type Escalated, escalationId, fallbackId, levelsOf, type Planned, plannedAs, retryId } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import type { RunRequest } from './request.ts';
-import { endsAt, waitBefore } from './retry.ts';
+import { awakeAt, endsAt, waitBefore } from './retry.ts';
 import { type Setback, setbackOf } from './setback.ts';
 
 /**
@@ -19,8 +19,8 @@ import { type Setback, setbackOf } from './setback.ts';
 export type Standing = 'unasked' | 'skipped' | 'done' | 'omitted' | 'open' | { readonly at: Place; readonly setback: Setback };
 
 /** True when the fallback is next. What may have been done must not be done another way as well. */
-export const mayFallBack = (history: History, { role, step }: Planned, { doubtful, time }: Setback): boolean =>
-  role === 'step' && step.fallback !== undefined && !doubtful && time < endsAt(history, step);
+export const mayFallBack = (history: History, { role, step }: Planned, at: Place, { doubtful, time }: Setback): boolean =>
+  role === 'step' && step.fallback !== undefined && !doubtful && Math.max(time, awakeAt(history, at)) < endsAt(history, step);
 
 /** True when another plan may go another way. What may have been done is for a person to look at, and so is what a person was asked about. */
 export const mayPlanAround = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
@@ -38,8 +38,9 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep,
   }
   const setback = setbackOf(history, at);
   const planned = plannedAs(plan, at.id);
-  if (setback === undefined || planned === undefined || history.find(stepPostponed, at) !== undefined) return 'open';
-  if (waitBefore(history, planned, at, setback, models) !== undefined || mayFallBack(history, planned, setback)) return 'open';
+  if (setback === undefined || planned === undefined) return 'open';
+  if (history.find(stepPostponed, at) !== undefined && history.find(stepDue, at) === undefined) return 'open';
+  if (waitBefore(history, planned, at, setback, models) !== undefined || mayFallBack(history, planned, at, setback)) return 'open';
   if (step.optional && (planned.role === 'step' || planned.role === 'fallback')) return 'omitted';
   return mayPlanAround(planned, setback) ? { at, setback } : 'open';
 }
