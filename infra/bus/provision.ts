@@ -4,6 +4,8 @@ import {
   type ConsumerConfig,
   DeliverPolicy,
   DiscardPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
   type JetStreamManager,
   jetstream,
   jetstreamManager,
@@ -12,9 +14,10 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { headers, type NatsConnection, nanos } from 'nats';
+import { headers, type NatsConnection, nanos, TimeoutError } from 'nats';
 import { blobStream, clockStream, REGISTRY_BUCKET, reelStream } from './accounts.ts';
 import { RING_KEPT } from './jetstream-log.ts';
+import { LogUnavailable } from './log.ts';
 import { hearsSubjects, type Role } from './role.ts';
 
 export type Provision = {
@@ -25,7 +28,9 @@ export type Provision = {
 };
 
 /** How long one of them may take to be made, among nodes that have just found each other. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 10_000;
+/** How often all of it is asked for: who leads the nodes may change, and takes along what it was asked. */
+const TRIES = 4;
 
 /** As long as a run may take: half of what the log keeps. */
 const LONGEST_RUN_DAYS = 15;
@@ -36,8 +41,25 @@ const SWEEP_EVERY = '@every 30s';
 /** How long a service may take to answer before its delivery is given to another replica. Performers say in between that they live. */
 const ACK_WAIT_MS = { service: 2000, performer: 700, door: 0 };
 
-/** Creates or updates everything. Safe to repeat, and to run beside services at work. @throws when the broker does not keep a flag. */
+/**
+ * Creates or updates everything. Safe to repeat, and to run beside services at work. @throws when the broker does not answer, or does not
+ * keep a flag.
+ */
 export async function provision(connection: NatsConnection, options: Provision): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await makeAll(connection, options);
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      if (tries === TRIES)
+        throw new LogUnavailable(
+          `the broker was asked ${TRIES} times for its streams and durables, and did not answer within ${PATIENCE_MS} ms: do most of its nodes run, and find each other?`,
+        );
+    }
+  }
+}
+
+async function makeAll(connection: NatsConnection, options: Provision): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: PATIENCE_MS });
   for (let shard = 0; shard < options.shards; shard += 1) {
     for (const config of streams(shard, options)) await ensureStream(manager, config);
@@ -100,10 +122,7 @@ const ASSERTED = [
 
 async function ensureStream(manager: JetStreamManager, config: Partial<StreamConfig>): Promise<void> {
   const name = config.name as string;
-  const exists = await manager.streams.info(name).then(
-    () => true,
-    () => false,
-  );
+  const exists = await isThere(manager.streams.info(name));
   const { config: kept } = exists
     ? await manager.streams.update(name, config)
     : await manager.streams.add(config as StreamConfig & { name: string });
@@ -117,6 +136,17 @@ async function ensureStream(manager: JetStreamManager, config: Partial<StreamCon
       );
   }
 }
+
+const NOT_THERE: ReadonlySet<number> = new Set([JetStreamApiCodes.StreamNotFound, JetStreamApiCodes.ConsumerNotFound]);
+
+const isThere = (info: Promise<unknown>): Promise<boolean> =>
+  info.then(
+    () => true,
+    (error: Error) => {
+      if (error instanceof JetStreamApiError && NOT_THERE.has(error.code)) return false;
+      throw error;
+    },
+  );
 
 async function ensureDurables(manager: JetStreamManager, role: Role, shard: number): Promise<void> {
   const hears = hearsSubjects(role, shard);
@@ -137,10 +167,7 @@ async function ensureDurable(manager: JetStreamManager, stream: string, role: Ro
     // whoever asked: one empty message would stop a service. What is said is read from the log, so that a delivery needs no body.
     headers_only: true,
   } satisfies Partial<ConsumerConfig>;
-  const exists = await manager.consumers.info(stream, role.name).then(
-    () => true,
-    () => false,
-  );
+  const exists = await isThere(manager.consumers.info(stream, role.name));
   const { config: kept } = exists ? await manager.consumers.update(stream, role.name, config) : await manager.consumers.add(stream, config);
   if (kept.max_deliver !== -1 || kept.ack_policy !== AckPolicy.Explicit || kept.headers_only !== true)
     throw new Error(
@@ -159,5 +186,5 @@ async function ensureSweep(connection: NatsConnection): Promise<void> {
   schedule.set('Nats-Schedule', SWEEP_EVERY);
   schedule.set('Nats-Schedule-Target', 'clock.0.rang.sweep.sweep');
   schedule.set('Nats-Schedule-TTL', RING_KEPT);
-  await jetstream(connection).publish('clock.0.ask.sweep.sweep', '', { headers: schedule });
+  await jetstream(connection, { timeout: PATIENCE_MS }).publish('clock.0.ask.sweep.sweep', '', { headers: schedule });
 }

@@ -5,9 +5,9 @@ import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
 import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
-import type { EventOf } from '@reel/contracts/story.ts';
 import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import type { World } from '../demo/world-state.ts';
+import { doubtsIn, faultsIn, isDoubt } from '../doubts.ts';
 import { castIn } from '../operator.ts';
 import { canBeUndone, type Desk, isUndo } from './desk.ts';
 import { type Asked, FINAL } from './driver.ts';
@@ -64,11 +64,9 @@ function ends(asked: readonly Asked[], runs: ReadonlyMap<string, Told>): string[
 /** No service gives up on a fact for being killed or cut off: the one fault there may be is that nobody can tell what was done. */
 function raised(runs: ReadonlyMap<string, Told>): string[] {
   return [...runs].flatMap(([run, { entries }]) =>
-    entries.flatMap((one) => {
-      if (isVoid(one) || one.type !== 'fault.fault.raised') return [];
-      const { problem, event } = (one as EventOf<'fault.fault.raised'>).data;
-      return problem.code === 'unknown-effect' ? [] : [`${run}: ${one.source} raised a fault about ${event}: ${problem.message}`];
-    }),
+    faultsIn(entries)
+      .filter((one) => !isDoubt(one))
+      .map(({ source, data: { event, problem } }) => `${run}: ${source} raised a fault about ${event}: ${problem.message}`),
   );
 }
 
@@ -114,13 +112,7 @@ function left(run: string, { entries, history }: Told, desk: Desk, world: World)
   const keyOf = ({ kind, id }: Place): string => `${run}.${kind}.${id}`;
   const { stranded = [] } = outcome.data as { stranded?: Place[] };
   const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
-  // Where nobody can tell what was done, it is told as a fault about the verdict that was acted on.
-  const doubts = entries.flatMap((one) => {
-    if (isVoid(one) || one.type !== 'fault.fault.raised') return [];
-    const about = parseAddress((one.data as EventOf<'fault.fault.raised'>['data']).event);
-    return about === undefined ? [] : [keyOf(about)];
-  });
-  const told = new Set([...stranded.map(keyOf), ...residues, ...doubts]);
+  const told = new Set([...[...stranded, ...doubtsIn(entries)].map(keyOf), ...residues]);
   const accepted = entries.filter((one): one is Event => !isVoid(one) && one.type === 'step.check.accepted');
   const meant = new Set([...accepted.map(({ at }) => keyOf(at)), ...accepted.flatMap((one) => supplied(one, history)).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';

@@ -5,9 +5,9 @@ import { findings } from '@reel/bus/protocol.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
-import type { EventOf } from '@reel/contracts/story.ts';
 import { levelsOf } from '@reel/contracts/workflow/attempt.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
+import { faultsIn, isDoubt } from '../doubts.ts';
 import { type Played, RUN } from './story.ts';
 
 /** @throws AssertionError */
@@ -21,16 +21,13 @@ export function keepsItsPromises({ simulation, history, entries, outcome, cast }
   }
   assert.deepEqual(found, [], 'the protocol was not kept');
   assert.ok(outcome !== undefined);
+  for (const fault of faultsIn(entries)) assert.ok(isDoubt(fault), `a fault was raised: ${JSON.stringify(fault.data)}`);
   const seqOf = new Map(entries.map(({ address, seq }) => [address, seq]));
   for (const event of entries as readonly Event[]) {
-    assert.ok(event.type !== 'fault.fault.raised' || isDoubt(event), `a fault was raised: ${JSON.stringify(event.data)}`);
     isAnswered(event, history);
     if (event.type === 'step.request.requested') isInItsTime(event, simulation.history(RUN, seqOf.get(event.cause)));
   }
 }
-
-/** That nobody can tell what was done is nobody's fault: it has to be told. */
-const isDoubt = ({ data }: Event): boolean => (data as EventOf<'fault.fault.raised'>['data']).problem.code === 'unknown-effect';
 
 /** Rubbish breaks the protocol where it stands, and nowhere else. */
 function spoiltThereOnly(found: readonly string[], spoilt: readonly Void[]): void {

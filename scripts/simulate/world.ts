@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { digestOf } from '@reel/bus/digest.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { type ApprovedCall, Failure } from '@reel/bus/service.ts';
-import { type Place, parseAddress } from '@reel/contracts/address.ts';
+import type { Place } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
-import type { EventOf } from '@reel/contracts/story.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
+import { doubtsIn } from '../doubts.ts';
 import { type Played, RUN } from './story.ts';
 
 function tool(name: string, effect: Effect, undo?: string): ToolDefinition {
@@ -117,12 +117,7 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
   const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
   // Where rubbish stands in the place of a residue, nobody can tell of it.
   const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
-  const doubts = entries.flatMap((one) => {
-    if (isVoid(one) || one.type !== 'fault.fault.raised') return [];
-    const about = parseAddress((one.data as EventOf<'fault.fault.raised'>['data']).event);
-    return about === undefined ? [] : [keyOf(about)];
-  });
-  const told = new Set([...stranded.map(keyOf), ...residues, ...doubts, ...missed]);
+  const told = new Set([...[...stranded, ...doubtsIn(entries)].map(keyOf), ...residues, ...missed]);
   const meant = new Set([...keysOf('step.check.accepted'), ...suppliedIn(history, entries).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
   for (const at of undone) assert.equal(effects.get(keyOf(at))?.undoneBy.size, 1, `${keyOf(at)} is told to be undone, and is not`);
