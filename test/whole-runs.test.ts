@@ -181,6 +181,7 @@ describe('what is wrong is said', () => {
     assert.match((await refused('{"workflow": ')).errors, /JSON|json/);
     assert.match((await refused({ workflow: travel }, { prefer: 'wait=900' })).errors, /wait=N/);
     assert.equal((await reel.ask('GET', '/v1/runs?limt=3')).status, 400);
+    assert.equal((await reel.ask('GET', '/v1/runs?cursor=nobody')).status, 400);
     assert.equal((await reel.ask('GET', '/v1/runs/nobody')).status, 404);
     assert.equal((await reel.ask('GET', '/v1/nothing')).status, 404);
     assert.equal((await reel.ask('DELETE', '/v1/runs')).status, 405);
@@ -208,6 +209,12 @@ describe('what is wrong is said', () => {
         })
       ).errors,
       /dependsOn/,
+    );
+  });
+  it('of a name that no step may have', async () => {
+    assert.match(
+      (await refused({ workflow: { name: 'w', steps: [{ ...step, id: '__proto__' }] } })).errors,
+      /no step may be called __proto__/,
     );
   });
   it('of what is too large, in numbers', async () => {
@@ -299,6 +306,24 @@ describe('what is wrong is said', () => {
       '/v1/tools',
     ]);
     assert.equal((await reel.ask('GET', '/readyz')).status, 200);
+  });
+  it('and runs are listed in pages: the next goes on where the last ended, whatever has become of the runs meanwhile', async () => {
+    const workflow = { name: 'paged', steps: [{ id: 'who', kind: 'person', prompt: 'Well?', form: { type: 'object' } }] };
+    const asked: string[] = [];
+    for (let n = 0; n < 3; n += 1) asked.unshift((await reel.ask<Submitted>('POST', '/v1/runs', { workflow })).body.id);
+    type Page = { runs: { id: string }[]; next?: string };
+    const pageOf = async (query: string): Promise<Page> => (await reel.ask<Page>('GET', `/v1/runs?workflow=paged&${query}`)).body;
+    const until = async (query: string, count: number): Promise<void> => {
+      while ((await pageOf(query)).runs.length !== count)
+        await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+    };
+    await until('status=running', 3);
+    const first = await pageOf('status=running&limit=1');
+    assert.deepEqual([first.runs.map(({ id }) => id), first.next], [[asked[0]], asked[0]]);
+    await reel.ask('POST', `/v1/runs/${asked[0]}/cancel`, { who: 'ada', why: 'enough' });
+    await until('status=cancelled', 1);
+    const second = await pageOf(`status=running&cursor=${first.next}`);
+    assert.deepEqual([second.runs.map(({ id }) => id), second.next], [asked.slice(1), undefined]);
   });
   it('and events resume where they were cut off', async () => {
     const run = await reel.finish({ name: 'w', steps: [step] });

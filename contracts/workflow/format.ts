@@ -4,7 +4,11 @@ import { growing, Json, JsonSchema } from '../envelope.ts';
 import { Needs, StrictNeeds } from '../model.ts';
 import { Attempts, Compensation, DelayMs, Effect, StrictCompensation } from '../tool.ts';
 
-const StepId = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/, 'a step id is 1 to 48 of A-Z a-z 0-9 _ -');
+const StepId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,48}$/, 'a step id is 1 to 48 of A-Z a-z 0-9 _ -')
+  // Results are kept in plain objects, by the ids of their steps.
+  .refine((id) => id !== '__proto__', 'no step may be called __proto__');
 const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower case: a letter, then up to 31 of a-z 0-9 -');
 
 /**

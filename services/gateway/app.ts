@@ -180,12 +180,22 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   });
   app.openapi(routes.list, (c) => {
     const { status, workflow, limit, cursor } = c.req.valid('query');
-    const fitting = runs
-      .newest()
+    const newest = runs.newest();
+    // Among all: the run that a page ended with may be in another state by now.
+    const from = cursor === undefined ? 0 : newest.findIndex(({ id }) => id === cursor) + 1;
+    if (cursor !== undefined && from === 0)
+      throw new HttpProblem(
+        400,
+        'no-such-cursor',
+        'There is no such page',
+        `"${cursor}" is the \`next\` of no page, or its run has aged out: begin without`,
+        [{ path: 'query.cursor', message: 'has to be what a page gave as `next`' }],
+      );
+    const fitting = newest
+      .slice(from)
       .filter((run) => (workflow === undefined || run.workflow === workflow) && (status === undefined || summaryOf(run).status === status));
-    const from = cursor === undefined ? 0 : fitting.findIndex(({ id }) => id === cursor) + 1;
-    const page = fitting.slice(from, from + limit);
-    const next = fitting.length > from + limit ? page.at(-1)?.id : undefined;
+    const page = fitting.slice(0, limit);
+    const next = fitting.length > limit ? page.at(-1)?.id : undefined;
     return c.json({ runs: page.map(summaryOf), ...(next === undefined ? {} : { next }) }, 200);
   });
   app.openapi(routes.run, async (c) => c.json(await stateOf(await find(c.req.param('id')), c.req.param('id')), 200) as never);
