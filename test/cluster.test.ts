@@ -141,6 +141,7 @@ test('runs go on whichever node is killed or cut off, and whoever leads', { time
     await cluster.whole();
   }
   await load.stop();
+  await cluster.whole();
   // Nobody answers it, and its time ran out meanwhile: the clock has gone on as well.
   assert.equal(await endOf(local.api as string, timed), 'exhausted');
   unfollow();
@@ -167,7 +168,8 @@ test('nothing that anybody was told of is lost, and nothing breaks the protocol'
     runs.set(entry.at.run, run);
   }
   const lost = [...heard.values()].filter((entry) => !isSame(entry, stands.get(entry.address)));
-  assert.deepEqual(lost, []);
+  // A few are enough: to show what differs in thousands would take all memory.
+  assert.deepEqual(lost.slice(0, 3), [], `${lost.length} of ${heard.size} are lost, of ${stands.size} that stand`);
   const found: string[] = [];
   const circumstances = { now: Date.now(), cast: castOf(await ownServices()) };
   for (const { id } of load.accepted) found.push(...findings(runs.get(id) ?? assert.fail(`${id} is not there`), circumstances));

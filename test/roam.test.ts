@@ -51,8 +51,8 @@ test('a node that has lost the others is left, and not listened to meanwhile', a
 
 test('nobody waits for a node that is down: one that was left is better than none', async () => {
   const [down] = others(first, second) as [Node];
-  await cluster.kill(down);
   const move = moved();
+  await cluster.kill(down);
   cluster.cut(second, 'nodes');
   assert.equal(await move, first);
 });

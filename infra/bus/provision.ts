@@ -31,6 +31,7 @@ export type Provision = {
 const PATIENCE_MS = 10_000;
 /** How often all of it is asked for: who leads the nodes may change, and takes along what it was asked. */
 const TRIES = 4;
+const PAUSE_MS = 1000;
 
 /** As long as a run may take: half of what the log keeps. */
 const LONGEST_RUN_DAYS = 15;
@@ -50,14 +51,19 @@ export async function provision(connection: NatsConnection, options: Provision):
     try {
       return await makeAll(connection, options);
     } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error;
+      if (!isTemporary(error as Error)) throw error;
       if (tries === TRIES)
         throw new LogUnavailable(
-          `the broker was asked ${TRIES} times for its streams and durables, and did not answer within ${PATIENCE_MS} ms: do most of its nodes run, and find each other?`,
+          `the broker was asked ${TRIES} times for its streams and durables, in vain (${(error as Error).message}): does it have JetStream, and do most of its nodes run and find each other?`,
         );
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 }
+
+/** Nobody leads right now: that is no answer, or 503, or that nobody hears what is published. */
+const isTemporary = (error: Error): boolean =>
+  error instanceof TimeoutError || (error instanceof JetStreamApiError && error.status === 503) || error.name === 'JetStreamNotEnabled';
 
 async function makeAll(connection: NatsConnection, options: Provision): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: PATIENCE_MS });

@@ -33,7 +33,7 @@ export type Cluster = {
   heal(node: Node): void;
   /** The node that leads a stream, as most of the nodes that can be asked see it; undefined while there is none. */
   leader(stream: string): Promise<Node | undefined>;
-  /** Resolves when every node that runs has caught up with everything. @throws with what they say when that takes longer than `ms`. */
+  /** Resolves when every node that runs has caught up with everything, and all name the same leaders. @throws with what they say when that takes longer than `ms`. */
   whole(ms?: number): Promise<void>;
   /** Where the nodes' process ids are, each in a file of its own. */
   readonly pidFiles: readonly string[];
@@ -72,19 +72,20 @@ export async function startCluster({ dir, configFile, onLog }: ClusterOptions): 
   }
   async function leader(stream: string): Promise<Node | undefined> {
     const reachable = [...servers].filter(([node]) => !cutOff.has(node));
-    const votes = await Promise.all(reachable.map(async ([, server]) => (await leadersAsSeenBy(server)).get(stream)));
+    const votes = await Promise.all(reachable.map(async ([, server]) => (await viewOf(server)).get(stream)?.leader));
     return NODES.find((node) => votes.filter((vote) => vote === node).length * 2 > votes.length);
   }
   async function whole(ms = 60_000): Promise<void> {
     const deadline = performance.now() + ms;
+    let wanted: ReadonlyMap<string, number> | undefined;
     for (;;) {
       const running = [...servers];
       const said = await Promise.all(running.map(([node, server]) => ailmentOf(node, server)));
-      const ailments = [
-        ...said.filter((one) => one !== undefined),
-        ...disputed(await Promise.all(running.map(([, one]) => leadersAsSeenBy(one)))),
-      ];
-      if (ailments.length === 0) return;
+      const views = await Promise.all(running.map(([, server]) => viewOf(server)));
+      const ailments = [...said.filter((one) => one !== undefined), ...disputed(views), ...behind(views, wanted)];
+      if (ailments.length === 0 && wanted !== undefined) return;
+      // One that was cut off takes itself for well until it hears of more: so it has to have what the others had a moment ago.
+      if (ailments.length === 0) wanted = furthest(views);
       if (performance.now() > deadline) throw new Error(`the cluster is not whole after ${ms} ms: ${ailments.join('; ')}`);
       await delay(100);
     }
@@ -158,19 +159,34 @@ async function ailmentOf(node: Node, server: Server): Promise<string | undefined
   return ok ? undefined : `${node}: ${text}`;
 }
 
-type Streams = { account_details?: { stream_detail?: { name: string; cluster?: { leader?: string } }[] }[] };
+type Streams = { account_details?: { stream_detail?: { name: string; cluster?: { leader?: string }; state: { last_seq: number } }[] }[] };
+/** What a node knows of its streams, by their names. */
+type View = ReadonlyMap<string, { readonly leader: string | undefined; readonly last: number }>;
 
-async function leadersAsSeenBy(server: Server): Promise<ReadonlyMap<string, string | undefined>> {
+async function viewOf(server: Server): Promise<View> {
   const { ok, text } = await ask(server, '/jsz?accounts=true&streams=true');
   if (!ok) return new Map();
   const details = (JSON.parse(text) as Streams).account_details ?? [];
-  return new Map(details.flatMap((account) => account.stream_detail ?? []).map(({ name, cluster }) => [name, cluster?.leader]));
+  return new Map(
+    details
+      .flatMap((account) => account.stream_detail ?? [])
+      .map(({ name, cluster, state }) => [name, { leader: cluster?.leader, last: state.last_seq }]),
+  );
 }
 
-/** The streams of which not every node knows the same leader: one that was cut off takes itself for well until it hears of the new one. */
-function disputed(views: readonly ReadonlyMap<string, string | undefined>[]): string[] {
-  const streams = new Set(views.flatMap((view) => [...view.keys()]));
-  return [...streams]
-    .filter((stream) => new Set(views.map((view) => view.get(stream) ?? '')).size > 1)
+const streamsIn = (views: readonly View[]): Set<string> => new Set(views.flatMap((view) => [...view.keys()]));
+
+/** The streams of which not every node knows the same leader. */
+const disputed = (views: readonly View[]): string[] =>
+  [...streamsIn(views)]
+    .filter((stream) => new Set(views.map((view) => view.get(stream)?.leader ?? '')).size > 1)
     .map((stream) => `who leads ${stream} is seen differently`);
-}
+
+/** The last position of each stream that any of them knows. */
+const furthest = (views: readonly View[]): Map<string, number> =>
+  new Map([...streamsIn(views)].map((stream) => [stream, Math.max(...views.map((view) => view.get(stream)?.last ?? 0))]));
+
+const behind = (views: readonly View[], wanted: ReadonlyMap<string, number> = new Map()): string[] =>
+  [...wanted]
+    .filter(([stream, last]) => views.some((view) => (view.get(stream)?.last ?? 0) < last))
+    .map(([stream]) => `${stream} is behind`);

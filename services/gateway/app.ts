@@ -14,6 +14,7 @@ import { approvalsOf, decide } from './approvals.ts';
 import { BODY_BYTES, checkDepth, notJson, tooLarge } from './body.ts';
 import { eventOf, streamOf } from './events.ts';
 import { fieldErrors } from './field-errors.ts';
+import { cursorOf, newestFirst, placeIn } from './pages.ts';
 import { HttpProblem, problemResponse } from './problems.ts';
 import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
@@ -180,22 +181,13 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   });
   app.openapi(routes.list, (c) => {
     const { status, workflow, limit, cursor } = c.req.valid('query');
-    const newest = runs.newest();
-    // Among all: the run that a page ended with may be in another state by now.
-    const from = cursor === undefined ? 0 : newest.findIndex(({ id }) => id === cursor) + 1;
-    if (cursor !== undefined && from === 0)
-      throw new HttpProblem(
-        400,
-        'no-such-cursor',
-        'There is no such page',
-        `"${cursor}" is the \`next\` of no page, or its run has aged out: begin without`,
-        [{ path: 'query.cursor', message: 'has to be what a page gave as `next`' }],
-      );
-    const fitting = newest
-      .slice(from)
-      .filter((run) => (workflow === undefined || run.workflow === workflow) && (status === undefined || summaryOf(run).status === status));
+    const after = cursor === undefined ? undefined : placeIn(cursor);
+    const fitting = runs
+      .newest()
+      .filter((run) => (workflow === undefined || run.workflow === workflow) && (status === undefined || summaryOf(run).status === status))
+      .filter((run) => after === undefined || newestFirst(after, run) < 0);
     const page = fitting.slice(0, limit);
-    const next = fitting.length > limit ? page.at(-1)?.id : undefined;
+    const next = fitting.length > limit ? cursorOf(page.at(-1) as (typeof page)[number]) : undefined;
     return c.json({ runs: page.map(summaryOf), ...(next === undefined ? {} : { next }) }, 200);
   });
   app.openapi(routes.run, async (c) => c.json(await stateOf(await find(c.req.param('id')), c.req.param('id')), 200) as never);

@@ -100,9 +100,12 @@ function attemptsOf(entries: readonly Entry[]): Map<string, Attempt> {
   return attempts;
 }
 
-const ORDER = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check', 'retry', 'wake'];
-const newest = ({ slots }: Attempt): StepStatus =>
-  (ORDER.map((slot) => slots.get(slot))
+const ORDER = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check'];
+/** What it waits for before it is tried again, as long as the run may try anything again. */
+const WAIT = ['retry', 'wake'];
+const newest = ({ slots }: Attempt, over: boolean): StepStatus =>
+  ((over ? ORDER : [...ORDER, ...WAIT])
+    .map((slot) => slots.get(slot))
     .filter((entry) => entry !== undefined)
     .map(answerOf)
     .at(-1) ?? 'pending') as StepStatus;
@@ -138,7 +141,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
       ...common,
       kind: at.kind,
       uses: call?.uses ?? step?.uses ?? '',
-      status: newest(attempt),
+      status: newest(attempt, history.occupant(theRun, 'turn') !== undefined),
       attempt: at.n,
       ...time('request', 'requestedAt'),
       ...time('start', 'startedAt'),
@@ -155,7 +158,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
           attempt: undoneBy(undo.at).n,
           try: undo.at.n,
           uses: dataOf(undo.slots.get('request'))['call']?.uses ?? '',
-          status: newest(undo),
+          status: newest(undo, false),
           ...(wrong === undefined ? {} : { problem: wrong }),
         };
       }),

@@ -3,6 +3,7 @@
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { addressOf, type Place } from '@reel/contracts/address.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
+import { newestFirst } from './pages.ts';
 import { linksOf, statusOf } from './run-state.ts';
 import type { RunStatus, RunSummary } from './shapes.ts';
 
@@ -88,7 +89,7 @@ export function openRuns(): Runs {
   return {
     enter,
     get: (id) => runs.get(id),
-    newest: () => [...runs.values()].sort((a, b) => b.requestedMs - a.requestedMs || (a.id < b.id ? 1 : -1)),
+    newest: () => [...runs.values()].sort(newestFirst),
     open: () => [...runs.values()].filter((run) => run.over === undefined),
     waiting: () => waiting.size,
     onEnd: (id, listener) => {

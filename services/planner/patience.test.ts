@@ -92,6 +92,37 @@ describe('a step that is tried again', () => {
     assert.deepEqual(await tell(overslept({ fallback: { uses: 'secret' } }, 5000)), ['plan.proposal.abandoned plan.plan.2']);
     assert.deepEqual(await tell(overslept({ optional: true }, 5000)), ['answer.proposal.proposed answer.answer.1']);
   });
+  it('nor when no plan held until then', async () => {
+    const resumed = (withinMs: number): Draft[] => {
+      const begun = carriedOut({ id: 'a', uses: 'search', retry: { attempts: 5, delayMs: 1000 }, withinMs }, { id: 'b', uses: 'search' });
+      const { plan } = (begun[2] as Draft<{ plan: Workflow }>).data;
+      return [
+        ...begun,
+        ...asked(asTool('a')),
+        stepFailed(asTool('a'), trouble()),
+        stepPostponed(asTool('a'), { untilMs: 0 }),
+        planProposed(planRevision(2), { plan }),
+        stepDue(asTool('a'), {}),
+        ...done(asTool('b'), 1),
+        planApproved(planRevision(2), grounds),
+      ];
+    };
+    assert.deepEqual(await tell(resumed(60_000)), ['step.request.requested tool.a.2']);
+    assert.deepEqual(await tell(resumed(6000)), ['plan.proposal.abandoned plan.plan.3']);
+  });
+  it('nor when it has its result after all', async () => {
+    const facts = [
+      ...retried({ attempts: 5, delayMs: 1000 }, { uses: 'book' }),
+      ...asked(asTool('a'), 'idempotent'),
+      stepStarted(asTool('a'), { nonce: 'n' }),
+      stepTimedOut(asTool('a'), { problem }),
+      stepPostponed(asTool('a'), { untilMs: 0 }),
+      stepLate(asTool('a'), { output: 1 }),
+      stepAccepted(asTool('a'), {}),
+    ];
+    assert.deepEqual(await tell(facts), ['answer.proposal.proposed answer.answer.1']);
+    assert.deepEqual(await tell([...facts, stepDue(asTool('a'), {})]), []);
+  });
   it('meets a server that rests: that was no try, and a fallback is better than waiting', async () => {
     const resting = stepFailed(asTool('a'), trouble({ code: SERVER_RESTING, retryAfterMs: 9000 }));
     assert.equal(await waitAfter([...retried({ attempts: 1 }), ...asked(asTool('a')), resting]), 9000);

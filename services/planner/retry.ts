@@ -2,11 +2,12 @@
 import { digestOf } from '@reel/bus/digest.ts';
 import type { History } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
-import { stepDue, stepRequested } from '@reel/contracts/step.ts';
+import { stepRequested } from '@reel/contracts/step.ts';
 import type { Planned } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { candidatesFor, modelFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
+import { goesOnAt } from './goes-on.ts';
 import type { RunRequest } from './request.ts';
 import { type Setback, setbackOf } from './setback.ts';
 
@@ -28,11 +29,8 @@ export function waitBefore(
   if (!again || counted >= attempts) return undefined;
   const askedMs = at.kind === 'model' ? askedToWaitMs(history, planned, at, time, models) : (problem.retryAfterMs ?? 0);
   const waitMs = Math.max(grownMs(history, planned, at, models), askedMs);
-  return Math.max(time + waitMs, awakeAt(history, at)) < endsAt(history, step) ? waitMs : undefined;
+  return Math.max(time + waitMs, goesOnAt(history, at, setback)) < endsAt(history, step) ? waitMs : undefined;
 }
-
-/** When the wait after an attempt was over, in ms since the epoch; 0 while it is not. Where everything stood still, that is later than was meant. */
-export const awakeAt = (history: History, at: Place): number => history.find(stepDue, at)?.time ?? 0;
 
 /** The models take turns: each is left alone for as long as it said when it was asked last, whoever was asked since. */
 function askedToWaitMs(history: History, { attempt }: Planned, at: Place, time: number, models: RunRequest['models'] = []): number {
