@@ -75,7 +75,7 @@ export async function startCluster({ dir, configFile, onLog }: ClusterOptions): 
     const votes = await Promise.all(reachable.map(async ([, server]) => (await viewOf(server)).get(stream)?.leader));
     return NODES.find((node) => votes.filter((vote) => vote === node).length * 2 > votes.length);
   }
-  async function whole(ms = 60_000): Promise<void> {
+  async function whole(ms = 180_000): Promise<void> {
     const deadline = performance.now() + ms;
     let wanted: ReadonlyMap<string, number> | undefined;
     for (;;) {
