@@ -21,6 +21,8 @@ before(async () => {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 100,
   });
+  // Whoever does not know of the others yet cannot miss them.
+  while (connection.info?.connect_urls?.length !== cluster.nodes.length) await connection.flush();
 });
 after(async () => {
   await connection.close();
