@@ -20,10 +20,17 @@ const inFavour = {
   answer: [answerApproved, answerGranted],
 } as unknown as { readonly [family in About]?: readonly FactDefinition[] };
 
-/** True when what stands at this place was approved, or granted by a person. */
-export function isApproved(history: Facts, at: Place): boolean {
-  return inFavour[aboutOf(at.kind)]?.some((definition) => history.find(definition, at) !== undefined) ?? false;
+/** The fact by which what stands at this place was approved, or granted by a person. */
+export function approvalOf(history: Facts, at: Place): Event | undefined {
+  for (const definition of inFavour[aboutOf(at.kind)] ?? []) {
+    const found = history.find(definition, at);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
+
+/** True when what stands at this place was approved, or granted by a person. */
+export const isApproved = (history: Facts, at: Place): boolean => approvalOf(history, at) !== undefined;
 
 /** The newest revision of the plan that was approved or granted: the one that is being carried out. */
 export const approvedPlan = (history: Facts): Workflow | undefined => approvedPlans(history)[0];

@@ -1,7 +1,8 @@
 /** When it was the planner's turn to say what follows an attempt that came to nothing. */
 import type { History } from '@reel/bus/history.ts';
 import { type Place, planRevision } from '@reel/contracts/address.ts';
-import { planApproved, planGranted, planProposed } from '@reel/contracts/plan.ts';
+import { approvalOf } from '@reel/contracts/approved.ts';
+import { planProposed } from '@reel/contracts/plan.ts';
 import { stepDue } from '@reel/contracts/step.ts';
 import type { Setback } from './setback.ts';
 
@@ -16,7 +17,7 @@ export function goesOnAt(history: History, at: Place, setback: Setback): number 
     const proposed = history.find(planProposed, planRevision(n));
     if (proposed === undefined) return time;
     openSeq ??= proposed.seq;
-    const approved = history.find(planApproved, planRevision(n)) ?? history.find(planGranted, planRevision(n));
+    const approved = approvalOf(history, planRevision(n));
     if (approved === undefined) continue;
     if (openSeq < seq && seq < approved.seq) return approved.time;
     openSeq = undefined;
