@@ -14,26 +14,27 @@ import { startReel } from './local-reel.ts';
 const RUNS = 40;
 
 const thought = { type: 'object', required: ['best'], properties: { best: { type: 'string' } } };
-const think = (id: string, dependsOn: string[]) => ({
+const think = (goal: string, id: string, dependsOn: string[] = []) => ({
   id,
   kind: 'model',
   prompt: 'Think.',
-  with: { task: 'think', of: 'x' },
+  with: { task: 'think', goal },
   dependsOn,
   output: thought,
   timeoutMs: 700,
 });
-const answers: Record<string, unknown> = {
-  plan: { steps: [think('one', []), think('two', []), think('three', ['one', 'two'])] },
-  think: { best: 'Sol' },
-  answer: { text: 'It is Sol.', claims: [{ claim: 'it is Sol', step: 'three' }] },
+const answers: Record<string, (goal: string) => unknown> = {
+  plan: (goal) => ({ steps: [think(goal, 'one'), think(goal, 'two'), think(goal, 'three', ['one', 'two'])] }),
+  think: () => ({ best: 'Sol' }),
+  answer: () => ({ text: 'It is Sol.', claims: [{ claim: 'it is Sol', step: 'three' }] }),
 };
 
-/** How a request is answered: the same for the same attempt, whenever it comes. */
+/** How a request is answered: the same for the same attempt at the same goal, whenever it comes and whatever its run is called. */
 function behaviour({ headers, body }: Asked): Behaviour {
-  const { task } = JSON.parse(body.messages[1]?.content ?? '{}') as { task: string };
-  const chance = random(Number.parseInt(digestOf(headers['idempotency-key']).slice(-8), 16));
-  const good: Behaviour = { say: [JSON.stringify(answers[task] ?? { task: 'revise', steps: [] })] };
+  const { task, goal } = JSON.parse(body.messages[1]?.content ?? '{}') as { task: string; goal: string };
+  const attempt = String(headers['idempotency-key']).replace(/^[^.]*/, goal);
+  const chance = random(Number.parseInt(digestOf(attempt).slice(-8), 16));
+  const good: Behaviour = { say: [JSON.stringify(answers[task]?.(goal) ?? { steps: [] })] };
   if (!chance.happens(0.45)) return good;
   const trouble: Behaviour[] = [
     { status: 429, headers: { 'retry-after-ms': '20' } },
