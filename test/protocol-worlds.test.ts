@@ -30,6 +30,6 @@ test('whatever happens in the worlds of the saga tracker keeps the rules that ar
       const { log } = await live(world);
       assert.deepEqual(check(log.entries, { now: LATER }, told).map(findingText), [], JSON.stringify(log.entries, null, 1));
     }),
-    { numRuns: 300 },
+    { seed: 1, numRuns: 300 },
   );
 });
