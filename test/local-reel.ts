@@ -28,7 +28,7 @@ export type LocalReel = {
   ): Promise<{ status: number; body: T & Partial<Omit<ProblemDetails, 'status'>>; headers: Headers }>;
   /** Submits a workflow and waits for the end of the run. */
   finish(workflow: unknown, input?: unknown): Promise<Run>;
-  /** A run's facts, and what the protocol says of them. */
+  /** A run's facts, all that are stored by now, and what the protocol says of them. */
   log(run: string): Promise<{ entries: readonly Entry[]; findings: string[] }>;
   close(): Promise<void>;
 };
@@ -95,7 +95,10 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
       return body;
     },
     log: async (run) => {
-      const { entries } = await reader.read(0, run);
+      // What was acknowledged to another connection may be on its way to this one still.
+      let last = 0;
+      for await (const { seq } of reader.scan(0, `reel.0.${run}.>`, 1)) last = seq;
+      const { entries } = await reader.read(0, run, last);
       return { entries, findings: findings(entries, { cast }) };
     },
     close: async () => {
