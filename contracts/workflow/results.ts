@@ -16,9 +16,10 @@ export type Result = { readonly result: Json; readonly seq: number };
  * The result of a step: its own (late or in time), its fallback's, or what came of asking a person; of several, the one that was accepted
  * first, so that it never changes.
  */
-export function resultOf(facts: Facts, { id, kind, fallback }: WorkflowStep, levels: number): Result | undefined {
+export function resultOf(facts: Facts, plan: Workflow, { id, kind, fallback }: WorkflowStep): Result | undefined {
   const found = [accepted(facts, { kind, id, n: 1 })];
   if (fallback !== undefined) found.push(accepted(facts, { kind: fallback.kind, id: fallbackId(id), n: 1 }));
+  const levels = levelsOf(plan).length;
   for (let level = 1; level <= levels; level += 1) {
     const asked = accepted(facts, { kind: 'person', id: escalationId(id, level), n: 1 });
     if (asked === undefined) continue;
@@ -43,11 +44,10 @@ function accepted(facts: Facts, first: Place): Result | undefined {
 
 /** The results of the steps that are named, by the steps' ids; a step without one is left out. */
 export function resultsIn(facts: Facts, plan: Workflow, named: References): { [step: string]: Json } {
-  const levels = levelsOf(plan).length;
   const results: { [step: string]: Json } = {};
   for (const step of plan.steps) {
     if (!named.all && !named.steps.includes(step.id)) continue;
-    const found = resultOf(facts, step, levels);
+    const found = resultOf(facts, plan, step);
     if (found !== undefined) results[step.id] = found.result;
   }
   return results;

@@ -5,7 +5,6 @@ import { findings } from '@reel/bus/protocol.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
-import { levelsOf } from '@reel/contracts/workflow/attempt.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { faultsIn, isDoubt } from '../doubts.ts';
 import { type Played, RUN } from './story.ts';
@@ -63,7 +62,7 @@ function isInItsTime({ at, address }: Event, then: History): void {
   for (const id of step?.dependsOn ?? []) {
     const before = plan.steps.find((one) => one.id === id);
     if (before === undefined || before.when !== undefined || before.optional === true) continue;
-    const isOver = resultOf(then, before, levelsOf(plan).length) !== undefined;
+    const isOver = resultOf(then, plan, before) !== undefined;
     assert.ok(isOver, `${address} was asked for before "${id}" was over`);
   }
 }

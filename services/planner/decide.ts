@@ -51,7 +51,7 @@ export const settled = (history: History, at: Place, seq: number): Promise<Draft
     if (planned === undefined) return [];
     if (planned.role === 'escalation') return await decided(situation, planned);
     // Of several results the first one counts, and it has been answered.
-    const counts = resultOf(history, planned.step, levelsOf(plan).length)?.seq === seq;
+    const counts = resultOf(history, plan, planned.step)?.seq === seq;
     return counts ? await passed(situation, planned.step) : [];
   });
 
@@ -60,7 +60,7 @@ export const setBack = (history: History, at: Place, seq: number): Promise<Draft
   inSituation(history, async (situation) => {
     const setback = setbackOf(history, at);
     const planned = plannedAs(situation.progress.plan, at.id);
-    if (planned === undefined || resultOf(history, planned.step, levelsOf(situation.progress.plan).length) !== undefined) return [];
+    if (planned === undefined || resultOf(history, situation.progress.plan, planned.step) !== undefined) return [];
     if (setback?.seq === seq) return await mend(situation, at, setback);
     return history.find(stepLate, at) !== undefined && history.find(stepRejected, at)?.seq === seq
       ? await undecided(situation, planned)

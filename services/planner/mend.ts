@@ -3,7 +3,7 @@ import type { Place } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { stepPostponed, stepRequested } from '@reel/contracts/step.ts';
 import { SERVER_RESTING } from '@reel/contracts/tool.ts';
-import { fallbackId, levelsOf, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
+import { fallbackId, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { ask, type Began, escalated } from './ask.ts';
 import { isUnfinished, mayRevise, revise } from './goal.ts';
@@ -48,8 +48,7 @@ export async function awake(situation: Situation, at: Place): Promise<Draft[]> {
   const planned = plannedAs(progress.plan, at.id);
   const setback = setbackOf(history, at);
   // What was late may have come after all.
-  if (planned === undefined || setback === undefined || resultOf(history, planned.step, levelsOf(progress.plan).length) !== undefined)
-    return [];
+  if (planned === undefined || setback === undefined || resultOf(history, progress.plan, planned.step) !== undefined) return [];
   const isInTime = waitBefore(history, planned, at, setback, request.models) !== undefined;
   return isInTime ? [await ask(situation, { ...at, n: at.n + 1 })] : await mend(situation, at, setback);
 }

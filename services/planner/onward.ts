@@ -4,7 +4,7 @@ import { answerRevision, type Place } from '@reel/contracts/address.ts';
 import { answerDenied, answerProposed, answerRejected, type Omitted } from '@reel/contracts/answer.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepLate, stepRejected, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
-import { type Escalated, escalationId, levelsOf, type Planned, type Question, retryId } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationId, type Planned, type Question, retryId } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
@@ -50,7 +50,7 @@ export async function decided(situation: Situation, planned: Planned): Promise<D
 function isSettledOtherwise({ history, progress }: Situation, { step, level }: Planned, said: Escalated | undefined): boolean {
   const at = { kind: 'person', id: escalationId(step.id, level), n: 1 };
   const saidSeq = history.find(stepAccepted, at)?.seq ?? 0;
-  const found = resultOf(history, step, levelsOf(progress.plan).length);
+  const found = resultOf(history, progress.plan, step);
   if (found !== undefined && found.seq < saidSeq) return true;
   if (said?.action === 'supply') return false;
   const { attempt } = (history.find(stepRequested, at)?.data.call.arguments ?? {}) as Partial<Question>;

@@ -2,7 +2,6 @@
 import type { Entry, History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { levelsOf } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
@@ -30,12 +29,11 @@ export type Progress = {
 
 export function progressOf(history: History, plan: Workflow, request: RunRequest): Progress {
   const graph = graphOf(plan);
-  const levels = levelsOf(plan).length;
   const ends = new Map<string, End | undefined>();
 
   async function endOf(step: WorkflowStep): Promise<End | undefined> {
     if (ends.has(step.id)) return ends.get(step.id);
-    let end: End | undefined = resultOf(history, step, levels);
+    let end: End | undefined = resultOf(history, plan, step);
     if (end === undefined && step.optional && standingOf(history, plan, step, request.models) === 'omitted') end = 'omitted';
     // That a step is skipped is worked out, not read: its fact may not be stored yet when the other half of a join arrives.
     if (end === undefined && step.when !== undefined && (await isPassedOver(step, step.when))) end = 'skipped';

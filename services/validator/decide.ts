@@ -44,9 +44,8 @@ export async function problemOfResult(event: Result, history: History): Promise<
 
 /** True when the step has a result already, or a person has said how it goes on. */
 function isSettled(history: History, { step, plan }: { readonly step: WorkflowStep; readonly plan: Workflow }): boolean {
-  const levels = levelsOf(plan);
-  if (resultOf(history, step, levels.length) !== undefined) return true;
-  return [...levels.keys()].some(
+  if (resultOf(history, plan, step) !== undefined) return true;
+  return [...levelsOf(plan).keys()].some(
     (k) => history.find(stepAccepted, { kind: 'person', id: escalationId(step.id, k + 1), n: 1 }) !== undefined,
   );
 }

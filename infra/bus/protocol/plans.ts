@@ -1,7 +1,7 @@
 /** Rules about plans and what is asked for by them: in order, from an approved plan, when what it waits for is over. */
 import { planRevision } from '@reel/contracts/address.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
-import { levelsOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import { plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { withRetries } from '@reel/contracts/workflow/retries.ts';
@@ -119,7 +119,7 @@ const inTurn = rule(
       const history = view.upTo(seq);
       const waitsFor = new Set(spot.about === 'step' ? entry?.step.dependsOn : plan.steps.map(({ id }) => id));
       for (const step of plan.steps) {
-        if (!waitsFor.has(step.id) || mayBePassed(step) || resultOf(history, step, levelsOf(plan).length) !== undefined) continue;
+        if (!waitsFor.has(step.id) || mayBePassed(step) || resultOf(history, plan, step) !== undefined) continue;
         tell(question, `step "${step.id}" was not over`);
         break;
       }
