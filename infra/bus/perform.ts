@@ -137,9 +137,9 @@ export async function perform(
     doubt = started !== 'mine';
   }
   const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
-  const wanted = (): boolean => wantedStill(historyOf(runLog), entry.at, call);
+  const isWanted = async (): Promise<boolean> => wantedStill(historyOf(await log.read(shard, run)), entry.at);
   return await traced(`${performer.name} ${call.uses}`, entry.traceparent, async (traceparent) =>
-    conclude(await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt }, work, wanted)),
+    conclude(await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt }, work, isWanted)),
   );
 }
 
@@ -170,9 +170,7 @@ async function start(
 
 const isHarmless = ({ effect }: Pick<Call, 'effect'>): boolean => effect === 'read-only' || effect === 'metered';
 
-/** An effect under way is let finish, so that it can be undone; what has no effect is given up as soon as nobody wants it. */
-function wantedStill(newest: History, at: Place, call: Call): boolean {
-  if (!isHarmless(call)) return true;
+function wantedStill(newest: History, at: Place): boolean {
   return (
     newest.occupant(theRun, 'turn') === undefined &&
     newest.occupant(theRun, 'control') === undefined &&
@@ -191,7 +189,7 @@ async function act(
   entry: Event,
   task: Task,
   work: Work,
-  wanted: () => boolean,
+  isWanted: () => Promise<boolean>,
 ): Promise<Result> {
   const { call, form } = task;
   let { doubt } = task;
@@ -199,7 +197,9 @@ async function act(
   const unwanted = new AbortController();
   const done = new AbortController();
   const signal = AbortSignal.any([timeout.signal, unwanted.signal, work.stopping]);
-  const beating = beat(log, work, done.signal, () => wanted() || unwanted.abort(new Error('nobody wants it any more')));
+  const beating = beat(log, work, done.signal);
+  // An effect under way is let finish, so that it can be undone; what has no effect is given up as soon as nobody wants it.
+  if (isHarmless(call)) void watch(log, done.signal, isWanted, () => unwanted.abort(new Error('nobody wants it any more')));
   const timing = log.pause(call.timeoutMs, done.signal).then(() => done.signal.aborted || timeout.abort(timedOut(call.timeoutMs)));
   const approved: ApprovedCall = {
     run: entry.at.run,
@@ -250,12 +250,18 @@ function told(result: Result, log: Logger): Result {
   return { ...result, problem };
 }
 
-async function beat(log: Log, work: Work, done: AbortSignal, look: () => unknown): Promise<void> {
+async function beat(log: Log, work: Work, done: AbortSignal): Promise<void> {
   while (!done.aborted) {
     await log.pause(BEAT_MS, done);
-    if (done.aborted) return;
-    work.beat();
-    look();
+    if (!done.aborted) work.beat();
+  }
+}
+
+/** Looks at each beat whether it is still wanted; where the log cannot be read, at the next. */
+async function watch(log: Log, done: AbortSignal, isWanted: () => Promise<boolean>, giveUp: () => void): Promise<void> {
+  while (!done.aborted) {
+    await log.pause(BEAT_MS, done);
+    if (!done.aborted && !(await isWanted().catch(() => true))) return giveUp();
   }
 }
 
