@@ -4,11 +4,13 @@ import type { Call } from './step.ts';
 
 /**
  * Until when a person may decide on what is held at `at`, in ms since the epoch. Where the person is the performer, the call's time is
- * theirs. Anything else has a time that is meant for a machine: there the run's deadline counts. An undo, which may be held after the
- * deadline, has at least its own time.
+ * theirs. Anything else has a time that is meant for a machine: there what is left of the step's time counts, or the run's deadline. An
+ * undo, which may be held after the deadline, has at least its own time.
  */
-export function expiresAt(at: Place, heldMs: number, call: Pick<Call, 'timeoutMs'> | undefined, deadlineMs: number): number {
+export function expiresAt(at: Place, heldMs: number, call: Pick<Call, 'timeoutMs' | 'leftMs'> | undefined, deadlineMs: number): number {
   if (call === undefined) return deadlineMs;
   if (at.kind === 'person') return heldMs + call.timeoutMs;
-  return aboutOf(at.kind) === 'undo' ? Math.max(deadlineMs, heldMs + call.timeoutMs) : deadlineMs;
+  return aboutOf(at.kind) === 'undo'
+    ? Math.max(deadlineMs, heldMs + call.timeoutMs)
+    : Math.min(deadlineMs, heldMs + (call.leftMs ?? Number.POSITIVE_INFINITY));
 }

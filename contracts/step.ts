@@ -13,6 +13,8 @@ export const Call = growing({
   effect: Effect,
   /** How long one attempt may take once it is started, or a person may take to decide. */
   timeoutMs: z.int().positive(),
+  /** How much is left of the time of its step, where that has one: whoever has to let it be done has no longer than that. */
+  leftMs: z.number().positive().optional(),
   /** The digest of the tool's definition; another definition is another tool. */
   definition: z.string().optional(),
   /** What a person is asked to fill in. */

@@ -17,13 +17,14 @@ export async function ask({ history, progress, request }: Situation, at: Place):
   const call = await callOf(planned.attempt, planned.step.id, at.n, progress, request);
   const wanted = planned.role === 'retry' ? whatWasSaid({ history }, planned)?.with : undefined;
   const changed = wanted === undefined ? call : { ...call, arguments: wanted as Call['arguments'] };
-  changed.timeoutMs = Math.min(changed.timeoutMs, leftMs(history, planned));
+  const left = leftMs(history, planned);
+  if (left !== undefined) Object.assign(changed, { timeoutMs: Math.min(changed.timeoutMs, left), leftMs: left });
   return stepRequested(at, { call: at.kind === 'model' ? corrected(changed, at, { history }) : changed });
 }
 
 /** How long the step may still take; a person who is asked how it goes on has a time of their own. */
-function leftMs(history: History, { step, role }: Planned): number {
-  if (step.withinMs === undefined || role === 'escalation' || role === 'retry') return Number.POSITIVE_INFINITY;
+function leftMs(history: History, { step, role }: Planned): number | undefined {
+  if (step.withinMs === undefined || role === 'escalation' || role === 'retry') return undefined;
   const nowMs = history.entries().at(-1)?.time ?? 0;
   const endMs = endsAt(history, step);
   return endMs === Number.POSITIVE_INFINITY ? step.withinMs : Math.max(endMs - nowMs, 1);

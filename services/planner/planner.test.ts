@@ -208,6 +208,14 @@ describe('the planner', () => {
     const withdrawn = [...late, stepWithdrawn(at('a'), { problem }), timedOut];
     assert.deepEqual(told(await answerTo(withdrawn)), ['step.request.requested tool.a-fallback.1']);
   });
+  it('tries again what can be done once only if it was never begun', async () => {
+    const workflow = planned({ steps: [{ id: 'a', uses: 'x', retry: { attempts: 2 } }] });
+    const late = [...workflow, ...asked('a', 1, 'once')];
+    const timedOut = stepTimedOut(at('a'), { problem });
+    assert.deepEqual(told(await answerTo([...late, timedOut])), ['step.request.requested person.a-escalation-1.1']);
+    const withdrawn = [...late, stepWithdrawn(at('a'), { problem }), timedOut];
+    assert.deepEqual(told(await answerTo(withdrawn)), ['step.request.requested tool.a.2']);
+  });
   it('answers only the first of two facts that end the same attempt', async () => {
     const workflow = planned({ steps: [{ id: 'a', uses: 'x', retry: { attempts: 2 }, fallback: { uses: 'y' } }] });
     const timedOut = [...workflow, asked('a')[0] as Draft, stepTimedOut(at('a'), { problem })];

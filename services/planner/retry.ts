@@ -1,5 +1,5 @@
 /** When a step is tried again, and when it is not: how often, how long after, and for how long altogether. */
-import { digestOf } from '@reel/bus/digest.ts';
+import { backoffMs } from '@reel/bus/backoff.ts';
 import type { History } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
@@ -13,7 +13,6 @@ import { type Setback, setbackOf } from './setback.ts';
 
 /** A model that is asked again gets so long to come round, where the plan does not say. */
 const MODEL_DELAY_MS = 500;
-const LONGEST_MS = 86_400_000;
 
 /** How long to wait before the next attempt, in ms; undefined when there is to be none. */
 export function waitBefore(
@@ -49,13 +48,10 @@ export function endsAt(history: History, { kind, id, withinMs }: WorkflowStep): 
   return begun === undefined ? Number.POSITIVE_INFINITY : begun.time + (withinMs as number);
 }
 
-/** Exponential backoff, a little less by lot (AWS, "Exponential Backoff And Jitter"): the lot is the place's, the same for whoever draws it. */
 function grownMs(history: History, { attempt, step: { retry } }: Planned, at: Place, models: RunRequest['models'] = []): number {
   // A model that was not asked yet need not come round.
   const isFresh = at.kind === 'model' && at.n < candidatesFor(attempt, models).length;
   if (retry === undefined && (at.kind !== 'model' || isFresh)) return 0;
-  const { delayMs = MODEL_DELAY_MS, maxDelayMs = LONGEST_MS } = retry ?? {};
-  const grown = Math.min(delayMs * 2 ** (at.n - 1), maxDelayMs);
-  const lot = Number.parseInt(digestOf([history.run, at.kind, at.id, at.n]).slice(-4), 16) / 0xffff;
-  return Math.round(grown * (1 - lot / 4));
+  const { delayMs = MODEL_DELAY_MS, maxDelayMs } = retry ?? {};
+  return backoffMs([history.run, at.kind, at.id, at.n], at.n, delayMs, maxDelayMs);
 }

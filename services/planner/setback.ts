@@ -54,7 +54,7 @@ export function setbackOf(history: History, at: Place): Setback | undefined {
   const lost = history.find(stepUnknown, at) ?? history.find(stepTimedOut, at);
   if (lost !== undefined) {
     const isHarmless = isFree || history.find(stepWithdrawn, at) !== undefined;
-    note(lost, { problem: lost.data.problem, doubtful: !isHarmless, unknown: !isHarmless, again: effect !== 'once' });
+    note(lost, { problem: lost.data.problem, doubtful: !isHarmless, unknown: !isHarmless, again: isHarmless || effect !== 'once' });
   }
   // The result is not what was promised. Whatever has an effect has had it by now, and would give the same under the same key.
   const rejected = history.find(stepRejected, at);

@@ -69,6 +69,13 @@ test('a tool that waits for a person waits until the deadline: its own time is m
   assert.deepEqual(await ring(facts, 60_000), { said: [], nextS: 600 });
 });
 
+test('a tool that waits for a person waits no longer than its step may take', async () => {
+  const brief = step('brief', { leftMs: 30_000 });
+  const facts = [...begun, brief.requested, brief.held];
+  assert.deepEqual(await ring(facts, 29_999), { said: [], nextS: 36 });
+  assert.deepEqual((await ring(facts, 30_000)).said, ['step.ruling.expired tool.brief.1']);
+});
+
 test('while only persons are waited for, the clock is set for them alone; a ruling sets it again', async () => {
   const facts = [...begun, friend.requested, friend.held];
   assert.equal((await ring(facts, 6_999)).nextS, 20, 'a service may still be about to say something');

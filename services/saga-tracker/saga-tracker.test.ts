@@ -239,10 +239,10 @@ test('an undo that fails is tried three times, further apart each time, and then
   const twice = [...facts, ...undo('hotel').running, undo('hotel').failed()];
   assert.deepEqual(await says(...twice), ['alarm clock']);
   const ring = async (afterMs: number, drafts: Draft[]): Promise<string[]> => told(await given(drafts).ring(sagaTracker, {}, afterMs));
-  assert.deepEqual(await ring(1_900, twice), ['alarm clock']);
+  assert.deepEqual(await ring(1_400, twice), ['alarm clock']);
   assert.deepEqual(await ring(2_000, twice), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.2']);
   const thrice = [...twice, ...undo('hotel', 2).running, undo('hotel', 2).unknown];
-  assert.deepEqual(await ring(3_900, thrice), ['alarm clock']);
+  assert.deepEqual(await ring(2_900, thrice), ['alarm clock']);
   assert.deepEqual(await ring(4_000, thrice), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.3']);
   const out = [...thrice, ...undo('hotel', 3).running, undo('hotel', 3).failed()];
   assert.deepEqual(await says(...out), ['alarm clock', 'undo.request.requested undo-tool.flight-1.1']);

@@ -151,7 +151,7 @@ async function advance(saga: Told, history: History, request: RunRequest): Promi
     if (saga.turn?.to === 'completed') return complete(saga);
     saga.stage = 'undoing';
   }
-  if (saga.undoing !== undefined && !isConcluded(saga, saga.undoing)) return;
+  if (saga.undoing !== undefined && !isConcluded(saga, saga.undoing, request)) return;
   saga.undoing = undefined;
   for (let effect = saga.effects.pop(); effect !== undefined; effect = saga.effects.pop()) {
     effect.taken = true;
@@ -165,7 +165,7 @@ async function advance(saga: Told, history: History, request: RunRequest): Promi
       continue;
     }
     saga.undoing = { attempt, n: 1, notBeforeMs: 0, call: made.call };
-    if (!isConcluded(saga, saga.undoing)) return;
+    if (!isConcluded(saga, saga.undoing, request)) return;
     saga.undoing = undefined;
   }
   saga.stage = 'over';
@@ -173,13 +173,13 @@ async function advance(saga: Told, history: History, request: RunRequest): Promi
 }
 
 /** Enters what became of the undo under way. @returns false while it is open, or will be tried again. */
-function isConcluded(saga: Told, undoing: Undoing): boolean {
-  const { attempt, n } = undoing;
-  const result = tried(saga.undos, attempt, n);
+function isConcluded(saga: Told, undoing: Undoing, request: RunRequest): boolean {
+  const { attempt, n, call } = undoing;
+  const result = tried(saga.undos, attempt, n, request.tools[call.uses]?.retry);
   if (result === 'open') return false;
   if (result === 'undone') saga.undone.push(attempt.at);
   else if (result.againMs === undefined) saga.stranded.push({ ...attempt.at, problem: result.problem });
-  else return isConcluded(saga, (saga.undoing = { ...undoing, n: n + 1, notBeforeMs: result.againMs }));
+  else return isConcluded(saga, (saga.undoing = { ...undoing, n: n + 1, notBeforeMs: result.againMs }), request);
   return true;
 }
 

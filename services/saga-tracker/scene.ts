@@ -5,7 +5,7 @@ import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
 import { runApproved, runRequested, turnedCompleted, turnedFailing } from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
-import type { Compensation, Effect, ToolDefinition } from '@reel/contracts/tool.ts';
+import { type Compensation, type Effect, type Retry, SERVER_RESTING, type ToolDefinition } from '@reel/contracts/tool.ts';
 import * as u from '@reel/contracts/undo.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 
@@ -49,12 +49,25 @@ const workflow = Workflow.parse({
 export const requested = (deadlineMs = DEADLINE_MS): Draft =>
   runRequested(theRun, { requestedBy: 'me', workflow, input: { who: 'Ada' }, tools, deadlineMs });
 
-/** A run whose plan is being carried out. */
-export const begun: readonly Draft[] = [
-  requested(),
+const carriedOut: readonly Draft[] = [
   runApproved(theRun, grounds),
   planProposed(planRevision(1), { plan: workflow }),
   planApproved(planRevision(1), grounds),
+];
+
+/** A run whose plan is being carried out. */
+export const begun: readonly Draft[] = [requested(), ...carriedOut];
+
+/** The same, where the tool that undoes things is registered with these retries. */
+export const begunWith = (retry: Retry): readonly Draft[] => [
+  runRequested(theRun, {
+    requestedBy: 'me',
+    workflow,
+    input: { who: 'Ada' },
+    tools: { ...tools, cancel: { ...tools.cancel, retry } },
+    deadlineMs: DEADLINE_MS,
+  }),
+  ...carriedOut,
 ];
 
 export const failing: Draft = turnedFailing(theRun, { problem });
@@ -69,6 +82,7 @@ export const answered = (answer: Json, n = 1): Draft[] => [
 export type CallOptions = {
   effect?: Effect;
   timeoutMs?: number;
+  leftMs?: number;
   compensation?: Compensation | undefined;
   arguments?: { [name: string]: Json };
 };
@@ -85,6 +99,7 @@ export function step(id: string, options: CallOptions = {}, n = 1, kind = 'tool'
     arguments: given,
     effect,
     timeoutMs,
+    ...(options.leftMs === undefined ? {} : { leftMs: options.leftMs }),
     ...(compensation === undefined || effect === 'read-only' ? {} : { compensation }),
   };
   const said = {
@@ -124,6 +139,8 @@ export function undo(id: string, n = 1, { effect = 'idempotent', attempt = 1 }: 
     granted: u.undoGranted(at, { who: 'Eve', why: 'yes', vote: 'v' }),
     running,
     failed: (retryable = true) => u.undoFailed(at, { problem: { ...problem, retryable } }),
+    resting: (retryAfterMs: number) =>
+      u.undoFailed(at, { problem: { code: SERVER_RESTING, message: 'it rests', retryable: true, retryAfterMs } }),
     unknown: u.undoUnknown(at, { problem }),
     late: u.undoLate(at, { output: null }),
     done: [...running, u.undoSucceeded(at, { output: null })],

@@ -1,25 +1,36 @@
-/** How the undoing of one attempt goes: up to three tries, further apart each time. */
+/** How the undoing of one attempt goes: several tries, further apart each time; a server that is left alone for a while costs none. */
+import { backoffMs } from '@reel/bus/backoff.ts';
+import type { Entry } from '@reel/bus/history.ts';
 import { undoOf } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
+import { type Retry, SERVER_RESTING } from '@reel/contracts/tool.ts';
 import { type Attempt, type Attempts, callOf, isSettled, outputOf, placeKey, problemIn, type Slot, word } from './attempt.ts';
 
-export const MAX_TRIES = 3;
+/** Where the registration of the tool that undoes it says nothing. */
+const RETRY: Retry = { attempts: 3, delayMs: 2000 };
+/** So often it may meet a server that rests: that takes over half an hour, and a person should know then. */
+const MAX_RESTS = 20;
 
 /** `open`: it was not asked for yet, or somebody may still act on it. `againMs`: when the next try may be asked for, if there is one. */
 export type Tried = 'open' | 'undone' | { readonly problem: Problem; readonly againMs: number | undefined };
 
-/** What became of try `n` at undoing an attempt. */
-export function tried(undos: Attempts, attempt: Attempt, n: number): Tried {
+/** What became of try `n` at undoing an attempt, of as many as `retry` allows. */
+export function tried(undos: Attempts, attempt: Attempt, n: number, retry: Retry = RETRY): Tried {
   const now = undos.get(placeKey(undoOf(attempt.at, n)));
   if (now?.slots.request === undefined || !isSettled(now)) return 'open';
+  let rests = 0;
   for (let m = 1; m <= n; m += 1) {
     const earlier = undos.get(placeKey(undoOf(attempt.at, m)));
     if (earlier !== undefined && outputOf(earlier) !== undefined) return 'undone';
+    if (earlier !== undefined && problemIn(earlier, 'outcome').code === SERVER_RESTING) rests += 1;
   }
   const slot = settledBy(now);
   const problem = problemIn(now, slot);
-  if (n >= MAX_TRIES || !mayRepeat(now, slot, problem)) return { problem, againMs: undefined };
-  return { problem, againMs: (now.slots[slot]?.time ?? 0) + 1000 * 2 ** n };
+  const tries = n - rests;
+  if (tries >= retry.attempts || rests > MAX_RESTS || !mayRepeat(now, slot, problem)) return { problem, againMs: undefined };
+  const { kind, id, run } = (now.slots.request as Entry).at;
+  const waitMs = Math.max(backoffMs([run, kind, id, n], Math.max(tries, 1), retry.delayMs, retry.maxDelayMs), problem.retryAfterMs ?? 0);
+  return { problem, againMs: (now.slots[slot]?.time ?? 0) + waitMs };
 }
 
 function settledBy(undo: Attempt): Slot {
