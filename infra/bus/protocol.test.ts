@@ -5,8 +5,9 @@ import type { Event } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
 import { castOf, notTheirs } from './protocol/cast.ts';
 import { completed, failed, goal, harmless } from './protocol/runs.ts';
-import { type Line, START_MS, tell } from './protocol/scene.ts';
-import { beside, cases, lateAfterEnd, later } from './protocol/spoilt.ts';
+import { type Line, placed, START_MS, tell } from './protocol/scene.ts';
+import { cases, later } from './protocol/spoilt.ts';
+import { beside, lateAfterEnd, withLate } from './protocol/variants.ts';
 import { check, findings, rules } from './protocol.ts';
 import { definePerformer, defineService } from './service.ts';
 
@@ -36,6 +37,7 @@ describe('the protocol', () => {
       harmless,
       lateAfterEnd,
       beside(completed),
+      withLate(placed('tool.c.1'), placed('tool.a.1')),
       goal(['revise', 'repair', 'repair', 'revise', 'revise']),
     ])
       for (let facts = 1; facts <= log.length; facts += 1) assert.deepEqual(found(log.slice(0, facts), START_MS), []);

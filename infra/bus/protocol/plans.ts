@@ -1,13 +1,13 @@
 /** Rules about plans and what is asked for by them: in order, from an approved plan, when what it waits for is over. */
-import { planRevision } from '@reel/contracts/address.ts';
+import { planRevision, theRun } from '@reel/contracts/address.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
-import { plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import { effectOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { withRetries } from '@reel/contracts/workflow/retries.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
-import { digestOf } from '../digest.ts';
+import { canonical, digestOf } from '../digest.ts';
 import type { Entry } from '../history.ts';
 import { rule } from './rule.ts';
 import { callOf, nameOf, type Spot, said, seqOf, setBackBefore, type View, word } from './view.ts';
@@ -61,6 +61,15 @@ const abandoned = rule('abandoned', 'What was abandoned is not planned any furth
   }
 });
 
+const admitted = rule('admitted', 'Nothing is planned of a run but of one that was let begin.', ({ whole, spots }, tell) => {
+  const leave = ['verdict', 'ruling'].map((slot) => whole.occupant(theRun, slot));
+  const given = leave.find((entry) => ['approved', 'granted'].includes(word(entry) as string));
+  for (const { about, slots } of spots) {
+    const proposal = slots.get('proposal');
+    if (about === 'plan' && proposal !== undefined && proposal.seq < seqOf(given)) tell(proposal, 'the run had not been let begin');
+  }
+});
+
 const planned = rule('planned', 'Nothing is asked for, skipped or answered but by a plan that was approved.', (view, tell) => {
   for (const spot of view.spots) {
     const question = asked(spot);
@@ -74,7 +83,7 @@ const planned = rule('planned', 'Nothing is asked for, skipped or answered but b
 
 const asPlanned = rule(
   'as-planned',
-  'A step that is let happen is as the approved plan has it: by whom, with what tool, how often.',
+  'A step that is let happen is as the approved plan has it: by whom, with what tool and effect, undone by what, how often.',
   (view, tell) => {
     for (const spot of view.spots) {
       const verdict = spot.slots.get('verdict');
@@ -98,6 +107,9 @@ const asPlanned = rule(
         tell(verdict, `it is attempt ${spot.at.n}, and the plan allows ${attempts}`);
       else if (tool !== undefined && call.definition !== tool.digest)
         tell(verdict, `"${call.uses}" is not the tool that the run was requested with`);
+      else if (call.effect !== (tool?.effect ?? effectOf(attempt))) tell(verdict, `it is let happen as ${call.effect}, which it is not`);
+      else if (canonical(call.compensation ?? null) !== canonical(attempt.compensate ?? tool?.compensation ?? null))
+        tell(verdict, 'it is undone otherwise than was declared');
     }
   },
 );
@@ -137,4 +149,4 @@ const skipped = rule('skipped', 'What is skipped has a condition, and is not don
   }
 });
 
-export const aboutPlans = [counted, repeated, asRequested, abandoned, planned, asPlanned, inTurn, skipped];
+export const aboutPlans = [counted, repeated, asRequested, abandoned, admitted, planned, asPlanned, inTurn, skipped];

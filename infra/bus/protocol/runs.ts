@@ -26,7 +26,11 @@ const tool = (name: string, effect: Effect): ToolDefinition => ({
   concurrency: 1,
   digest: `sha256:${name}`,
 });
-export const tools = { book: tool('book', 'idempotent'), cancel: tool('cancel', 'idempotent'), look: tool('look', 'read-only') };
+export const tools = {
+  book: { ...tool('book', 'idempotent'), compensation: { uses: 'cancel', with: {} } },
+  cancel: tool('cancel', 'idempotent'),
+  look: tool('look', 'read-only'),
+};
 
 const workflow = Workflow.parse({
   name: 'w',
@@ -58,7 +62,7 @@ export const done = (spot: string, output: Json = 1): Line[] => [
   line(s.stepSucceeded(placed(spot), { output }), { answers: `${spot}.verdict` }),
   line(s.stepAccepted(placed(spot), {})),
 ];
-const undone = (at: Place, answers: string): Line[] => {
+export const undone = (at: Place, answers: string): Line[] => {
   const place = undoOf(at, 1);
   const verdict = `${place.kind}.${place.id}.1.verdict`;
   return [

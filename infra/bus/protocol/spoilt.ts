@@ -7,9 +7,9 @@ import * as r from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
 import * as u from '@reel/contracts/undo.ts';
 import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
-import { Workflow } from '@reel/contracts/workflow/format.ts';
-import { asked, callOf, completed, DEADLINE_MS, done, failed, goal, grounds, harmless, problem } from './runs.ts';
+import { asked, callOf, completed, DEADLINE_MS, failed, goal, grounds, harmless, problem } from './runs.ts';
 import { after, both, changed, type Line, moved, placed, saying, without } from './scene.ts';
+import { beside, lateAfterEnd, planned, swapped, withLate } from './variants.ts';
 
 const line = (draft: unknown, more: Omit<Line, 'draft'> = {}): Line => ({ draft: draft as Draft, ...more });
 const other = (draft: unknown) => ({ draft: draft as Draft });
@@ -17,17 +17,6 @@ export const later = DEADLINE_MS + 3_600_000;
 const [a, c] = [placed('tool.a.1'), placed('tool.c.1')];
 
 export type Case = { readonly rule: string; readonly when: string; readonly log: readonly Line[]; readonly now?: number };
-
-const planned = (data: object): Workflow => Workflow.parse({ ...((completed[2] as Line).draft.data as { plan: object }).plan, ...data });
-/** A step that was begun, timed out, and was left behind: and then it was done after all. */
-export const lateAfterEnd = both(
-  changed('tool.c.1.outcome', (one) => ({ ...one, ...other(s.stepTimedOut(c, { problem })) })),
-  changed('run.run.1.outcome', (one) => ({
-    ...one,
-    ...other(r.runStranded(theRun, { problem, undone: [], stranded: [{ ...c, problem }] })),
-  })),
-  after('run.run.1.outcome', line(s.stepLate(c, { output: 1 }), { answers: 'tool.c.1.verdict' })),
-)(harmless);
 
 export const cases: readonly Case[] = [
   {
@@ -160,6 +149,16 @@ export const cases: readonly Case[] = [
     log: after('plan.plan.2.proposal', line(planProposed(planRevision(3), { plan: planned({}) })))(harmless),
   },
   {
+    rule: 'admitted',
+    when: 'a run is planned that was not let begin',
+    log: changed('run.run.1.verdict', () => line(r.runDenied(theRun, { ...grounds, problem })))(completed),
+  },
+  {
+    rule: 'admitted',
+    when: 'a run is planned of which somebody has still to say whether it may begin',
+    log: changed('run.run.1.verdict', () => line(r.runHeld(theRun, { ...grounds, prompt: 'may it?' })))(completed),
+  },
+  {
     rule: 'planned',
     when: 'a step is asked for that no plan has',
     log: after(
@@ -177,6 +176,16 @@ export const cases: readonly Case[] = [
     rule: 'as-planned',
     when: 'another definition of the tool is approved',
     log: saying('tool.a.1.request', { call: callOf('book', { definition: 'sha256:new' }) })(completed),
+  },
+  {
+    rule: 'as-planned',
+    when: 'what has an effect is approved as if it had none',
+    log: saying('tool.a.1.request', { call: callOf('book', { effect: 'read-only' }) })(completed),
+  },
+  {
+    rule: 'as-planned',
+    when: 'it is approved without what undoes it',
+    log: saying('tool.a.1.request', { call: callOf('book', { compensation: undefined }) })(completed),
   },
   {
     rule: 'as-planned',
@@ -217,6 +226,11 @@ export const cases: readonly Case[] = [
     })(goal([])),
   },
   { rule: 'turned', when: 'a run completes without an answer that was approved', log: without('answer.answer.1.verdict')(completed) },
+  {
+    rule: 'turned',
+    when: 'a run fails that nothing defeats',
+    log: changed('run.run.1.turn', (one) => ({ ...one, answers: 'tool.c.1.outcome' }))(without('plan.plan.2.proposal')(harmless)),
+  },
   {
     rule: 'turned',
     when: 'a run is stopped that nobody wanted to stop',
@@ -302,6 +316,7 @@ export const cases: readonly Case[] = [
     ),
   },
   { rule: 'undone-last-first', when: 'the first effect is undone first', log: swapped(failed) },
+  { rule: 'undone-last-first', when: 'what came late is undone between what is in the wrong order', log: withLate(a, c) },
   {
     rule: 'accounted',
     when: 'an effect is neither undone nor listed',
@@ -326,28 +341,6 @@ export const cases: readonly Case[] = [
     log: changed('tool.x.1.check', (one) => ({ ...one, ...other(s.stepRejected(placed('tool.x.1'), { problem })) }))(beside(completed)),
     now: later,
   },
+  { rule: 'told-truly', when: 'something is undone and not listed', log: saying('run.run.1.outcome', { undone: [c] })(failed) },
   { rule: 'told-truly', when: 'something is listed as undone that is not', log: saying('run.run.1.outcome', { undone: [a] })(harmless) },
 ];
-
-/** The undos in the order of doing. */
-function swapped(lines: readonly Line[]): Line[] {
-  const first = lines.findIndex(({ draft: { at } }) => at.id === 'c-1');
-  const [head, last, ofA, tail] = [
-    lines.slice(0, first),
-    lines.slice(first, first + 4),
-    lines.slice(first + 4, first + 8),
-    lines.slice(first + 8),
-  ];
-  const answering = (answers: string, [one, ...rest]: readonly Line[]): Line[] => [{ ...(one as Line), answers }, ...rest];
-  return [...head, ...answering('tool.d.1.outcome', ofA), ...answering('undo-tool.a-1.1.outcome', last), ...tail];
-}
-
-/** With one more step in the plan, done beside the others under a condition, so that nothing rests on it. */
-export function beside(lines: readonly Line[]): Line[] {
-  const workflow = planned({ steps: [...planned({}).steps, { id: 'x', uses: 'book', when: 'true' }] });
-  return both(
-    saying('run.run.1.request', { workflow }),
-    saying('plan.plan.1.proposal', { plan: workflow }),
-    after('plan.plan.1.verdict', ...asked('tool.x.1', 'plan.plan.1.verdict'), ...done('tool.x.1')),
-  )(lines);
-}

@@ -18,15 +18,30 @@ const approvedAnswers = ({ spots }: View, seq: number): Spot[] =>
       ),
   );
 
+/** What makes a run fail, beside what cannot be read. */
+const DEFEATS = new Set([
+  'run.verdict.denied',
+  'run.ruling.refused',
+  'run.ruling.expired',
+  'plan.proposal.abandoned',
+  'plan.ruling.refused',
+  'plan.ruling.expired',
+  'answer.ruling.refused',
+  'answer.ruling.expired',
+  'fault.fault.raised',
+]);
+
 const turned = rule(
   'turned',
-  'A run turns for a reason: an answer that stands, a wish to stop it, a deadline that has passed.',
+  'A run turns for a reason: an answer that stands, a defeat, a wish to stop it, a deadline that has passed.',
   (view, tell) => {
     const { turn, request, whole } = view;
     if (turn === undefined) return;
     const to = word(turn);
     const control = whole.occupant({ kind: 'run', id: 'run', n: 1 }, 'control');
     const deadlineMs = request?.data.deadlineMs ?? 0;
+    const isDefeated = view.entries.some((entry) => entry.seq < turn.seq && (isVoid(entry) || DEFEATS.has(entry.type)));
+    if (to === 'failing' && !isDefeated) tell(turn, 'nothing had come to an end that it fails for');
     if (to === 'completed' && approvedAnswers(view, turn.seq).length === 0) tell(turn, 'no answer had been checked and approved');
     if (to === 'cancelling' && seqOf(control) > turn.seq) tell(turn, 'nobody had asked for it to be stopped');
     if (to === 'exhausted' && turn.time < deadlineMs - SKEW_MS) tell(turn, `its deadline was yet to come, at ${iso(deadlineMs)}`);

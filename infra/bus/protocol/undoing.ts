@@ -66,12 +66,13 @@ const oneByOne = rule('undone-one-by-one', 'Undos come one at a time.', (view, t
 
 const lastFirst = rule('undone-last-first', 'Effects are undone in reverse order; only what came late comes next.', (view, tell) => {
   const undos = undosOf(view).filter(({ spot }) => spot.at.n === 1);
-  for (const [i, { spot, request }] of undos.entries()) {
-    const last = undos[i - 1];
-    if (last === undefined) continue;
-    const [before, now] = [undoneBy(last.spot.at), undoneBy(spot.at)];
-    if (firstTold(view, before) < firstTold(view, now) && toldAt(view, now) < seqOf(view.turn))
-      tell(request, `${nameOf(now)} took effect after ${nameOf(before)}, and is undone after it`);
+  let first: { readonly at: Place; readonly seq: number } | undefined;
+  for (const { spot, request } of undos) {
+    const at = undoneBy(spot.at);
+    const seq = firstTold(view, at);
+    if (first !== undefined && first.seq < seq && toldAt(view, at) < seqOf(view.turn))
+      tell(request, `${nameOf(at)} took effect after ${nameOf(first.at)}, and is undone after it`);
+    if (first === undefined || seq < first.seq) first = { at, seq };
   }
 });
 
@@ -162,17 +163,27 @@ const residue = rule('residue', 'An effect that no outcome tells of is left as a
 
 const truly = rule(
   'told-truly',
-  'What the outcome lists as undone is undone; a run is stranded when it leaves something behind.',
+  'What the outcome lists as undone is undone, and nothing else is; a run is stranded when it leaves something behind.',
   (view, tell) => {
     const { end } = view;
-    if (end === undefined || isVoid(end)) return;
+    if (end === undefined || isVoid(end) || word(end) === 'completed') return;
     const { undone = [], stranded } = said(end) as { undone?: Place[]; stranded?: Place[] };
-    for (const at of undone) {
-      const done = view.spots.some((spot) => {
-        const step = spot.about === 'undo' ? undoneBy(spot.at) : undefined;
-        return step?.kind === at.kind && step.id === at.id && step.n === at.n && effectAt(spot) < end.seq;
-      });
-      if (!done) tell(end, `it lists ${nameOf(at)} as undone, and that is not`);
+    const undos = view.spots
+      .filter(({ about }) => about === 'undo')
+      .map((spot) => ({ at: undoneBy(spot.at), slots: spot.slots, seq: effectAt(spot) }));
+    const isIn = (list: readonly Place[], { kind, id, n }: Place): boolean =>
+      list.some((one) => one.kind === kind && one.id === id && one.n === n);
+    const done = undos.filter(({ seq }) => seq < end.seq).map(({ at }) => at);
+    for (const at of undone) if (!isIn(done, at)) tell(end, `it lists ${nameOf(at)} as undone, and that is not`);
+    // What came late, or while this was being said, is not in it; and of what the clock brought about nobody knows what it knew.
+    const heard = end.cause === end.address ? undefined : view.byAddress.get(end.cause);
+    for (const { at, slots } of undos) {
+      const outcome = slots.get('outcome');
+      if (word(outcome) !== 'succeeded' || heard === undefined || seqOf(outcome) > heard.seq || isIn(undone, at)) continue;
+      tell(
+        end,
+        isIn(stranded ?? [], at) ? `it lists ${nameOf(at)} as left behind, and that is undone` : `${nameOf(at)} is undone, and not listed`,
+      );
     }
     if (stranded?.length === 0) tell(end, 'it is stranded, and lists nothing');
   },
