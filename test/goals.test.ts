@@ -79,7 +79,7 @@ after(async () => {
 });
 
 const pursue = async (goal: unknown, more: object = {}): Promise<Run> => {
-  const { body, status } = await reel.ask('POST', '/v1/runs', { goal, ...more }, { prefer: 'wait=30' });
+  const { body, status } = await reel.pursue({ goal, ...more });
   assert.equal(status, 200, JSON.stringify(body));
   return body;
 };

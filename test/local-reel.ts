@@ -26,7 +26,9 @@ export type LocalReel = {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<{ status: number; body: T & Partial<Omit<ProblemDetails, 'status'>>; headers: Headers }>;
-  /** Submits a workflow and waits for the end of the run. */
+  /** Submits a run and waits for its end, however long that takes. */
+  pursue(submission: object): Promise<{ status: number; body: Run & Partial<Omit<ProblemDetails, 'status'>> }>;
+  /** The same for a workflow. @throws when it is not accepted. */
   finish(workflow: unknown, input?: unknown): Promise<Run>;
   /** A run's facts, all that are stored by now, and what the protocol says of them. */
   log(run: string): Promise<{ entries: readonly Entry[]; findings: string[] }>;
@@ -83,14 +85,22 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
     });
     return { status: response.status, body: (await response.json()) as never, headers: response.headers };
   };
+  const pursue: LocalReel['pursue'] = async (submission) => {
+    const done = await ask('POST', '/v1/runs', submission, { prefer: 'wait=30' });
+    if (done.status !== 202) return done;
+    // Its events end with it.
+    await (await fetch(`${api}/v1/runs/${done.body.id}/events`, { headers: { accept: 'text/event-stream' } })).text();
+    return await ask('GET', `/v1/runs/${done.body.id}`);
+  };
   return {
     local,
     world,
     api,
     dir,
     ask,
+    pursue,
     finish: async (workflow, input = {}) => {
-      const { body, status } = await ask('POST', '/v1/runs', { workflow, input }, { prefer: 'wait=30' });
+      const { body, status } = await pursue({ workflow, input });
       if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`);
       return body;
     },

@@ -21,7 +21,7 @@ const think = (goal: string, id: string, dependsOn: string[] = []) => ({
   with: { task: 'think', goal },
   dependsOn,
   output: thought,
-  timeoutMs: 700,
+  timeoutMs: 2000,
 });
 const answers: Record<string, (goal: string) => unknown> = {
   plan: (goal) => ({ steps: [think(goal, 'one'), think(goal, 'two'), think(goal, 'three', ['one', 'two'])] }),
@@ -65,8 +65,7 @@ it(`${RUNS} goals end in a named state, whatever the providers do, and nothing i
     await Promise.all(providers.map((provider) => provider.close()));
     await rm(dir, { recursive: true, force: true });
   });
-  const pursue = (n: number): Promise<{ body: Run }> =>
-    reel.ask('POST', '/v1/runs', { goal: { text: `which is best? (${n})`, escalate: [] } }, { prefer: 'wait=30' });
+  const pursue = (n: number): Promise<{ body: Run }> => reel.pursue({ goal: { text: `which is best? (${n})`, escalate: [] } });
   const runs = (await Promise.all(Array.from({ length: RUNS }, (_, n) => pursue(n)))).map(({ body }) => body);
 
   const codes = new Set<string>();
