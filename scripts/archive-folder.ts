@@ -6,26 +6,28 @@ import type { Shelf } from '@reel/bus/shelf.ts';
 /** What is not complete carries this at its end, and may be thrown away. */
 const UNFINISHED = '.new';
 
-export const folderShelf = (folder: string): Shelf => ({
-  place: resolve(folder),
-  names: async () => {
-    const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    });
-    return names.filter((name) => !name.endsWith(UNFINISHED));
-  },
-  read: (name) => readFile(join(folder, name)),
-  write: (name, content) => placed(folder, name, content, rename),
-  writeOnce: (name, content) =>
-    placed(folder, name, content, async (from, to) => {
-      await link(from, to).catch((error: NodeJS.ErrnoException) => {
-        throw error.code === 'EEXIST' ? new Error(`${to} is there already: somebody else is archiving to this folder`) : error;
+export function folderShelf(path: string): Shelf {
+  const folder = resolve(path);
+  return {
+    place: folder,
+    names: async () => {
+      const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
       });
-      await rm(from);
-    }),
-  close: async () => {},
-});
+      return names?.filter((name) => !name.endsWith(UNFINISHED));
+    },
+    read: (name) => readFile(join(folder, name)),
+    write: (name, content) => placed(folder, name, content, rename),
+    writeOnce: (name, content) =>
+      placed(folder, name, content, async (from, to) => {
+        await link(from, to).catch((error: NodeJS.ErrnoException) => {
+          throw error.code === 'EEXIST' ? new Error(`${to} is there already: somebody else is archiving to this folder`) : error;
+        });
+        await rm(from);
+      }),
+  };
+}
 
 type Name = (from: string, to: string) => Promise<void>;
 

@@ -69,6 +69,7 @@ export type Stored = {
 
 const numbered = (volume: number): string => String(volume).padStart(6, '0');
 export const manifestName = (volume: number): string => `${numbered(volume)}.json`;
+export const isManifest = (name: string): boolean => /^\d{6,}\.json$/.test(name);
 
 /** The digest is in the name, so that two who archive at once do not write over each other: one of them has the manifest. */
 export function fileOf(volume: number, what: 'facts' | 'index', content: Buffer): ArchiveFile {

@@ -1,6 +1,6 @@
 /** Reads an archive back: its volumes in order, one run, or everything; what is damaged is named. */
 import type { Shelf } from '@reel/bus/shelf.ts';
-import { Indexed, Manifest, manifestName, runsIn, type Stored, sha256, unpressed } from './archive-format.ts';
+import { Indexed, isManifest, Manifest, manifestName, runsIn, type Stored, sha256, unpressed } from './archive-format.ts';
 
 /** A file of an archive is not what it was when it was written. */
 export class Damaged extends Error {
@@ -15,7 +15,7 @@ export type Volume = { readonly manifest: Manifest; readonly sha256: string };
 
 /** The manifests of an archive, the oldest first. @throws Damaged when one is missing, unreadable, or not the one that the next names. */
 export async function volumesOf(shelf: Shelf): Promise<Volume[]> {
-  const names = (await shelf.names()).filter((name) => /^\d{6,}\.json$/.test(name)).sort();
+  const names = ((await shelf.names()) ?? []).filter(isManifest).sort();
   const volumes: Volume[] = [];
   for (const name of names) {
     const text = (await shelf.read(name)).toString();

@@ -5,13 +5,13 @@ import { mayHaveBlobs, unpack } from '@reel/bus/blob.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { type History, historyOf } from '@reel/bus/history.ts';
 import { gathered } from '@reel/bus/protocol/gather.ts';
-import { openObjectStore, type Shelf } from '@reel/bus/shelf.ts';
+import { BUCKET_NAME, bucketShelf, type Shelf } from '@reel/bus/shelf.ts';
 import type { Raw } from '@reel/bus/tail.ts';
 import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
 import type { Command } from 'commander';
 import { Refused } from './api.ts';
 import { folderShelf } from './archive-folder.ts';
-import type { Indexed } from './archive-format.ts';
+import { type Indexed, isManifest, manifestName } from './archive-format.ts';
 import { indexOf, runFrom, type Volume, volumesOf } from './archive-read.ts';
 import { openVolumes, type Written } from './archive-write.ts';
 import { brokerIn, folder, moment, withLog } from './operator.ts';
@@ -21,20 +21,33 @@ const BUCKET = 'nats-object-store:';
 
 /** Uses the place that is named: a folder, or `nats-object-store:BUCKET` at the broker of the installation in `dir`. */
 export async function withShelf<T>(place: string, dir: string, use: (shelf: Shelf) => Promise<T>): Promise<T> {
-  const isBucket = place.startsWith(BUCKET);
-  const shelf = isBucket
-    ? await openObjectStore(await connect(await brokerIn(dir), 'provisioner'), place.slice(BUCKET.length))
-    : folderShelf(place);
+  if (!place.startsWith(BUCKET)) return await use(folderShelf(place));
+  const bucket = place.slice(BUCKET.length);
+  if (!BUCKET_NAME.grammar.test(bucket))
+    throw new Refused(`the bucket in "${place}" is called "${bucket}", and its name has to be ${BUCKET_NAME.inWords}`);
+  const connection = await connect(await brokerIn(dir), 'provisioner');
   try {
-    return await use(shelf);
+    return await use(bucketShelf(connection, bucket));
   } finally {
-    await shelf.close();
+    await connection.close();
   }
+}
+
+/** The same for an archive that is to be read. @throws Refused when there is none. */
+export async function withArchive<T>(place: string, dir: string, use: (shelf: Shelf) => Promise<T>): Promise<T> {
+  return await withShelf(place, dir, async (shelf) => {
+    const names = await shelf.names();
+    if (names?.some(isManifest)) return await use(shelf);
+    const what = names === undefined ? 'is not there' : `holds no archive (there is no ${manifestName(1)} in it)`;
+    throw new Refused(
+      `--archive is "${place}", and ${shelf.place} ${what}: expected a folder, or ${BUCKET}BUCKET, that \`reel archive\` has written to`,
+    );
+  });
 }
 
 /** A run as it is archived, with its facts as if they had been read from the log. @throws Refused when it is not there. */
 export async function archivedRun(place: string, dir: string, run: string): Promise<History> {
-  const found = await withShelf(place, dir, (shelf) => runFrom(shelf, run));
+  const found = await withArchive(place, dir, (shelf) => runFrom(shelf, run));
   if (found === undefined) throw new Refused(`there is nothing of a run "${run}" in ${place}`);
   const entries = await entriesOf(found.raws, async (digest) => found.blobs.get(digest));
   return historyOf({ shard: found.shard, run, entries, byAddress: new Map(entries.map((entry) => [entry.address, entry])) });
@@ -199,10 +212,10 @@ export function addArchive(reel: Command): void {
           const missing = await unarchived(log, shards, shelf, beforeMs);
           const lines = missing.map(({ run, endedMs }) => `${run}  ended ${when(new Date(endedMs).toISOString())}, and is not archived`);
           if (missing.length > 0) process.exitCode = 1;
+          const absent = (await shelf.names()) === undefined ? ', which is not there' : '';
+          const then = when(new Date(beforeMs).toISOString());
           return print(
-            [...lines, `${missing.length} runs that ended before ${when(new Date(beforeMs).toISOString())} are not in ${shelf.place}`].join(
-              '\n',
-            ),
+            [...lines, `${missing.length} runs that ended before ${then} are not in ${shelf.place}${absent}`].join('\n'),
             missing,
           );
         }),

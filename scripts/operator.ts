@@ -3,10 +3,14 @@ import { OPERATOR } from '@reel/bus/accounts.ts';
 import { type Broker, connect } from '@reel/bus/connect.ts';
 import { type Cast, castOf } from '@reel/bus/protocol/cast.ts';
 import { openWholeLog, type WholeLog } from '@reel/bus/whole-log.ts';
+import { z } from 'zod';
 import { Refused } from './api.ts';
 import { ownServices } from './cast.ts';
 import { installationIn, rolesIn, SHARDS } from './installation.ts';
 import { reachable } from './local.ts';
+
+/** From one moment to another, both of them included. */
+export type Window = { readonly sinceMs: number; readonly untilMs: number };
 
 /** Where an installation keeps what is its own. */
 export const folder = (): string => process.env['REEL_DIR'] ?? '.reel';
@@ -34,12 +38,31 @@ export async function withLog<T>(dir: string, read: (log: WholeLog, shards: numb
 /** Who may say what in the installation in `dir`. */
 export const castIn = async (dir: string): Promise<Cast> => castOf(await ownServices(), await rolesIn(installationIn(dir)));
 
-/** A moment: a date, or so long ago (`90s`, `15m`, `12h`, `7d`). @throws Refused */
+/** A date, and perhaps a time of it and a zone. `Date.parse` takes much else for one: "7" for the year 2001. */
+const DATE = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
+/** A moment, ms since the epoch: a date (ISO 8601), or so long ago (`90s`, `15m`, `12h`, `7d`). @throws Refused */
 export function moment(text: string, option: string, nowMs = Date.now()): number {
   const [, count, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return nowMs - Number(count) * { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit as 's'];
-  const ms = Date.parse(text);
+  const [, day] = DATE.exec(text) ?? [];
+  const ms =
+    count === undefined
+      ? Date.parse(z.iso.date().safeParse(day).success ? text : '')
+      : nowMs - Number(count) * { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit as 's'];
   if (Number.isNaN(ms))
-    throw new Refused(`${option} is "${text}", and has to be a date (2026-11-21T10:00:00Z) or so long ago (90s, 15m, 12h, 7d)`);
-  return ms;
+    throw new Refused(
+      `${option} is "${text}", and has to be a date (2026-11-21, 2026-11-21T10:00:00Z) or so long ago, with its unit (90s, 15m, 12h, 7d)`,
+    );
+  // Nothing was stored before, and what is longer ago is more than a date can tell.
+  return Math.max(ms, 0);
+}
+
+/** The time between two moments, ms since the epoch; all time, where neither is named. @throws Refused when nothing can lie in it. */
+export function windowOf({ since, until }: { readonly since?: string; readonly until?: string }, nowMs = Date.now()): Window {
+  const sinceMs = since === undefined ? 0 : moment(since, '--since', nowMs);
+  const untilMs = until === undefined ? Number.POSITIVE_INFINITY : moment(until, '--until', nowMs);
+  if (sinceMs > nowMs) throw new Refused(`--since is "${since}", and has to lie in the past`);
+  if (since !== undefined && sinceMs >= untilMs)
+    throw new Refused(`--since is "${since}", and has to come before --until, which is "${until}"`);
+  return { sinceMs, untilMs };
 }

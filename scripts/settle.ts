@@ -1,16 +1,18 @@
 /** `reel settle`: a person has looked into a step that failed, or of which nobody knows whether it took effect, and says how it goes on. */
-import type { ApprovalPage, Ruling } from '@reel/gateway/shapes.ts';
+import type { ApprovalPage, Ruling, Run } from '@reel/gateway/shapes.ts';
 import { ask, Refused } from './api.ts';
 import { parseJson } from './submission.ts';
 
 export type Settling = { done?: string; retry?: boolean; with?: string; giveUp?: boolean; who: string; why: string };
 
-/** Answers the open question about the step. @throws Refused when there is none, or not exactly one way on was chosen. */
+/** Answers the open question about the step. @throws Refused when there is none, no such run, or not exactly one way on was chosen. */
 export async function settle(run: string, step: string, options: Settling): Promise<Ruling> {
   const form = formOf(options);
   const { approvals } = await ask<ApprovalPage>('GET', `/v1/approvals?run=${encodeURIComponent(run)}`);
   const asked = approvals.find((one) => one.step.startsWith(`${step}-escalation-`));
   if (asked === undefined) {
+    // A run in which nothing is held and one that nobody requested look the same from here.
+    await ask<Run>('GET', `/v1/runs/${encodeURIComponent(run)}`);
     const open = approvals.map((one) => one.step.replace(/-escalation-\d+$/, '')).join(', ') || 'nothing';
     throw new Refused(`nobody is asked about step "${step}" of run ${run}; what waits for a person there: ${open}`);
   }

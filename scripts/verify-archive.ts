@@ -5,8 +5,7 @@ import type { Circumstances } from '@reel/bus/protocol/view.ts';
 import type { Shelf } from '@reel/bus/shelf.ts';
 import type { Indexed, Stored } from './archive-format.ts';
 import { Damaged, indexOf, joined, runFrom, runsOf, type Volume, volumesOf } from './archive-read.ts';
-
-export type Window = { readonly sinceMs: number; readonly untilMs: number };
+import type { Window } from './operator.ts';
 
 /** Verifies one run of an archive. @returns false when it is not there. */
 export async function verifyArchived(shelf: Shelf, run: string, circumstances: Circumstances, verified: Verified): Promise<boolean> {

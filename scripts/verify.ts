@@ -3,24 +3,28 @@
 import { nothingVerified, type Verified, verifyOne, verifyShard, verifyWindow } from '@reel/bus/protocol/verify.ts';
 import type { Circumstances } from '@reel/bus/protocol/view.ts';
 import { rules } from '@reel/bus/protocol.ts';
+import { parseAddress } from '@reel/contracts/address.ts';
 import type { Command } from 'commander';
 import { Refused } from './api.ts';
-import { withShelf } from './archive.ts';
-import { castIn, folder, moment, withLog } from './operator.ts';
+import { withArchive } from './archive.ts';
+import { castIn, folder, windowOf, withLog } from './operator.ts';
 import { verifyArchive, verifyArchived } from './verify-archive.ts';
 
 type VerifyOptions = { readonly dir: string; readonly since?: string; readonly until?: string; readonly archive?: string };
 
+/** In a subject filter, "*" would be every run at once. */
+const canBeARun = (id: string): boolean => parseAddress(`reel.0.${id}.run.run.1.request`) !== undefined;
+
 /** Verifies one run, those that were requested within a time, or everything. @throws Refused for a run that is not there. */
-export async function verify(run: string | undefined, { dir, since, until, archive }: VerifyOptions): Promise<Verified> {
+export async function verify(run: string | undefined, { dir, archive, ...time }: VerifyOptions): Promise<Verified> {
+  if (run !== undefined && !canBeARun(run))
+    throw new Refused(`There is no such run: its id is "${run}", and has to be 1 to 64 of A-Z a-z 0-9 _ -`);
+  const window = windowOf(time);
   const circumstances: Circumstances = { now: Date.now(), cast: await castIn(dir) };
   const verified = nothingVerified();
-  const sinceMs = since === undefined ? 0 : moment(since, '--since');
-  const untilMs = until === undefined ? Number.POSITIVE_INFINITY : moment(until, '--until');
-  const window = { sinceMs, untilMs };
   const nothing = (where: string): Refused => new Refused(`there is nothing of a run "${run}" in ${where}`);
   if (archive !== undefined) {
-    await withShelf(archive, dir, async (shelf) => {
+    await withArchive(archive, dir, async (shelf) => {
       if (run === undefined) await verifyArchive(shelf, window, circumstances, verified);
       else if (!(await verifyArchived(shelf, run, circumstances, verified))) throw nothing(shelf.place);
     });
@@ -30,7 +34,7 @@ export async function verify(run: string | undefined, { dir, since, until, archi
     let found = false;
     for (let shard = 0; shard < shards; shard += 1) {
       if (run !== undefined) found = (await verifyOne(log, shard, run, circumstances, verified)) || found;
-      else if (since !== undefined || until !== undefined) await verifyWindow(log, shard, window, circumstances, verified);
+      else if (time.since !== undefined || time.until !== undefined) await verifyWindow(log, shard, window, circumstances, verified);
       else await verifyShard(log, shard, circumstances, verified);
     }
     if (run !== undefined && !found) throw nothing('the log: it was never requested, or has aged out (--archive PATH looks in an archive)');

@@ -1,7 +1,7 @@
 /** The log verified and archived by an operator on the command line, read back from there, and gone from the log. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -17,22 +17,13 @@ import { installationIn } from '@reel/scripts/installation.ts';
 import { withLog } from '@reel/scripts/operator.ts';
 import { verify } from '@reel/scripts/verify.ts';
 import { nanos } from 'nats';
+import { callReel, type Done } from './cli.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 let reel: LocalReel;
 let archived: string;
 
-type Done = { code: number; stdout: string; stderr: string };
-const cli = (...args: string[]): Promise<Done> =>
-  new Promise((resolve) => {
-    const env = { ...process.env, REEL_API: reel.api, REEL_DIR: reel.local.dir };
-    execFile(
-      process.execPath,
-      [join(import.meta.dirname, '../scripts/reel.ts'), ...args],
-      { env, maxBuffer: 1 << 26 },
-      (error, stdout, stderr) => resolve({ code: (error?.code as number | undefined) ?? 0, stdout, stderr }),
-    );
-  });
+const cli = (...args: string[]): Promise<Done> => callReel(reel, args);
 const asUser = (name: string) => connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, name);
 const echo = (value: unknown): object => ({ name: 'echo', steps: [{ id: 'e', uses: 'echo', with: { value } }] });
 
@@ -102,13 +93,20 @@ describe('the log of an installation', () => {
     assert.deepEqual(await verified({ since: '1h' }), clean(2));
     assert.deepEqual(await verified({ until: '1h' }), clean(0));
     await assert.rejects(verified({ run: 'nowhere' }), /there is nothing of a run "nowhere" in the log/);
-    await assert.rejects(verified({ since: 'soon' }), /--since is "soon", and has to be a date/);
+    const unitless = await cli('archive', '--check', '--before', '7');
+    assert.deepEqual([unitless.code, unitless.stdout], [1, '']);
+    assert.match(unitless.stderr, /^--before is "7", and has to be a date .*or so long ago, with its unit/);
+    await assert.rejects(verified({ since: '5m', until: '1h' }), /^Error: --since is "5m", and has to come before --until, which is "1h"/);
   });
 
   it('is archived once, with its large values, and what is not archived yet is told', async () => {
     const missing = await cli('archive', '--to', archived, '--before', '0s', '--check');
-    assert.match(missing.stdout, new RegExp(`${small} +ended .* and is not archived[\\s\\S]*2 runs that ended before`));
+    assert.match(
+      missing.stdout,
+      new RegExp(`${small} +ended .* and is not archived[\\s\\S]*2 runs that ended before .*, which is not there`),
+    );
     assert.equal(missing.code, 1);
+    assert.equal(existsSync(archived), false, 'to look is not to archive');
     assert.equal((await keep(archived, Date.now() - 3_600_000)).runs, 0, 'they ended less than an hour ago');
     assert.match((await cli('archive', '--to', archived, '--before', '0s')).stdout, /^2 runs, \d+ facts in 1 new volumes/);
     assert.deepEqual(await keep(archived), { volumes: 0, runs: 0, facts: 0, lacking: [] });
@@ -152,6 +150,38 @@ describe('the log of an installation', () => {
     assert.equal((await keep(bucket)).runs, 0);
     assert.deepEqual(await verified({ archive: bucket }), clean(9));
     assert.deepEqual((await archivedRun(bucket, reel.local.dir, large)).entries(), (await reel.log(large)).entries);
+  });
+
+  it('is read from an archive that is there, and what is to be read is not made', { timeout: 120_000 }, async () => {
+    const empty = join(reel.dir, 'empty');
+    await mkdir(empty);
+    const buckets = async (): Promise<string[]> => {
+      const connection = await asUser('provisioner');
+      const names = await Array.fromAsync((await jetstreamManager(connection)).streams.names());
+      await connection.close();
+      return names.filter((name) => name.startsWith('OBJ_'));
+    };
+    const wanted = 'expected a folder, or nats-object-store:BUCKET, that `reel archive` has written to';
+    const [nowhere, bucket] = [join(reel.dir, 'typo'), 'nats-object-store:nope'];
+    for (const [place, why] of [
+      [nowhere, `--archive is "${nowhere}", and ${nowhere} is not there: ${wanted}`],
+      [bucket, `--archive is "${bucket}", and ${bucket} is not there: ${wanted}`],
+      ['nats-object-store:', 'the bucket in "nats-object-store:" is called "", and its name has to be 1 to 251 of A-Z a-z 0-9 _ -'],
+    ] as const) {
+      assert.deepEqual(await cli('verify', '--archive', place), { code: 1, stdout: '', stderr: `${why}\n` });
+      await assert.rejects(verified({ archive: place, run: small }), { message: why });
+      await assert.rejects(archivedRun(place, reel.local.dir, small), { message: why });
+    }
+    const without = `--archive is "${empty}", and ${empty} holds no archive (there is no 000001.json in it): ${wanted}`;
+    await assert.rejects(verified({ archive: empty }), { message: without });
+    await assert.rejects(verified({ archive: 'nats-object-store:a b' }), /is called "a b", and its name has to be 1 to 251 of/);
+    const check = await cli('archive', '--to', bucket, '--before', '0s', '--check');
+    assert.match(check.stdout, /^9 runs that ended before .* are not in nats-object-store:nope, which is not there$/m);
+    assert.equal(check.code, 1);
+    assert.equal(existsSync(nowhere), false);
+    assert.deepEqual(await buckets(), ['OBJ_kept']);
+    assert.equal((await keep(empty)).runs, 9);
+    assert.deepEqual(await verified({ archive: empty }), clean(9));
   });
 
   it('is not archived where a value is lost, and that is told until it is there', async () => {

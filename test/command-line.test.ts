@@ -1,6 +1,5 @@
 /** The command line, as an operator uses it, against a running Reel. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,19 +10,14 @@ import { envelop } from '@reel/bus/wire.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { follow } from '@reel/scripts/api.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
+import { verify } from '@reel/scripts/verify.ts';
+import { callReel, type Done } from './cli.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 let reel: LocalReel;
 let dir: string;
 
-type Done = { code: number; stdout: string; stderr: string };
-const cli = (args: string[], env: Record<string, string> = {}): Promise<Done> =>
-  new Promise((resolve) => {
-    const options = { env: { ...process.env, REEL_API: reel.api, ...env }, cwd: dir };
-    execFile(process.execPath, [join(import.meta.dirname, '../scripts/reel.ts'), ...args], options, (error, stdout, stderr) =>
-      resolve({ code: (error?.code as number | undefined) ?? 0, stdout, stderr }),
-    );
-  });
+const cli = (args: string[], env: NodeJS.ProcessEnv = {}): Promise<Done> => callReel(reel, args, { cwd: dir, env });
 
 before(async () => {
   reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
@@ -97,9 +91,8 @@ it('settles what a person has looked into', async () => {
 });
 
 it('verifies the log while it is live, and names the fact that breaks a rule', async () => {
-  const here = { REEL_DIR: reel.local.dir };
   const { id } = await reel.finish({ name: 'echo', steps: [{ id: 'e', uses: 'echo', with: { value: 1 } }] });
-  const sound = await cli(['verify', id], here);
+  const sound = await cli(['verify', id]);
   assert.match(sound.stdout, /^1 run, \d+ facts, 0 findings/);
   assert.equal(sound.code, 0);
 
@@ -116,11 +109,25 @@ it('verifies the log while it is live, and names the fact that breaks a rule', a
 
   const finding = `faulted  ${fact.id}  it is about ${nowhere}, which is not there`;
   for (const args of [['verify', id], ['verify']]) {
-    const { code, stdout } = await cli(args, here);
+    const { code, stdout } = await cli(args);
     assert.equal(code, 1);
     assert.equal(stdout.split('\n')[0], finding);
     assert.match(stdout, /\n\d+ runs?[^\n]*, 1 finding, \d+ facts\/s\n$/);
   }
+});
+
+it('says that there is no such run, whatever was to be done with it', async () => {
+  for (const args of [
+    ['show', 'nope'],
+    ['settle', 'nope', 's', '--retry', '--who', 'ada'],
+  ]) {
+    const said = { code: 1, stdout: '', stderr: 'There is no such run: "nope" was never requested, or has aged out\n' };
+    assert.deepEqual(await cli(args), said, args.join(' '));
+  }
+  // To the broker, each of these would be several runs at once, or none that can be.
+  const message = (id: string): string => `There is no such run: its id is "${id}", and has to be 1 to 64 of A-Z a-z 0-9 _ -`;
+  assert.deepEqual(await cli(['verify', '*']), { code: 1, stdout: '', stderr: `${message('*')}\n` });
+  for (const id of ['>', 'a.b', '', 'x'.repeat(65)]) await assert.rejects(verify(id, { dir: reel.local.dir }), { message: message(id) });
 });
 
 it('says what to do when no Reel is there', async () => {

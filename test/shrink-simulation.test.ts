@@ -65,5 +65,34 @@ it('the command plays seeds, and a script again', { timeout: 120_000 }, async ()
     replayed.stdout,
     / {2}planner hears R\.run\.run\.1\.verdict: late 40\n.*run\.outcome\.completed by saga-tracker\n\nIt does not fail\./s,
   );
+  const never = ['planner hears R.tool.nowhere.1.verdict: late 40', 'planner hears R.run.run.1.verdict #9: late 4'];
+  await writeFile(file, stringify({ story: 'workflows', data, faults: ['planner hears R.run.run.1.verdict: late 40', ...never] }));
+  const idle = await simulate('--replay', file);
+  assert.equal(idle.code, 0);
+  const end = `It does not fail.\n\nThese faults never happened, because their moment never came or had another:\n  ${never.join('\n  ')}\n`;
+  assert.ok(idle.stdout.endsWith(`\n\n${end}`), idle.stdout);
+  await rm(dir, { recursive: true });
+});
+
+it('what the command is called with and cannot do is told in a sentence', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'reel-script-'));
+  const file = join(dir, 'script.yaml');
+  const data = { steps: [{ uses: 'book', after: [], does: [], undo: [] }] };
+  const script = async (script: object): Promise<string[]> => {
+    await writeFile(file, stringify(script));
+    return ['--replay', file];
+  };
+  const misfit = 'planner hears R.run.run.1.verdict: rubbish';
+  for (const [args, why] of [
+    [['--bogus'], /^Unknown option '--bogus'\n$/],
+    [await script({ story: 'workflows', data, faults: [misfit] }), new RegExp(`^"${misfit}" is no fault: "rubbish" can happen at .*\n$`)],
+  ] as const) {
+    const { code, stdout, stderr } = await simulate(...args);
+    assert.deepEqual([code, stdout], [1, ''], stderr);
+    assert.match(stderr, why);
+  }
+  const without = await simulate(...(await script({ story: 'workflows', data })));
+  assert.deepEqual([without.code, without.stdout], [1, '']);
+  assert.match(without.stderr, /is no script that was printed here:[\s\S]*at faults/);
   await rm(dir, { recursive: true });
 });

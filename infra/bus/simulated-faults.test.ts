@@ -38,6 +38,25 @@ it('a line that is no fault is refused with those that there are', () =>
     /"planner says R\.y: sneezes" is no fault: expected .* one of late, delayed/,
   ));
 
+it('a fault is refused at a moment at which it cannot happen, and with an amount where it has none, or without', () => {
+  for (const [line, why] of [
+    ['planner hears R.x: rubbish', '"rubbish" can happen at the moment says, and not at hears'],
+    ['planner hears R.x #2: behind 3', '"behind" can happen at the moment reads, and not at hears'],
+    ['planner sneezes R.x: dies', '"dies" can happen at the moment reads or looks or says or sets or performs, and not at sneezes'],
+    ['planner hears R.x: late', '"late" takes an amount, a whole number from 1 on'],
+    ['planner says R.x: dies 5', '"dies" takes no amount'],
+  ] as const)
+    assert.throws(() => byScript([line]), new Error(`"${line}" is no fault: ${why}`));
+});
+
+it('every fault that comes by lot may stand in a script', () => {
+  const chooser = byLot(3, Object.fromEntries(Object.keys(CALM).map((name) => [name, 1 / 8])) as typeof CALM);
+  for (const moment of ['hears', 'rings', 'acks', 'reads', 'looks', 'says', 'sets', 'performs'] as const)
+    for (let i = 0; i < 200; i += 1) chooser.at(moment, 'tool-executor', `R wake-${i}`);
+  assert.deepEqual(new Set(chooser.script.map((line) => /: ([a-z-]+)/.exec(line)?.[1])), new Set(Object.keys(CALM)));
+  byScript(chooser.script);
+});
+
 it('what is planned happens by time, then by order; of the dead nothing, of the frozen when they thaw', () => {
   const agenda = openAgenda(0);
   const done: string[] = [];

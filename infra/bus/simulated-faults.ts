@@ -128,10 +128,17 @@ export function byScript(lines: readonly string[]): Chooser {
 }
 
 function readLine(line: string): [name: string, fault: Fault] {
-  const [, name, what, amount] = /^(.+): ([a-z-]+)(?: (\d+))?$/.exec(line.trim()) ?? [];
-  if (name === undefined || !Object.hasOwn(KINDS, what ?? ''))
+  const [, name, moment, what = '', amount] = /^(\S+ (\S+) .+): ([a-z-]+)(?: ([1-9]\d*))?$/.exec(line.trim()) ?? [];
+  if (name === undefined || !isFault(what))
     throw new Error(
       `"${line}" is no fault: expected "<service> <moment> <address>: <fault> [amount]", one of ${Object.keys(KINDS).join(', ')}`,
     );
-  return [name, { what: what as FaultName, amount: Number(amount ?? 0) }];
+  const { at, most } = KINDS[what] as { at: readonly string[]; most?: number };
+  if (!at.includes(moment as string))
+    throw new Error(`"${line}" is no fault: "${what}" can happen at the moment ${at.join(' or ')}, and not at ${moment}`);
+  if ((amount === undefined) === (most !== undefined))
+    throw new Error(`"${line}" is no fault: "${what}" takes ${most === undefined ? 'no amount' : 'an amount, a whole number from 1 on'}`);
+  return [name, { what, amount: Number(amount ?? 0) }];
 }
+
+const isFault = (what: string): what is FaultName => Object.hasOwn(KINDS, what);

@@ -6,37 +6,44 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Simulation } from '@reel/bus/simulator.ts';
 import { parse, stringify } from 'yaml';
+import { z } from 'zod';
 import { Broken, play } from './play.ts';
-import { type Reproduction, shrink } from './shrink.ts';
+import { shrink } from './shrink.ts';
 import { storyOf, turnsOf } from './stories.ts';
 import type { Portion, Report } from './worker.ts';
 
 const PORTION = 20;
 const TOLD_EVERY_MS = 10_000;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string', default: '1' },
-    story: { type: 'string', multiple: true, default: [] },
-    jobs: { type: 'string', default: String(availableParallelism()) },
-    replay: { type: 'string' },
-  },
-});
+/** @throws when there is no such option. */
+const optionsIn = (args: string[]) =>
+  parseArgs({
+    args,
+    options: {
+      seeds: { type: 'string', default: '1000' },
+      from: { type: 'string', default: '1' },
+      story: { type: 'string', multiple: true, default: [] },
+      jobs: { type: 'string', default: String(availableParallelism()) },
+      replay: { type: 'string' },
+    },
+  }).values;
+type Options = ReturnType<typeof optionsIn>;
 
 /** @throws when it is none. */
-function number(name: 'seeds' | 'from' | 'jobs'): number {
-  const value = Number(values[name]);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} is "${values[name]}": expected a whole number from 1 on`);
+function number(options: Options, name: 'seeds' | 'from' | 'jobs'): number {
+  const value = Number(options[name]);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} is "${options[name]}": expected a whole number from 1 on`);
   return value;
 }
 
 type Failed = Report['failed'][number];
 
 /** Plays them on several processes, each of which is given the next few as soon as it has played the last. */
-async function playAll(names: readonly string[]): Promise<readonly Failed[]> {
-  const [seeds, first, jobs] = [number('seeds'), number('from'), number('jobs')];
+async function playAll(options: Options): Promise<readonly Failed[]> {
+  const [seeds, first, jobs] = [number(options, 'seeds'), number(options, 'from'), number(options, 'jobs')];
+  const names = options.story;
   const end = first + seeds;
   const started = performance.now();
   const failed: Failed[] = [];
@@ -87,23 +94,40 @@ async function tellWhy(failed: readonly Failed[]): Promise<void> {
   }
 }
 
+/** What is played again of a reproduction. */
+const Script = z.object({ story: z.string(), data: z.unknown(), faults: z.array(z.string()) });
+
+/** @throws when it is no script: without its faults, others would be played. */
+function readScript(file: string): z.infer<typeof Script> {
+  const { data, error } = Script.safeParse(parse(readFileSync(file, 'utf8')));
+  if (data === undefined) throw new Error(`${file} is no script that was printed here:\n${z.prettifyError(error)}`);
+  return data;
+}
+
 async function replay(file: string): Promise<void> {
-  const { story: name, data, faults } = parse(readFileSync(file, 'utf8')) as Reproduction;
+  const { story: name, data, faults } = readScript(file);
+  const tell = ({ trace, script }: Simulation, end: string): void => {
+    const never = faults.filter((line) => !script.includes(line.trim()));
+    const idle =
+      never.length === 0 ? '' : `\n\nThese faults never happened, because their moment never came or had another:\n  ${never.join('\n  ')}`;
+    console.log(`${trace.join('\n')}\n\n${end}${idle}`);
+  };
   try {
     const { simulation } = await play(storyOf(name), data as never, { seed: 0, script: faults });
-    console.log(`${simulation.trace.join('\n')}\n\nIt does not fail.`);
+    tell(simulation, 'It does not fail.');
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
-    console.log(`${error.simulation.trace.join('\n')}\n\n${error.message}`);
+    tell(error.simulation, error.message);
     process.exitCode = 1;
   }
 }
 
 try {
-  if (values.replay !== undefined) await replay(values.replay);
+  const options = optionsIn(process.argv.slice(2));
+  if (options.replay !== undefined) await replay(options.replay);
   else {
-    turnsOf(values.story);
-    const failed = await playAll(values.story);
+    turnsOf(options.story);
+    const failed = await playAll(options);
     await tellWhy(failed);
     if (failed.length > 0) process.exitCode = 1;
   }
