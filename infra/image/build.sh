@@ -30,7 +30,9 @@ buildah copy --quiet --chown 0:0 "$container" "$root" / >/dev/null
 buildah config --workingdir /reel --user 10001:10001 --stop-signal SIGTERM --port 7070 --port 7071 \
   --env PATH=/usr/local/bin --env NODE_ENV=production --env NODE_OPTIONS=--max-old-space-size=256 \
   --env REEL_CREDENTIALS=/etc/reel/credentials --env REEL_HEALTH_PORT=7071 \
+  --healthcheck 'CMD node infra/image/alive.ts' --healthcheck-interval 10s --healthcheck-timeout 3s --healthcheck-start-period 60s \
   --entrypoint '["node","services/main.ts"]' "$container"
-buildah commit --quiet "$container" "$name" >/dev/null
+# Docker's format: the other one, OCI's, has no place for a health check.
+buildah commit --quiet --format docker "$container" "$name" >/dev/null
 buildah rm "$container" >/dev/null
 echo "$name"

@@ -40,7 +40,10 @@ export function schemaFaults(document: Document): string[] {
 }
 
 type Labels = { readonly [key: string]: string };
-type Workload = Document & { readonly spec: { readonly template: { readonly metadata: { labels: Labels }; readonly spec: IPodSpec } } };
+/** What makes pods. */
+export type Workload = Document & {
+  readonly spec: { readonly template: { readonly metadata: { readonly labels: Labels }; readonly spec: IPodSpec } };
+};
 const isWorkload = (document: Document): document is Workload => ['Deployment', 'Job'].includes(document.kind);
 type Selecting = Document & { readonly spec: { readonly selector?: { matchLabels?: Labels } | Labels; readonly podSelector?: object } };
 

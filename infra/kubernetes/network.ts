@@ -9,8 +9,9 @@ const ROUTE_PORT = 6222;
 const broker = { matchLabels: { 'app.kubernetes.io/name': 'nats' } };
 const ours = { matchLabels: { 'app.kubernetes.io/part-of': 'reel' } };
 const named = (name: string): { matchLabels: { [key: string]: string } } => ({ matchLabels: { 'app.kubernetes.io/name': name } });
-/** Pods of any namespace that carry this label. */
-const labelled = (label: string) => ({ namespaceSelector: {}, podSelector: { matchLabels: { [label]: 'true' } } });
+const labelled = (label: string) => ({ matchLabels: { [label]: 'true' } });
+/** Pods of whichever namespace. */
+const anywhere = (podSelector: { matchLabels: { [key: string]: string } }) => ({ namespaceSelector: {}, podSelector });
 const tcp = (port: number) => ({ protocol: 'TCP' as const, port });
 
 /** Addresses that are not the world: those inside, and those that tell a machine its own secrets. */
@@ -27,7 +28,11 @@ const policy = (name: string, spec: NonNullable<INetworkPolicy['spec']>): INetwo
 /** Every namespace bears its own name as a label. */
 const dns = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } } };
 
-const worldly = Object.entries(needs).flatMap(([name, { world }]) => (world ? [name] : []));
+const worldly = {
+  matchExpressions: [
+    { key: 'app.kubernetes.io/name', operator: 'In', values: Object.entries(needs).flatMap(([name, { world }]) => (world ? [name] : [])) },
+  ],
+};
 
 export const policies: readonly INetworkPolicy[] = [
   policy('nobody', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
@@ -54,18 +59,25 @@ export const policies: readonly INetworkPolicy[] = [
   policy('clients-to-gateway', {
     podSelector: named('gateway'),
     policyTypes: ['Ingress'],
-    ingress: [{ from: [labelled('reel/client')], ports: [tcp(API_PORT)] }],
+    ingress: [{ from: [anywhere(labelled('reel/client'))], ports: [tcp(API_PORT)] }],
   }),
   policy('executors-to-world', {
-    podSelector: { matchExpressions: [{ key: 'app.kubernetes.io/name', operator: 'In', values: worldly }] },
+    podSelector: worldly,
     policyTypes: ['Egress'],
     egress: [
-      { to: [labelled('reel/tool')] },
+      { to: [anywhere(labelled('reel/tool'))] },
       {
         to: [{ ipBlock: { cidr: '0.0.0.0/0', except: INSIDE } }, { ipBlock: { cidr: '::/0', except: INSIDE_V6 } }],
         ports: [tcp(443)],
       },
     ],
+  }),
+  // Whoever lives in this very namespace is kept from calling and from being called, unless that is allowed as well.
+  policy('tools-here', { podSelector: labelled('reel/tool'), policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: worldly }] }] }),
+  policy('clients-here', {
+    podSelector: labelled('reel/client'),
+    policyTypes: ['Egress'],
+    egress: [{ to: [{ podSelector: named('gateway') }], ports: [tcp(API_PORT)] }],
   }),
 ];
 

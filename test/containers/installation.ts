@@ -104,6 +104,7 @@ function mebibytes(text: string): number {
 }
 
 const hardened = [
+  '--no-healthcheck',
   '--read-only',
   '--read-only-tmpfs=false',
   '--cap-drop',

@@ -42,6 +42,8 @@ export function runArguments({ spec }: Workload, { image, network, folders, env 
   const [program, ...rest] = container.command ?? [];
   return [
     `--network=${network}`,
+    // Clusters ask by their probes alone.
+    '--no-healthcheck',
     ...(dnsConfig?.options ?? []).map(({ name, value }) => `--dns-option=${value === undefined ? name : `${name}:${value}`}`),
     `--user=${securityContext.runAsUser}:${securityContext.runAsGroup}`,
     `--memory=${container.resources.limits.memory.replace(/i$/, '').toLowerCase()}`,
