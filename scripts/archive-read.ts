@@ -13,33 +13,45 @@ export class Damaged extends Error {
 
 export type Volume = { readonly manifest: Manifest; readonly sha256: string };
 
-/** The manifests of an archive, the oldest first. @throws Damaged when one is missing, unreadable, or not the one that the next names. */
-export async function volumesOf(shelf: Shelf): Promise<Volume[]> {
+/** What is to become of damage: who only reads goes on with the rest, and names it. */
+type Tell = (damaged: Damaged) => void;
+const refuse: Tell = (damaged) => {
+  throw damaged;
+};
+
+/**
+ * The manifests of an archive, the oldest first; one is damaged that is missing, unreadable, or not the one that the next names.
+ * @param tell what is damaged. @throws Damaged where nothing else is said.
+ */
+export async function volumesOf(shelf: Shelf, tell: Tell = refuse): Promise<Volume[]> {
   const names = ((await shelf.names()) ?? []).filter(isManifest).sort();
   const volumes: Volume[] = [];
+  let last: { readonly volume: number; readonly sha256?: string } = { volume: 0, sha256: '' };
   for (const name of names) {
     const text = (await shelf.read(name)).toString();
-    const last = volumes.at(-1);
     const manifest = manifestIn(shelf, name, text);
-    const follows = (last?.manifest.volume ?? 0) + 1;
-    if (manifest.volume !== follows || name !== manifestName(follows))
-      throw new Damaged(shelf, manifestName(follows), `it is missing, and ${name} is there`);
-    if ((manifest.previous?.sha256 ?? '') !== (last?.sha256 ?? ''))
-      throw new Damaged(
-        shelf,
-        manifestName(manifest.volume - 1),
-        `${name} follows one with the SHA-256 ${manifest.previous?.sha256}, and it has ${last?.sha256}`,
-      );
-    volumes.push({ manifest, sha256: sha256(text) });
+    const volume = Number.parseInt(name, 10);
+    for (let missing = last.volume + 1; missing < volume; missing += 1)
+      tell(new Damaged(shelf, manifestName(missing), `it is missing, and ${name} is there`));
+    const isNext = volume === last.volume + 1;
+    if (manifest instanceof Damaged) tell(manifest);
+    else if (manifest.volume !== volume) tell(new Damaged(shelf, name, `it is the manifest of volume ${manifest.volume}`));
+    else {
+      const before = manifest.previous?.sha256 ?? '';
+      if (isNext && last.sha256 !== undefined && before !== last.sha256)
+        tell(new Damaged(shelf, manifestName(volume - 1), `${name} follows one with the SHA-256 ${before}, and it has ${last.sha256}`));
+      volumes.push({ manifest, sha256: sha256(text) });
+    }
+    last = manifest instanceof Damaged ? { volume } : { volume, sha256: sha256(text) };
   }
   return volumes;
 }
 
-function manifestIn(shelf: Shelf, name: string, text: string): Manifest {
+function manifestIn(shelf: Shelf, name: string, text: string): Manifest | Damaged {
   try {
     return Manifest.parse(JSON.parse(text));
   } catch (error) {
-    throw new Damaged(shelf, name, `it is no manifest of this version (${(error as Error).message.slice(0, 200)})`);
+    return new Damaged(shelf, name, `it is no manifest of this version (${(error as Error).message.slice(0, 200)})`);
   }
 }
 
@@ -57,10 +69,16 @@ async function sound(shelf: Shelf, { name, bytes, sha256: wanted }: Manifest['fa
 /** The runs of a volume and where they stand in it. @throws Damaged */
 export async function indexOf(shelf: Shelf, { manifest }: Volume): Promise<Indexed[]> {
   const text = unpressed(await sound(shelf, manifest.indexFile));
-  return text
+  const index = text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => Indexed.parse(JSON.parse(line)));
+  const [runs, facts] = [index.filter(({ of }) => of === 'run').length, index.reduce((sum, one) => sum + one.facts, 0)];
+  if (runs !== manifest.runs || facts !== manifest.facts) {
+    const why = `it tells of ${manifest.runs} runs and ${manifest.facts} facts, and its volume has ${runs} and ${facts}`;
+    throw new Damaged(shelf, manifestName(manifest.volume), why);
+  }
+  return index;
 }
 
 /** Everything of a volume, block by block. @throws Damaged */
@@ -75,19 +93,30 @@ export async function* runsOf(shelf: Shelf, volume: Volume): AsyncGenerator<Stor
   }
 }
 
-/** One run, with what came when the rest of it was archived already; undefined when it is not there. @throws Damaged */
-export async function runFrom(shelf: Shelf, run: string): Promise<Stored | undefined> {
+/**
+ * One run, with what came when the rest of it was archived already; undefined when it is not there.
+ * @param tell what is damaged, where some of it may have stood.
+ */
+export async function runFrom(shelf: Shelf, run: string, tell: Tell): Promise<Stored | undefined> {
   let whole: Stored | undefined;
-  for (const volume of await volumesOf(shelf)) {
-    const found = (await indexOf(shelf, volume)).filter((one) => one.run === run);
-    if (found.length === 0) continue;
-    const content = await sound(shelf, volume.manifest.factsFile);
-    for (const { offset, length } of found) {
-      const part = runsIn(unpressed(content.subarray(offset, offset + length))).find((one) => one.run === run);
-      if (part !== undefined) whole = joined(whole, part);
+  for (const volume of await volumesOf(shelf, tell)) {
+    try {
+      for (const part of await partsOf(shelf, volume, run)) whole = joined(whole, part);
+    } catch (error) {
+      if (!(error instanceof Damaged)) throw error;
+      tell(error);
     }
   }
   return whole;
+}
+
+async function partsOf(shelf: Shelf, volume: Volume, run: string): Promise<Stored[]> {
+  const found = (await indexOf(shelf, volume)).filter((one) => one.run === run);
+  if (found.length === 0) return [];
+  const content = await sound(shelf, volume.manifest.factsFile);
+  return found.flatMap(({ offset, length }) =>
+    runsIn(unpressed(content.subarray(offset, offset + length))).filter((one) => one.run === run),
+  );
 }
 
 /** Two parts of a run as one. */

@@ -4,8 +4,9 @@ import type { Shelf } from '@reel/bus/shelf.ts';
 import type { Raw } from '@reel/bus/tail.ts';
 import { fileOf, type Indexed, linesOf, Manifest, manifestName, pressed, type Stored, sha256, VERSION } from './archive-format.ts';
 
-/** So many facts go into one volume: what is lost when archiving is killed, and what is in memory meanwhile. */
+/** So many facts, or so many bytes, go into one volume: what is lost when archiving is killed, and what is in memory meanwhile. */
 const VOLUME_FACTS = 100_000;
+const VOLUME_BYTES = 64 * 1024 * 1024;
 /** Runs are pressed together in blocks of so many characters; to read one of them, its block is read. */
 const BLOCK_CHARACTERS = 512 * 1024;
 
@@ -81,7 +82,7 @@ export function openVolumes(shelf: Shelf, last: { readonly manifest: Manifest; r
       block += linesOf(stored);
       if (block.length > BLOCK_CHARACTERS) endBlock();
       facts += raws.length;
-      if (facts >= VOLUME_FACTS) await endVolume();
+      if (facts >= VOLUME_FACTS || offset >= VOLUME_BYTES) await endVolume();
     },
     /** What has been read up to here is archived, or will be read again from these positions on. */
     end: async (resume: ReadonlyMap<number, number>): Promise<Written> => {

@@ -12,7 +12,7 @@ import type { Command } from 'commander';
 import { Refused } from './api.ts';
 import { folderShelf } from './archive-folder.ts';
 import { type Indexed, isManifest, manifestName } from './archive-format.ts';
-import { indexOf, runFrom, type Volume, volumesOf } from './archive-read.ts';
+import { type Damaged, indexOf, runFrom, type Volume, volumesOf } from './archive-read.ts';
 import { openVolumes, type Written } from './archive-write.ts';
 import { brokerIn, folder, moment, withLog } from './operator.ts';
 import { when } from './summary.ts';
@@ -45,10 +45,14 @@ export async function withArchive<T>(place: string, dir: string, use: (shelf: Sh
   });
 }
 
-/** A run as it is archived, with its facts as if they had been read from the log. @throws Refused when it is not there. */
-export async function archivedRun(place: string, dir: string, run: string): Promise<History> {
-  const found = await withArchive(place, dir, (shelf) => runFrom(shelf, run));
-  if (found === undefined) throw new Refused(`there is nothing of a run "${run}" in ${place}`);
+/**
+ * A run as it is archived, with its facts as if they had been read from the log. @param tell what is damaged in the archive, where some of
+ * the run may have stood. @throws Refused when it is not there.
+ */
+export async function archivedRun(place: string, dir: string, run: string, tell: (damaged: Damaged) => void): Promise<History> {
+  const found = await withArchive(place, dir, (shelf) => runFrom(shelf, run, tell));
+  if (!found?.raws.some(({ subject }) => subject.endsWith('.run.run.1.request')))
+    throw new Refused(`there is no run "${run}" in ${place} that can be read`);
   const entries = await entriesOf(found.raws, async (digest) => found.blobs.get(digest));
   return historyOf({ shard: found.shard, run, entries, byAddress: new Map(entries.map((entry) => [entry.address, entry])) });
 }

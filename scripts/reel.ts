@@ -139,7 +139,7 @@ command('runs', 'the newest runs')
 command('show <RUN>', 'one run: its facts by cause, how it ended, or what it waits for')
   .option('--archive <PATH>', 'from an archive: a folder, or nats-object-store:BUCKET')
   .action(async (id: string, { archive, ...options }: Json & { archive?: string }) => {
-    const kept = archive === undefined ? undefined : await archivedRun(archive, folder(), id);
+    const kept = archive === undefined ? undefined : await archivedRun(archive, folder(), id, incomplete);
     const run = kept === undefined ? await ask<Run>('GET', `/v1/runs/${encodeURIComponent(id)}`) : (runState(kept) as Run);
     if (options.json) return json(run);
     const { events } =
@@ -152,6 +152,12 @@ command('show <RUN>', 'one run: its facts by cause, how it ended, or what it wai
   });
 
 /** Whoever follows a run that waits for a person is told how to go on, with the fields of the form; `approvals --json` has all of it. */
+/** Some of what is shown may be missing: that is said beside it. */
+function incomplete({ message }: Error): void {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 1;
+}
+
 function howToDecide({ id, data }: { id: string; data: unknown }): string {
   const { form } = data as { form?: { properties?: object } };
   const fields = Object.keys(form?.properties ?? {}).map((field) => `"${field}":…`);

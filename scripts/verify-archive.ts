@@ -7,9 +7,20 @@ import type { Indexed, Stored } from './archive-format.ts';
 import { Damaged, indexOf, joined, runFrom, runsOf, type Volume, volumesOf } from './archive-read.ts';
 import type { Window } from './operator.ts';
 
+/** Enters damage as a finding, each file once. */
+function finding(verified: Verified): (error: unknown) => void {
+  const named = new Set<string>();
+  return (error) => {
+    if (!(error instanceof Damaged)) throw error;
+    if (named.has(error.file)) return;
+    named.add(error.file);
+    verified.findings.push({ rule: 'archive', address: error.file, message: error.message });
+  };
+}
+
 /** Verifies one run of an archive. @returns false when it is not there. */
 export async function verifyArchived(shelf: Shelf, run: string, circumstances: Circumstances, verified: Verified): Promise<boolean> {
-  const found = await runFrom(shelf, run);
+  const found = await runFrom(shelf, run, finding(verified));
   if (found !== undefined) await enter(found, circumstances, verified);
   return found !== undefined;
 }
@@ -21,17 +32,8 @@ export async function verifyArchive(
   circumstances: Circumstances,
   verified: Verified,
 ): Promise<void> {
-  const named = new Set<string>();
-  const damaged = (error: unknown): void => {
-    if (!(error instanceof Damaged)) throw error;
-    if (named.has(error.file)) return;
-    named.add(error.file);
-    verified.findings.push({ rule: 'archive', address: error.file, message: error.message });
-  };
-  const volumes = await volumesOf(shelf).catch((error: unknown): Volume[] => {
-    damaged(error);
-    return [];
-  });
+  const damaged = finding(verified);
+  const volumes = await volumesOf(shelf, damaged);
   const more = new Map<string, Stored[]>();
   const within = new Map<Volume, ReadonlySet<string>>();
   for (const volume of volumes) {

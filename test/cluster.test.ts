@@ -7,11 +7,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@reel/bus/connect.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { castOf } from '@reel/bus/protocol/cast.ts';
 import { findings } from '@reel/bus/protocol.ts';
 import { openReader, type Reader } from '@reel/bus/reader.ts';
+import { bucketShelf } from '@reel/bus/shelf.ts';
 import type { Cluster, Node } from '@reel/nats/cluster.ts';
 import { ownServices } from '@reel/scripts/cast.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
@@ -84,6 +86,18 @@ test('the same while their leader is killed: nobody is told wrong, and no slot s
   });
   await killing;
   for (const { reader } of ends) assert.deepEqual(await disputes('killed', contest, reader), []);
+});
+
+test('an archive in the Object Store is kept on every node', async () => {
+  const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'provisioner');
+  const shelf = bucketShelf(connection, 'kept');
+  const content = Buffer.alloc(20 * 1024 * 1024, 'reel');
+  await shelf.write('large', content);
+  assert.deepEqual(await shelf.names(), ['large']);
+  assert.ok((await shelf.read('large')).equals(content));
+  const { config, state } = await (await jetstreamManager(connection, { checkAPI: false })).streams.info('OBJ_kept');
+  await connection.close();
+  assert.deepEqual([config.num_replicas, state.consumer_count], [3, 0]);
 });
 
 /** Kills a node and starts it again. */

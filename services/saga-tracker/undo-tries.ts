@@ -1,6 +1,5 @@
 /** How the undoing of one attempt goes: several tries, further apart each time; a server that is left alone for a while costs none. */
 import { backoffMs } from '@reel/bus/backoff.ts';
-import type { Entry } from '@reel/bus/history.ts';
 import { undoOf } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { type Retry, SERVER_RESTING } from '@reel/contracts/tool.ts';
@@ -28,7 +27,7 @@ export function tried(undos: Attempts, attempt: Attempt, n: number, retry: Retry
   const problem = problemIn(now, slot);
   const tries = n - rests;
   if (tries >= retry.attempts || rests > MAX_RESTS || !mayRepeat(now, slot, problem)) return { problem, againMs: undefined };
-  const { kind, id, run } = (now.slots.request as Entry).at;
+  const { kind, id, run } = now.slots.request.at;
   const waitMs = Math.max(backoffMs([run, kind, id, n], Math.max(tries, 1), retry.delayMs, retry.maxDelayMs), problem.retryAfterMs ?? 0);
   return { problem, againMs: (now.slots[slot]?.time ?? 0) + waitMs };
 }
