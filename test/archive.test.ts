@@ -10,9 +10,11 @@ import { connect } from '@reel/bus/connect.ts';
 import { openLog } from '@reel/bus/jetstream-log.ts';
 import { openReader } from '@reel/bus/reader.ts';
 import { sayOne } from '@reel/bus/say.ts';
+import type { Shelf } from '@reel/bus/shelf.ts';
 import { envelop } from '@reel/bus/wire.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { archive, archivedRun, withShelf } from '@reel/scripts/archive.ts';
+import { folderShelf } from '@reel/scripts/archive-folder.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { withLog } from '@reel/scripts/operator.ts';
 import { verify } from '@reel/scripts/verify.ts';
@@ -144,6 +146,28 @@ describe('the log of an installation', () => {
     await runs;
     await keep(archived);
     assert.deepEqual(await verified({ archive: archived }), clean(9));
+  });
+
+  it('may be archived by somebody who is killed before any of its files, or after: who comes next archives it all', async () => {
+    for (let files = 0; files <= 3; files += 1) {
+      const place = join(reel.dir, `killed-${files}`);
+      const sound = folderShelf(place);
+      let written = 0;
+      const write = async (put: () => Promise<void>): Promise<void> => {
+        if (written === files) throw new Error('killed');
+        written += 1;
+        await put();
+      };
+      const dying: Shelf = {
+        ...sound,
+        write: (name, content) => write(() => sound.write(name, content)),
+        writeOnce: (name, content) => write(() => sound.writeOnce(name, content)),
+      };
+      const archiving = withLog(reel.local.dir, (log, shards) => archive(log, shards, dying, Date.now()));
+      await (files < 3 ? assert.rejects(archiving, /killed/) : archiving);
+      await keep(place);
+      assert.deepEqual(await verified({ archive: place }), clean(9), `after ${files} files`);
+    }
   });
 
   it('goes to the Object Store as well', async () => {

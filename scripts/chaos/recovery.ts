@@ -9,7 +9,7 @@ export type Recovery = {
   readonly faults: number;
   /** How long half of them lasted, in ms. */
   readonly lastedMs: number;
-  /** Runs in flight whose next fact was owed by whoever was hit; a run that several faults hit counts for each. */
+  /** Runs in flight whose next fact was owed by whoever was hit, or that never said another; one that several faults hit counts for each. */
   readonly touched: number;
   /** Of those, how many came to their end. */
   readonly recovered: number;
@@ -25,10 +25,13 @@ export function recoveries(faults: readonly Fault[], runs: ReadonlyMap<string, T
   return kinds.map((kind) => {
     const ones = faults.filter((fault) => fault.kind === kind);
     const gaps: number[] = [];
+    let stuck = 0;
     let recovered = 0;
     for (const { beganMs, hit } of ones) {
       for (const { times, tellers, hasEnded } of lives) {
         const next = times.findIndex((time) => time > beganMs);
+        // What has said nothing since went on for nobody.
+        if (next === -1 && !hasEnded && times.length > 0) stuck += 1;
         // Who waits for nobody but a client or a person was not held up by anybody.
         const owed = tellers[next];
         if (next < 1 || owed === undefined || (hit === undefined ? owed === 'gateway' : !hit.includes(owed))) continue;
@@ -42,7 +45,7 @@ export function recoveries(faults: readonly Fault[], runs: ReadonlyMap<string, T
       kind,
       faults: ones.length,
       lastedMs: quantile(lasted, 0.5),
-      touched: gaps.length,
+      touched: gaps.length + stuck,
       recovered,
       p50Ms: quantile(gaps, 0.5),
       p99Ms: quantile(gaps, 0.99),
