@@ -26,6 +26,7 @@ it('a run that goes on after a fault has recovered; one that says nothing more w
   const runs = new Map([
     ['ends', run(4)],
     ['is stuck', run(2)],
+    ['was never accepted', run(0)],
     ['was over', { ...run(4), entries: run(4).entries.map((entry) => ({ ...entry, time: entry.time - 4000 })) } as Told],
   ]);
   const found = recoveries([fault as never], runs).find(({ kind }) => kind === 'connection cut');

@@ -18,7 +18,12 @@ export type Recovery = {
   readonly p99Ms: number;
 };
 
-type Life = { readonly times: readonly number[]; readonly tellers: readonly string[]; readonly hasEnded: boolean };
+type Life = {
+  readonly times: readonly number[];
+  readonly tellers: readonly string[];
+  readonly hasBegun: boolean;
+  readonly hasEnded: boolean;
+};
 
 export function recoveries(faults: readonly Fault[], runs: ReadonlyMap<string, Told>): Recovery[] {
   const lives = [...runs.values()].map(lifeOf);
@@ -28,10 +33,10 @@ export function recoveries(faults: readonly Fault[], runs: ReadonlyMap<string, T
     let stuck = 0;
     let recovered = 0;
     for (const { beganMs, hit } of ones) {
-      for (const { times, tellers, hasEnded } of lives) {
+      for (const { times, tellers, hasBegun, hasEnded } of lives) {
         const next = times.findIndex((time) => time > beganMs);
         // What has said nothing since went on for nobody.
-        if (next === -1 && !hasEnded && times.length > 0) stuck += 1;
+        if (next === -1 && hasBegun && !hasEnded) stuck += 1;
         // Who waits for nobody but a client or a person was not held up by anybody.
         const owed = tellers[next];
         if (next < 1 || owed === undefined || (hit === undefined ? owed === 'gateway' : !hit.includes(owed))) continue;
@@ -57,6 +62,8 @@ function lifeOf({ entries, history }: Told): Life {
   return {
     times: entries.map(({ time }) => time),
     tellers: entries.map((entry) => (isVoid(entry) ? '' : entry.source)),
+    // What a client claimed its key with is no run.
+    hasBegun: history.occupant(theRun, 'request') !== undefined,
     hasEnded: history.occupant(theRun, 'outcome') !== undefined,
   };
 }
