@@ -271,7 +271,7 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
         [shown, JSON.stringify({ text: 'lies' })],
       ] as const) {
         const id = `${target.split('.')[0]}-${name}`;
-        await hostile.request(slotOf(name, id), body, { timeout: 1000 });
+        await hostile.request(slotOf(name, id), body, { timeout: 10_000 });
         await jetstream(admin).publish(`reel.0.${id}.${delivered}`, body);
         const tries: [string, string][] = [
           [slotOf(name, id), body],
@@ -310,8 +310,8 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
 it('a taken slot refuses a second answer, even from its owner', async () => {
   const owner = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'planner');
   const subject = 'reel.0.twice.plan.plan.1.proposal';
-  await owner.request(subject, '{"first":true}', { timeout: 1000 });
-  const second = (await owner.request(subject, '{"second":true}', { timeout: 1000 })).json<{ error?: { err_code: number } }>();
+  await owner.request(subject, '{"first":true}', { timeout: 10_000 });
+  const second = (await owner.request(subject, '{"second":true}', { timeout: 10_000 })).json<{ error?: { err_code: number } }>();
   assert.equal(second.error?.err_code, 10077);
   await owner.close();
 });

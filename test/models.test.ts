@@ -146,7 +146,7 @@ it('a model that refuses ends the run, and what was paid for it is said', async 
 it('a model that is silent has timed out under its own name, and its request is given up', async () => {
   script = { ...script, cheap: ['silence'] };
   const before = providers.cheap.asked.length;
-  const { run, entries } = await finish({ timeoutMs: 600, retry: { attempts: 2, delayMs: 1 } });
+  const { run, entries } = await finish({ timeoutMs: 4_000, retry: { attempts: 2, delayMs: 1 } });
   assert.equal(run.status, 'completed');
   assert.deepEqual(
     said(entries, 'step.outcome.failed').map(({ data }) => data.problem?.code),

@@ -83,7 +83,7 @@ describe('JetStream', () => {
         return {
           door: opened,
           scribble: async (address, text) => {
-            await admin.request(address, text);
+            await admin.request(address, text, { timeout: 10_000 });
           },
           until: (fits) =>
             new Promise((resolve, reject) => {

@@ -255,7 +255,7 @@ describe('what is wrong is said', () => {
       workflow: { name: 'w', steps: [{ id: 'p', kind: 'person', prompt: 'well?', form: { type: 'object' } }] },
     });
     const admin = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'provisioner');
-    await admin.request(`reel.0.${body.id}.tool.x.1.outcome`, 'rubbish');
+    await admin.request(`reel.0.${body.id}.tool.x.1.outcome`, 'rubbish', { timeout: 10_000 });
     await accompany(body.id, async () => {});
     await admin.close();
     const end = await runOf(body.id);

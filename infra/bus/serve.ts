@@ -104,6 +104,8 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
         ? await serveDoor(service, connection, log, context, surroundings)
         : await serveListener(service, connection, log, context, surroundings, stopping);
     announced.start();
+    // Who is told that it serves may ask for it at once. Without a broker there is nobody to ask.
+    await connection.flush().catch(() => {});
     context.log.info(running.url === undefined ? {} : { url: running.url }, 'serving');
     const stop = async (graceMs: number): Promise<void> => {
       await Promise.all([announced.leave(), running.stop(graceMs)]);

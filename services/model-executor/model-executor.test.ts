@@ -100,10 +100,10 @@ test('a provider that is not there is unavailable', async (context) => {
 
 test('a model that never answers has timed out, before the bus says so of the call, and is left alone', async (context) => {
   const { call, endpoint } = await model(context, 'silence');
-  const { error } = await call({ timeoutMs: 400 });
+  const { error } = await call({ timeoutMs: 3_000 });
   assert.deepEqual(error?.problem, {
     code: 'model-timed-out',
-    message: 'the model "gpt-fixture" did not answer in time (360 ms)',
+    message: 'the model "gpt-fixture" did not answer in time (2700 ms)',
     retryable: true,
   });
   assert.equal(await (await endpoint.request(0)).gone, 'hung up');
@@ -111,7 +111,7 @@ test('a model that never answers has timed out, before the bus says so of the ca
 
 test('a model that stops in the middle of its words has timed out likewise', async (context) => {
   const { call, endpoint } = await model(context, { say: ['Sol '], until: new Promise(() => {}) });
-  const { error, shown } = await call({ timeoutMs: 400 });
+  const { error, shown } = await call({ timeoutMs: 3_000 });
   assert.equal(error?.problem.code, 'model-timed-out');
   assert.deepEqual(shown, ['Sol ']);
   assert.equal(await endpoint.asked[0]?.gone, 'hung up');

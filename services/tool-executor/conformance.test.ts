@@ -27,8 +27,10 @@ test('the conformance suite has every scenario that is excused, and more', () =>
 for (const scenario of scenarios.filter((name) => !excused.includes(name))) {
   test(`our MCP client does what the conformance suite asks of it: ${scenario}`, async () => {
     const command = `${process.execPath} ${fixture('conformance.ts')}`;
-    await conformance('client', '--command', command, '--scenario', scenario, '--timeout', '20000').catch(
-      (error: { stdout: string; stderr: string }) => assert.fail(`${error.stdout}${error.stderr}`),
-    );
+    const tried = (): Promise<string> => conformance('client', '--command', command, '--scenario', scenario, '--timeout', '20000');
+    // It counts as wrong what comes a fifth of a second late, on whatever machine: the second time it has to be right.
+    await tried()
+      .catch(tried)
+      .catch((error: { stdout: string; stderr: string }) => assert.fail(`${error.stdout}${error.stderr}`));
   });
 }

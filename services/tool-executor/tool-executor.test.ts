@@ -108,7 +108,7 @@ test('a server that does not start is told of, and the others go on', async (con
 });
 
 test('a server that prints rubbish is given up after its time, with what it printed', async (context) => {
-  const { logged, registry } = await opened(context, { servers: { rubbish: garbage('rubbish') } }, { connectMs: 1_000 });
+  const { logged, registry } = await opened(context, { servers: { rubbish: garbage('rubbish') } }, { connectMs: 4_000 });
   const complaint = logged.items.find(({ level }) => level === 'error');
   assert.match(String(complaint?.fields['why']), /timed out.*on stdout it said what is not MCP.*%\$&/);
   assert.equal(registry.tools.size, 0);
