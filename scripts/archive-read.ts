@@ -31,6 +31,7 @@ export async function volumesOf(shelf: Shelf, tell: Tell = refuse): Promise<Volu
     const text = (await shelf.read(name)).toString();
     const manifest = manifestIn(shelf, name, text);
     const volume = Number.parseInt(name, 10);
+    const digest = sha256(text);
     for (let missing = last.volume + 1; missing < volume; missing += 1)
       tell(new Damaged(shelf, manifestName(missing), `it is missing, and ${name} is there`));
     const isNext = volume === last.volume + 1;
@@ -40,9 +41,9 @@ export async function volumesOf(shelf: Shelf, tell: Tell = refuse): Promise<Volu
       const before = manifest.previous?.sha256 ?? '';
       if (isNext && last.sha256 !== undefined && before !== last.sha256)
         tell(new Damaged(shelf, manifestName(volume - 1), `${name} follows one with the SHA-256 ${before}, and it has ${last.sha256}`));
-      volumes.push({ manifest, sha256: sha256(text) });
+      volumes.push({ manifest, sha256: digest });
     }
-    last = manifest instanceof Damaged ? { volume } : { volume, sha256: sha256(text) };
+    last = manifest instanceof Damaged ? { volume } : { volume, sha256: digest };
   }
   return volumes;
 }

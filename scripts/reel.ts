@@ -151,13 +151,13 @@ command('show <RUN>', 'one run: its facts by cause, how it ended, or what it wai
     return print(`\n${summary(run, columns())}`);
   });
 
-/** Whoever follows a run that waits for a person is told how to go on, with the fields of the form; `approvals --json` has all of it. */
 /** Some of what is shown may be missing: that is said beside it. */
 function incomplete({ message }: Error): void {
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
 }
 
+/** Whoever follows a run that waits for a person is told how to go on, with the fields of the form; `approvals --json` has all of it. */
 function howToDecide({ id, data }: { id: string; data: unknown }): string {
   const { form } = data as { form?: { properties?: object } };
   const fields = Object.keys(form?.properties ?? {}).map((field) => `"${field}":…`);

@@ -46,8 +46,8 @@ const workflow = Workflow.parse({
   ],
 });
 
-export const requested = (deadlineMs = DEADLINE_MS): Draft =>
-  runRequested(theRun, { requestedBy: 'me', workflow, input: { who: 'Ada' }, tools, deadlineMs });
+export const requested = (deadlineMs = DEADLINE_MS, offered: { readonly [name: string]: ToolDefinition } = tools): Draft =>
+  runRequested(theRun, { requestedBy: 'me', workflow, input: { who: 'Ada' }, tools: offered, deadlineMs });
 
 const carriedOut: readonly Draft[] = [
   runApproved(theRun, grounds),
@@ -60,13 +60,7 @@ export const begun: readonly Draft[] = [requested(), ...carriedOut];
 
 /** The same, where the tool that undoes things is registered with these retries. */
 export const begunWith = (retry: Retry): readonly Draft[] => [
-  runRequested(theRun, {
-    requestedBy: 'me',
-    workflow,
-    input: { who: 'Ada' },
-    tools: { ...tools, cancel: { ...tools.cancel, retry } },
-    deadlineMs: DEADLINE_MS,
-  }),
+  requested(DEADLINE_MS, { ...tools, cancel: { ...tools.cancel, retry } }),
   ...carriedOut,
 ];
 

@@ -31,6 +31,9 @@ const DEFEATS = new Set([
   'fault.fault.raised',
 ]);
 
+const isDefeated = ({ entries }: View, seq: number): boolean =>
+  entries.some((entry) => entry.seq < seq && (isVoid(entry) || DEFEATS.has(entry.type)));
+
 const turned = rule(
   'turned',
   'A run turns for a reason: an answer that stands, a defeat, a wish to stop it, a deadline that has passed.',
@@ -40,8 +43,7 @@ const turned = rule(
     const to = word(turn);
     const control = whole.occupant({ kind: 'run', id: 'run', n: 1 }, 'control');
     const deadlineMs = request?.data.deadlineMs ?? 0;
-    const isDefeated = view.entries.some((entry) => entry.seq < turn.seq && (isVoid(entry) || DEFEATS.has(entry.type)));
-    if (to === 'failing' && !isDefeated) tell(turn, 'nothing had come to an end that it fails for');
+    if (to === 'failing' && !isDefeated(view, turn.seq)) tell(turn, 'nothing had come to an end that it fails for');
     if (to === 'completed' && approvedAnswers(view, turn.seq).length === 0) tell(turn, 'no answer had been checked and approved');
     if (to === 'cancelling' && seqOf(control) > turn.seq) tell(turn, 'nobody had asked for it to be stopped');
     if (to === 'exhausted' && turn.time < deadlineMs - SKEW_MS) tell(turn, `its deadline was yet to come, at ${iso(deadlineMs)}`);

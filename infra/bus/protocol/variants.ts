@@ -38,22 +38,22 @@ export function swapped(lines: readonly Line[]): Line[] {
   return [...head, ...answering('tool.d.1.outcome', ofA), ...answering('undo-tool.a-1.1.outcome', last), ...tail];
 }
 
-/** With a step in the plan that comes late, while the first of these is being undone: it is undone between the two. */
-export function withLate(first: Place, last: Place): Line[] {
-  const x = placed('tool.x.1');
-  const workflow = planned({ steps: [...planned({}).steps, { id: 'x', uses: 'book' }] });
-  const head = both(
+/** With one more step in the plan, of which this is said when that is approved. */
+function withStep(step: object, ...lines: Line[]): (log: readonly Line[]) => Line[] {
+  const workflow = planned({ steps: [...planned({}).steps, { id: 'x', uses: 'book', ...step }] });
+  return both(
     saying('run.run.1.request', { workflow }),
     saying('plan.plan.1.proposal', { plan: workflow }),
-    after('plan.plan.1.verdict', ...asked('tool.x.1', 'plan.plan.1.verdict'), line(s.stepStarted(x, { nonce: 'x' }))),
-  )(
-    failed.slice(
-      0,
-      failed.findIndex(({ draft }) => draft.at.kind === 'undo-tool'),
-    ),
+    after('plan.plan.1.verdict', ...asked('tool.x.1', 'plan.plan.1.verdict'), ...lines),
   );
+}
+
+/** With a step that comes late, while the first of these is being undone: it is undone between the two. */
+export function withLate(first: Place, last: Place): Line[] {
+  const x = placed('tool.x.1');
+  const undoing = failed.findIndex(({ draft }) => draft.at.kind === 'undo-tool');
   return [
-    ...head,
+    ...withStep({}, line(s.stepStarted(x, { nonce: 'x' })))(failed.slice(0, undoing)),
     line(s.stepTimedOut(x, { problem }), { answers: 'tool.x.1.verdict' }),
     ...undone(first, 'tool.x.1.outcome'),
     line(s.stepLate(x, { output: 1 }), { answers: 'tool.x.1.verdict' }),
@@ -63,12 +63,5 @@ export function withLate(first: Place, last: Place): Line[] {
   ];
 }
 
-/** With one more step in the plan, done beside the others under a condition, so that nothing rests on it. */
-export function beside(lines: readonly Line[]): Line[] {
-  const workflow = planned({ steps: [...planned({}).steps, { id: 'x', uses: 'book', when: 'true' }] });
-  return both(
-    saying('run.run.1.request', { workflow }),
-    saying('plan.plan.1.proposal', { plan: workflow }),
-    after('plan.plan.1.verdict', ...asked('tool.x.1', 'plan.plan.1.verdict'), ...done('tool.x.1')),
-  )(lines);
-}
+/** With a step that is done beside the others under a condition, so that nothing rests on it. */
+export const beside = (lines: readonly Line[]): Line[] => withStep({ when: 'true' }, ...done('tool.x.1'))(lines);
