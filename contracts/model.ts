@@ -11,6 +11,8 @@ export const ModelDefinition = z.object({
   /** What it is good for, in words that steps ask for: `plan`, `vision`, `long-context` … */
   capabilities: z.array(z.string()).default([]),
   price: PriceClass.default('medium'),
+  /** How long one attempt at it may take, in ms, where a plan does not say. */
+  timeoutMs: z.int().positive().optional(),
   /** True for the stand-in that answers from scripts: it is no model. */
   scripted: z.boolean().optional(),
 });

@@ -17,13 +17,14 @@ export const Compensation = growing(compensation);
 export const StrictCompensation = z.strictObject(compensation);
 export type Compensation = z.infer<typeof Compensation>;
 
-export const Attempts = z.int().min(1).max(20);
-export const DelayMs = z.int().min(0).max(86_400_000);
-
-const retry = { attempts: Attempts, delayMs: DelayMs.default(0), maxDelayMs: DelayMs.optional() };
+const DelayMs = z.int().min(0).max(86_400_000);
+const retry = { attempts: z.int().min(1).max(20), delayMs: DelayMs.default(0), maxDelayMs: DelayMs.optional() };
 export const Retry = growing(retry);
 export const StrictRetry = z.strictObject(retry);
 export type Retry = z.infer<typeof Retry>;
+
+/** How long a step may take in all, in ms: up to thirty days. */
+export const WithinMs = z.int().positive().max(2_592_000_000);
 
 export const ToolDefinition = growing({
   name: z.string(),
@@ -39,6 +40,8 @@ export const ToolDefinition = growing({
   compensation: Compensation.optional(),
   /** How often it may be tried in all, and the wait before the second try, where a plan does not say. */
   retry: Retry.optional(),
+  /** How long a step may take in all that uses it, with every try and wait, in ms, where a plan does not say. */
+  withinMs: WithinMs.optional(),
   /** `sha256:…` over all of the above: an approval is bound to it. */
   digest: z.string(),
 });

@@ -76,6 +76,16 @@ describe('a run is cancelled, and what it did is undone,', () => {
   });
 });
 
+it('a tool is tried as often as it was registered for, in the place of another as well, and no longer', async (context) => {
+  const reel = await startReel({ modules });
+  context.after(() => reel.close());
+  const steps = [{ id: 'x', uses: 'broken', with: { of: 1 }, fallback: { uses: 'spotty' } }];
+  const { status, answer } = await reel.finish({ name: 'instead', steps });
+  assert.deepEqual([status, answer], ['completed', { x: { tries: 3 } }]);
+  const { problem } = await reel.finish({ name: 'hasty', steps: [{ id: 'x', uses: 'hasty' }] });
+  assert.match(problem?.message ?? '', /nobody is there/);
+});
+
 it('a step is tried again after a restart of everything while it waited', async (context) => {
   const reel = await startReel({ modules, services: ['gateway'] });
   context.after(() => reel.close());

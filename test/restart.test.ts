@@ -110,10 +110,11 @@ describe('a restart of everything, killed at once', { timeout: 180_000 }, () => 
     api.listen(0, '127.0.0.1');
     await once(api, 'listening');
     const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+    const retry = { attempts: 3, delayMs: BACKOFF_MS };
     const tools = {
       busy_once: { effect: 'idempotent' },
       hangs_once: { effect: 'idempotent', timeoutMs: 60_000 },
-      busy_then_stuck: { effect: 'read-only', timeoutMs: 60_000 },
+      busy_then_stuck: { effect: 'read-only', timeoutMs: 60_000, withinMs: WITHIN_MS, retry },
     };
     const port = await freePort();
     reel = await startReel({
@@ -130,14 +131,13 @@ describe('a restart of everything, killed at once', { timeout: 180_000 }, () => 
 
     const hangs = once(world, 'hung');
     const question = { kind: 'person', prompt: 'Go on?', form: { type: 'object' }, timeoutMs: 600_000 };
-    const retry = { attempts: 3, delayMs: BACKOFF_MS };
     // What waits for the shortest time is begun last.
     runs = {
       person: await submit(question),
       hangs: await submit({ uses: 'hangs_once' }),
       endless: await submit({ uses: 'endless', timeoutMs: TIMEOUT_MS }),
       deadline: await submit(question, { deadlineMs: DEADLINE_MS }),
-      within: await submit({ uses: 'busy_then_stuck', withinMs: WITHIN_MS, retry }),
+      within: await submit({ uses: 'busy_then_stuck' }),
       backoff: await submit({ uses: 'busy_once', retry }),
     };
     await Promise.all([

@@ -63,6 +63,30 @@ export const away = defineTool({
     throw new Error('nobody is there');
   },
 });
+const triesOf = new Map<string, number>();
+export const spotty = defineTool({
+  name: 'spotty',
+  input: nothing,
+  effect: 'read-only',
+  retry: { attempts: 3, delayMs: 10 },
+  run: (_, { key }) => {
+    const tries = (triesOf.get(key) ?? 0) + 1;
+    triesOf.set(key, tries);
+    if (tries < 3) throw new Error('the line was busy');
+    return { tries };
+  },
+});
+/** Its next try would come after its time. */
+export const hasty = defineTool({
+  name: 'hasty',
+  input: nothing,
+  effect: 'read-only',
+  retry: { attempts: 5, delayMs: 60_000 },
+  withinMs: 20_000,
+  run: () => {
+    throw new Error('nobody is there');
+  },
+});
 export const reserve = defineTool({
   name: 'reserve',
   input: nothing,

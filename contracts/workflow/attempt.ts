@@ -66,10 +66,9 @@ function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
   const index = new Map<string, Planned>();
   for (const step of plan.steps) {
     const attempts = attemptsOf(step);
-    if (step.fallback !== undefined) {
-      const ofFallback = step.fallback.kind === 'model' ? MODEL_ATTEMPTS : 1;
-      index.set(fallbackId(step.id), { attempt: step.fallback, step, attempts: ofFallback, role: 'fallback', level: 0 });
-    }
+    const { fallback } = step;
+    if (fallback !== undefined)
+      index.set(fallbackId(step.id), { attempt: fallback, step, attempts: attemptsOf(fallback), role: 'fallback', level: 0 });
     for (const [before, { to, withinMs }] of levelsOf(plan).entries()) {
       const level = before + 1;
       const asked: Attempt = { kind: 'person', uses: to, with: {}, timeoutMs: withinMs, assert: [], form: escalationForm(step.output) };
@@ -81,7 +80,7 @@ function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
   return index;
 }
 
-const attemptsOf = ({ kind, retry }: WorkflowStep): number => retry?.attempts ?? (kind === 'model' ? MODEL_ATTEMPTS : 1);
+const attemptsOf = ({ kind, retry }: Attempt): number => retry?.attempts ?? (kind === 'model' ? MODEL_ATTEMPTS : 1);
 
 /** What a person is asked about a step that has failed: which attempt, why, and whether nobody knows if it took effect. */
 export type Question = {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { growing, Json, JsonSchema } from '../envelope.ts';
 import { Needs, StrictNeeds } from '../model.ts';
-import { Attempts, Compensation, DelayMs, Effect, StrictCompensation } from '../tool.ts';
+import { Compensation, Effect, Retry, StrictCompensation, StrictRetry, WithinMs } from '../tool.ts';
 
 const StepId = z
   .string()
@@ -19,7 +19,7 @@ const StepKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a kind is lower cas
  */
 const Template = z.record(z.string(), Json);
 
-const attemptOf = ({ compensation, needs }: Parts) => ({
+const attemptOf = ({ compensation, needs, retry }: Parts) => ({
   /** Who performs it: `tool`, `model`, `person`, or a kind that a performer of the user's own has taken. */
   kind: StepKind.default('tool'),
   /** What performs it, within its kind: for a tool its name, for a person who is asked, for a model its name (left out: whichever fits). */
@@ -27,6 +27,11 @@ const attemptOf = ({ compensation, needs }: Parts) => ({
   with: Template.default({}),
   /** How long one attempt may take (for a person: until the question expires), in ms. */
   timeoutMs: z.int().positive().max(2_592_000_000).optional(),
+  /**
+   * How often in all, and how long to wait before the second attempt; twice as long before each further one, up to `maxDelayMs`, and a
+   * little less by lot. What the tool's registration says holds where this says nothing.
+   */
+  retry: retry.optional(),
   /** What calling it twice does, for kinds whose performers keep no registry; `once` unless said otherwise. */
   effect: Effect.optional(),
   /** What undoes it, should the run not succeed. The tool's own registration may have said so already. */
@@ -44,7 +49,7 @@ const attemptOf = ({ compensation, needs }: Parts) => ({
 });
 
 /** What is the same wherever it stands, and in a file stricter than in a fact. */
-type Parts = { readonly compensation: typeof Compensation; readonly needs: typeof Needs };
+type Parts = { readonly compensation: typeof Compensation; readonly needs: typeof Needs; readonly retry: typeof Retry };
 
 /** The format, built twice: as facts carry it (unknown fields pass, later versions may have more) and as a file must be (they do not). */
 function build(object: typeof z.object, parts: Parts, fewest: number) {
@@ -57,12 +62,10 @@ function build(object: typeof z.object, parts: Parts, fewest: number) {
     /** A JSONata expression; when it is not exactly `true`, the step is skipped. */
     when: z.string().optional(),
     /**
-     * How often in all, and how long to wait before the second attempt; twice as long before each further one, up to `maxDelayMs`, and a
-     * little less by lot. What the tool's registration says holds where this says nothing.
+     * How long the step may take with all its attempts and waits, its fallback's among them, in ms; no attempt begins after that. What its
+     * tool's registration says holds where this says nothing.
      */
-    retry: object({ attempts: Attempts, delayMs: DelayMs.default(0), maxDelayMs: DelayMs.optional() }).optional(),
-    /** How long the step may take with all its attempts and waits, in ms; no attempt begins after that. */
-    withinMs: z.int().positive().max(2_592_000_000).optional(),
+    withinMs: WithinMs.optional(),
     /** When it has failed for good the run goes on without its result, and the answer names it. */
     optional: z.boolean().optional(),
     /** What is done instead when it has failed for good, as the step `<id>-fallback`; its result counts as this step's. */
@@ -86,10 +89,10 @@ function build(object: typeof z.object, parts: Parts, fewest: number) {
   });
 }
 
-export const Workflow = build(growing as typeof z.object, { compensation: Compensation, needs: Needs }, 0);
+export const Workflow = build(growing as typeof z.object, { compensation: Compensation, needs: Needs, retry: Retry }, 0);
 export type Workflow = z.infer<typeof Workflow>;
 export type WorkflowStep = Workflow['steps'][number];
 
 /** The same, refusing what it does not know: for what people and models hand in. */
-const strict: Parts = { compensation: StrictCompensation, needs: StrictNeeds };
+const strict: Parts = { compensation: StrictCompensation, needs: StrictNeeds, retry: StrictRetry };
 export const StrictWorkflow = build(z.strictObject as unknown as typeof z.object, strict, 1);

@@ -7,7 +7,7 @@ import { castOf, notTheirs } from './protocol/cast.ts';
 import { completed, failed, goal, harmless } from './protocol/runs.ts';
 import { type Line, placed, START_MS, tell } from './protocol/scene.ts';
 import { cases, later } from './protocol/spoilt.ts';
-import { beside, lateAfterEnd, withLate } from './protocol/variants.ts';
+import { beside, lateAfterEnd, plannedBefore, plannedNow, withLate } from './protocol/variants.ts';
 import { check, findings, rules } from './protocol.ts';
 import { definePerformer, defineService } from './service.ts';
 
@@ -37,6 +37,8 @@ describe('the protocol', () => {
       harmless,
       lateAfterEnd,
       beside(completed),
+      plannedBefore,
+      plannedNow,
       withLate(placed('tool.c.1'), placed('tool.a.1')),
       goal(['revise', 'repair', 'repair', 'revise', 'revise']),
     ])

@@ -25,11 +25,14 @@ const TROUBLES: readonly (readonly [string, Behaviour])[] = [
   ['empty', { say: [''] }],
   ['filtered', { say: [], finish: 'content_filter' }],
   ['refused', { say: ['I cannot help with that.'], as: 'refusal' }],
+  ['rejected', { status: 400 }],
+  ['silent', 'silence'],
 ];
+/** How often one of them comes up. */
 const SHARE = 0.12;
 
 /** @param folder of the scripts */
-export async function startModels(seed: number, folder: string): Promise<Models> {
+export async function startModels(seed: number, folder: string, share = SHARE): Promise<Models> {
   const offline = await startOffline({ folder });
   const troubles = new Map<string, number>();
   const asked: string[] = [];
@@ -39,7 +42,7 @@ export async function startModels(seed: number, folder: string): Promise<Models>
       const key = String(request.headers['idempotency-key']);
       asked.push(key);
       const chance = randomFor(seed, key);
-      const isBad = chance.happens(SHARE);
+      const isBad = chance.happens(share);
       const trouble = chance.below(TROUBLES.length);
       const name = TROUBLES[trouble]?.[0] as string;
       if (isBad) troubles.set(name, (troubles.get(name) ?? 0) + 1);

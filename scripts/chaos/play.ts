@@ -180,6 +180,8 @@ async function openOutside(seed: number, dir: string) {
     baseUrl,
     capabilities: ['plan', 'answer', 'structured', 'judge'],
     price: 'low',
+    // One that is silent is not waited for longer.
+    timeoutMs: 3000,
   }));
   await writeFile(join(dir, 'models.yaml'), JSON.stringify({ models: providers }));
   return {

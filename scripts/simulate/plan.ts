@@ -3,6 +3,8 @@ import { Workflow } from '@reel/contracts/workflow/format.ts';
 import fc from 'fast-check';
 import { type Doing, doings } from './world.ts';
 
+type Retry = { readonly attempts: number; readonly delayMs: number };
+
 /** One step. */
 export type PlannedStep = {
   readonly uses: string;
@@ -11,8 +13,8 @@ export type PlannedStep = {
   /** What its tool does, attempt by attempt, and what undoing it does; after that, it works. */
   readonly does: readonly Doing[];
   readonly undo: readonly Doing[];
-  readonly fallback?: { readonly uses: string; readonly does: readonly Doing[] };
-  readonly retry?: { readonly attempts: number; readonly delayMs: number };
+  readonly fallback?: { readonly uses: string; readonly does: readonly Doing[]; readonly retry?: Retry };
+  readonly retry?: Retry;
   readonly when?: boolean;
   readonly timeoutMs?: number;
   readonly withinMs?: number;
@@ -46,13 +48,15 @@ const object = <T>(model: { [member: string]: fc.Arbitrary<unknown> }): fc.Arbit
 const doing = fc.array(mostly<Doing>(2, 'works', fc.constantFrom(...doings)), { maxLength: 3 });
 const before = fc.array(fc.nat({ max: 6 }), { maxLength: 3 });
 
+const retry = seldom(2, fc.record({ attempts: fc.integer({ min: 1, max: 4 }), delayMs: fc.constantFrom(0, 700, 5000) }));
+
 const anyStep = object<PlannedStep>({
   uses: fc.constantFrom('look', 'book', 'book', 'book', 'pay', 'sign', 'send', 'weigh', 'ask', 'forbidden'),
   after: before,
   does: doing,
   undo: doing,
-  fallback: seldom(3, fc.record({ uses: fc.constantFrom('look', 'book', 'pay', 'ask'), does: doing })),
-  retry: seldom(2, fc.record({ attempts: fc.integer({ min: 1, max: 4 }), delayMs: fc.constantFrom(0, 700, 5000) })),
+  fallback: seldom(3, object({ uses: fc.constantFrom('look', 'book', 'pay', 'ask'), does: doing, retry })),
+  retry,
   when: seldom(5, fc.boolean()),
   timeoutMs: seldom(5, fc.constantFrom(300, 3000)),
   withinMs: seldom(6, fc.constantFrom(300, 3000, 20_000)),
@@ -110,14 +114,16 @@ function stepOf({ uses, after, fallback, retry, when, timeoutMs, withinMs, optio
     id: `s${index}`,
     dependsOn,
     ...attemptOf(uses, given),
-    ...(fallback === undefined ? {} : { fallback: attemptOf(fallback.uses, given) }),
-    ...(retry === undefined ? {} : { retry }),
+    ...(fallback === undefined ? {} : { fallback: { ...attemptOf(fallback.uses, given), ...repeated(fallback) } }),
+    ...repeated({ retry }),
     ...(when === undefined ? {} : { when: String(when) }),
     ...(timeoutMs === undefined || uses === 'ask' ? {} : { timeoutMs }),
     ...(withinMs === undefined ? {} : { withinMs }),
     ...(optional === undefined ? {} : { optional }),
   };
 }
+
+const repeated = ({ retry }: { readonly retry?: Retry | undefined }): object => (retry === undefined ? {} : { retry });
 
 const attemptOf = (uses: string, given: object): object =>
   uses === 'ask'

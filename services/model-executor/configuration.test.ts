@@ -37,12 +37,12 @@ test('what is missing or wrong in the environment is named', async () => {
 test('a file configures several; keys come from the environment, prices from the file or else from the list', async (context) => {
   const text = `
 models:
-  - { name: fast, model: gpt-4.1-mini, apiKey: '\${KEY}', capabilities: [plan], price: low }
+  - { name: fast, model: gpt-4.1-mini, apiKey: '\${KEY}', capabilities: [plan], price: low, timeoutMs: 9000 }
   - { name: local/qwen3, baseUrl: 'http://\${HOST}/v1', microusdPerMillionInput: 0, microusdPerMillionOutput: 0.5 }
 `;
   assert.deepEqual(await read(context, text, { KEY: 'secret', HOST: '127.0.0.1:2', OPENAI_API_KEY: 'not this' }), [
     {
-      definition: { name: 'fast', capabilities: ['plan'], price: 'low' },
+      definition: { name: 'fast', capabilities: ['plan'], price: 'low', timeoutMs: 9000 },
       id: 'gpt-4.1-mini',
       baseUrl: undefined,
       apiKey: 'secret',
@@ -67,6 +67,7 @@ const wrong: Record<string, [text: string, message: RegExp]> = {
     'models:\n  - { name: a, apiKey: k, price: cheap }\n',
     /models\.yaml:2:34: models\.0\.price: expected one of "low"\|"medium"\|"high".*, is "cheap"/,
   ],
+  'a time that is none': ['models: [{ name: a, apiKey: k, timeoutMs: 0 }]', /models\.0\.timeoutMs: .*expected number to be >0.*, is 0/],
   'a name that is missing': ['models: [{ apiKey: k }]', /models\.0\.name: .*expected string.*, is missing/],
   'a name with spaces': ['models: [{ name: "a b", apiKey: k }]', /models\.0\.name: expected a name of letters, .*, is "a b"/],
   'a name that is taken': [

@@ -1,6 +1,7 @@
 /** Which models are configured: one by the environment, several by a file, or none, and then a stand-in answers from scripts. */
 import { ModelDefinition, PriceClass } from '@reel/contracts/model.ts';
 import { z } from 'zod';
+import { LONGEST_MS } from './chat.ts';
 import { isPrice, type Price, priceFor, readPrices } from './prices.ts';
 import { type Complain, ConfigError, readYaml, shown } from './yaml-file.ts';
 
@@ -28,6 +29,8 @@ const Entry = z.strictObject({
   apiKey: z.string().min(1).optional(),
   capabilities: z.array(z.string().min(1)).default([]),
   price: PriceClass.default('medium'),
+  /** ms, where a plan does not say */
+  timeoutMs: z.int().positive().max(LONGEST_MS).optional(),
   microusdPerMillionInput: z.number().min(0).optional(),
   microusdPerMillionOutput: z.number().min(0).optional(),
 });
@@ -60,7 +63,7 @@ async function fromFile(file: string, env: NodeJS.ProcessEnv): Promise<Model[]> 
   const names = new Set<string>();
   return value.models.map((entry, place) => {
     const path = ['models', place];
-    const { name, capabilities, price } = entry;
+    const { name, capabilities, price, timeoutMs } = entry;
     if (names.has(name)) complain([...path, 'name'], `expected a name that no other model in the file has, is ${shown(name)}`);
     names.add(name);
     const filled = (field: 'apiKey' | 'baseUrl'): string | undefined =>
@@ -74,7 +77,8 @@ async function fromFile(file: string, env: NodeJS.ProcessEnv): Promise<Model[]> 
     const halves = Object.values(own).filter((half) => half !== undefined).length;
     if (halves === 1) complain(path, 'expected microusdPerMillionInput and microusdPerMillionOutput together, has one alone');
     const id = entry.model ?? name;
-    return { definition: { name, capabilities, price }, id, baseUrl, apiKey, price: isPrice(own) ? own : priceFor(prices, id) };
+    const definition = { name, capabilities, price, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    return { definition, id, baseUrl, apiKey, price: isPrice(own) ? own : priceFor(prices, id) };
   });
 }
 

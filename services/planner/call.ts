@@ -9,8 +9,9 @@ import type { Progress } from './progress.ts';
 import type { RunRequest } from './request.ts';
 import { inStep, Uncomputable } from './uncomputable.ts';
 
-/** A person has a day, a model two minutes, anything else without a registry one, unless the plan says otherwise. */
-const TIMEOUT_MS: { readonly [kind: string]: number } = { person: 86_400_000, model: 120_000 };
+/** A person has a day, a model two minutes, anything else one, unless the plan or a registration says otherwise. */
+const PERSON_TIMEOUT_MS = 86_400_000;
+const MODEL_TIMEOUT_MS = 120_000;
 const OTHER_TIMEOUT_MS = 60_000;
 
 /** @param id the step's. @param n the number of the attempt. @throws Uncomputable when a template cannot be filled in, or no model fits. */
@@ -24,7 +25,12 @@ export async function callOf(attempt: Attempt, id: string, n: number, progress: 
 }
 
 /** Which model is asked, and why: each attempt goes to the next that fits. */
-function routed(attempt: Attempt, id: string, n: number, { models = [] }: RunRequest): Pick<Call, 'uses' | 'routing' | 'output'> {
+function routed(
+  attempt: Attempt,
+  id: string,
+  n: number,
+  { models = [] }: RunRequest,
+): Pick<Call, 'uses' | 'routing' | 'output' | 'timeoutMs'> {
   const candidates = candidatesFor(attempt, models);
   const chosen = modelFor(candidates, n);
   if (chosen === undefined) {
@@ -36,7 +42,8 @@ function routed(attempt: Attempt, id: string, n: number, { models = [] }: RunReq
     n === 1
       ? `${candidates.length === 1 ? of : `the cheapest of ${candidates.length} models`} ${wanted(attempt)}`
       : `attempt ${n - 1} failed, and this is ${of} ${wanted(attempt)}`;
-  return { uses: chosen.name, routing: why, ...(attempt.output === undefined ? {} : { output: attempt.output }) };
+  const timeoutMs = attempt.timeoutMs ?? chosen.timeoutMs ?? MODEL_TIMEOUT_MS;
+  return { uses: chosen.name, routing: why, timeoutMs, ...(attempt.output === undefined ? {} : { output: attempt.output }) };
 }
 
 function toolCall(attempt: Attempt, filled: Call['arguments'], request: RunRequest): Call {
@@ -62,7 +69,7 @@ async function otherCall(attempt: Attempt, filled: Call['arguments'], fill: Fill
     ...(prompt === undefined ? {} : { prompt: textOf(await fill<Json>('prompt', prompt)) }),
     ...(form === undefined ? {} : { form: await fill<JsonSchema>('form', form) }),
     effect: effectOf(attempt),
-    timeoutMs: attempt.timeoutMs ?? TIMEOUT_MS[kind] ?? OTHER_TIMEOUT_MS,
+    timeoutMs: attempt.timeoutMs ?? (kind === 'person' ? PERSON_TIMEOUT_MS : OTHER_TIMEOUT_MS),
     ...(compensate === undefined ? {} : { compensation: compensate }),
   };
 }

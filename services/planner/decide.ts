@@ -6,8 +6,8 @@ import { planProposed } from '@reel/contracts/plan.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { stepAccepted, stepLate, stepRejected } from '@reel/contracts/step.ts';
 import { escalationId, levelsOf, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
+import { withRegistered } from '@reel/contracts/workflow/registered.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
-import { withRetries } from '@reel/contracts/workflow/retries.ts';
 import { follow } from './follow.ts';
 import { answerRefused, firstPlan, isUnfinished, mayRevise, planRefused, revise } from './goal.ts';
 import { awake, mend } from './mend.ts';
@@ -21,7 +21,7 @@ export function propose(history: History): Draft[] {
   const request = history.find(runRequested, theRun)?.data;
   if (request === undefined || isOver(history)) return [];
   return request.goal === undefined
-    ? [planProposed(planRevision(1), { plan: withRetries(request.workflow, request.tools) })]
+    ? [planProposed(planRevision(1), { plan: withRegistered(request.workflow, request.tools) })]
     : firstPlan(history, request);
 }
 

@@ -5,7 +5,7 @@ import { idsOf } from '@reel/contracts/workflow/attempt.ts';
 import { StrictWorkflow, type Workflow, type WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
 import { isKept } from '@reel/contracts/workflow/reasoning.ts';
-import { withRetries } from '@reel/contracts/workflow/retries.ts';
+import { withRegistered } from '@reel/contracts/workflow/registered.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { judgementSchema, literal, promptFor } from './prompts.ts';
 import type { RunRequest } from './request.ts';
@@ -37,7 +37,7 @@ export function proposedPlan({ request, n, kept, used, tools }: Means, proposed:
     if (keeping.has(step.id)) continue;
     errors.push(...trespasses(step, used, frame).map((error) => `steps[${index}]${error}`));
   }
-  return { plan: withRetries(answering(request, n, [...kept, ...added]), request.tools), errors };
+  return { plan: withRegistered(answering(request, n, [...kept, ...added]), request.tools), errors };
 }
 
 /** What a person may write into a workflow, and a model may not. */

@@ -242,6 +242,11 @@ describe('which model is asked', () => {
     const [request] = await say(await on(wanted({ models: [model('dear', 'high'), model('cheap')] })));
     assert.deepEqual([callIn(request).uses, callIn(request).routing], ['cheap', 'the cheapest of 2 models that can plan']);
   });
+  it('and for as long as it was registered with, or two minutes', async () => {
+    const timeoutMs = async (one: object): Promise<number> =>
+      callIn((await say(await on(wanted({ models: [{ ...model('m'), ...one }] }))))[0]).timeoutMs;
+    assert.deepEqual([await timeoutMs({}), await timeoutMs({ timeoutMs: 7000 })], [120_000, 7000]);
+  });
   it('the next provider at once when one has failed', async () => {
     const [next] = await say(await failing([['dear', 'high'], ['cheap']], { retryAfterMs: 60_000 }));
     assert.deepEqual([told([next as Draft]), callIn(next).uses], [['step.request.requested model.plan-1.2'], 'dear']);

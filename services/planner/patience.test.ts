@@ -130,19 +130,43 @@ describe('a step that is tried again', () => {
     const fallback = retried({ attempts: 1 }, { fallback: { uses: 'secret' } });
     assert.deepEqual(await tell([...fallback, ...asked(asTool('a')), resting]), ['step.request.requested tool.a-fallback.1']);
   });
-  it('is tried as often as the tool was registered for, where the plan does not say', async () => {
-    const registered = { ...tools.search, retry: { attempts: 2, delayMs: 0 } };
-    const [request, approved] = carriedOut({ id: 'a', uses: 'search' }, { id: 'b', uses: 'search', retry: { attempts: 1 } }) as [
-      Draft,
-      Draft,
-    ];
+  it('is tried as often and as long as the tool was registered for, where the plan does not say', async () => {
+    const registered = { ...tools.search, retry: { attempts: 2, delayMs: 0 }, withinMs: 9000 };
+    const [request, approved] = carriedOut(
+      { id: 'a', uses: 'search' },
+      { id: 'b', uses: 'search', retry: { attempts: 1 }, withinMs: 5 },
+      { id: 'c', uses: 'secret', fallback: { uses: 'search' } },
+      { id: 'd', uses: 'secret', fallback: { uses: 'search', retry: { attempts: 7 } } },
+      { id: 'e', kind: 'model', uses: 'search', fallback: { kind: 'model', uses: 'search' } },
+    ) as [Draft, Draft];
     const facts = [{ ...request, data: { ...(request.data as object), tools: { search: registered } } }, approved];
     const [proposed] = await say(facts);
     const { plan } = (proposed as Draft<{ plan: Workflow }>).data;
     assert.deepEqual(
-      plan.steps.map(({ retry }) => retry?.attempts),
-      [2, 1],
+      plan.steps.map(({ retry, withinMs, fallback }) => [retry?.attempts, withinMs, fallback?.retry?.attempts]),
+      [
+        [2, 9000, undefined],
+        [1, 5, undefined],
+        [undefined, undefined, 2],
+        [undefined, undefined, 7],
+        [undefined, undefined, undefined],
+      ],
     );
+  });
+});
+
+describe('what is done in the place of a step', () => {
+  it('is tried again as its own retry has it, and not as the step’s', async () => {
+    const begun = carriedOut({ id: 'a', uses: 'search', fallback: { uses: 'secret', retry: { attempts: 2, delayMs: 1000 } } });
+    const lost = (id: string, n = 1): Draft[] => [...asked(asTool(id, n)), stepFailed(asTool(id, n), trouble())];
+    assert.deepEqual(await tell([...begun, ...lost('a')]), ['step.request.requested tool.a-fallback.1']);
+    const waitMs = await waitAfter([...begun, ...lost('a'), ...lost('a-fallback')]);
+    assert.ok(waitMs <= 1000 && waitMs >= 750, `${waitMs} ms`);
+    assert.deepEqual(await tell([...begun, ...lost('a'), ...lost('a-fallback'), ...lost('a-fallback', 2)]), [
+      'plan.proposal.abandoned plan.plan.2',
+    ]);
+    const once = carriedOut({ id: 'a', uses: 'search', retry: { attempts: 2 }, fallback: { uses: 'secret' } });
+    assert.deepEqual(await tell([...once, ...lost('a'), ...lost('a', 2), ...lost('a-fallback')]), ['plan.proposal.abandoned plan.plan.2']);
   });
 });
 

@@ -48,9 +48,10 @@ export function endsAt(history: History, { kind, id, withinMs }: WorkflowStep): 
   return begun === undefined ? Number.POSITIVE_INFINITY : begun.time + (withinMs as number);
 }
 
-function grownMs(history: History, { attempt, step: { retry } }: Planned, at: Place, models: RunRequest['models'] = []): number {
+function grownMs(history: History, { attempt }: Planned, at: Place, models: RunRequest['models'] = []): number {
   // A model that was not asked yet need not come round.
   const isFresh = at.kind === 'model' && at.n < candidatesFor(attempt, models).length;
+  const { retry } = attempt;
   if (retry === undefined && (at.kind !== 'model' || isFresh)) return 0;
   const { delayMs = MODEL_DELAY_MS, maxDelayMs } = retry ?? {};
   return backoffMs([history.run, at.kind, at.id, at.n], at.n, delayMs, maxDelayMs);

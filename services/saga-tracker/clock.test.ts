@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import { given, told } from '@reel/bus/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
+import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { runFailed } from '@reel/contracts/run.ts';
+import { Workflow } from '@reel/contracts/workflow/format.ts';
 import sagaTracker from './saga-tracker.ts';
-import { begun, DEADLINE_MS, failing, START_MS, step, undo } from './scene.ts';
+import { begun, begunAs, DEADLINE_MS, failing, START_MS, step, undo } from './scene.ts';
 
 const flight = step('flight');
 const friend = step('friend', { effect: 'read-only', timeoutMs: 60_000 }, 1, 'person');
@@ -26,6 +28,30 @@ test('the clock is set when a plan is approved, for when its quickest step could
   const said = await given(begun).then(sagaTracker, {});
   // Fact 4 is stored after 4 s, a search may take 5 s, and 2 s are for grace.
   assert.deepEqual(said, [{ ring: 'clock', atMs: START_MS + 11_000 }]);
+});
+
+test('the clock heeds what a plan says of a step’s whole time, and what a model’s registration says of one attempt', async () => {
+  const lookAt = async (step: object, models: ModelDefinition[] = []): Promise<number> => {
+    const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'book', ...step }] });
+    const facts = begunAs(workflow, models);
+    const [alarm] = await given(facts).then(sagaTracker, {});
+    return ((alarm as { atMs: number }).atMs - START_MS) / 1000 - facts.length;
+  };
+  assert.equal(await lookAt({}), 12);
+  assert.equal(await lookAt({ withinMs: 3_000 }), 5);
+  const model = { name: 'm', capabilities: [], price: 'low' as const };
+  assert.equal(await lookAt({ kind: 'model', uses: '' }, [{ ...model, timeoutMs: 4_000 }]), 6);
+  assert.equal(await lookAt({ kind: 'model', uses: '', timeoutMs: 9_000 }, [{ ...model, timeoutMs: 4_000 }]), 11);
+});
+
+test('it looks when the time of a step is over, however long the attempts at others may take', async () => {
+  const workflow = Workflow.parse({
+    name: 'w',
+    steps: [{ id: 'flight', uses: 'book', withinMs: 20_000, retry: { attempts: 2 }, timeoutMs: 30_000 }],
+  });
+  const first = [...begunAs(workflow), ...flight.running, flight.failed];
+  // It was asked for after 5 s; the last look was after 7 s.
+  assert.equal((await ring(first, 0)).nextS, 27);
 });
 
 test('a step that was begun times out after its time and a grace', async () => {

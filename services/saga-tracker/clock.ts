@@ -8,9 +8,10 @@ import { aboutOf } from '@reel/contracts/address.ts';
 import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { expiresAt } from '@reel/contracts/expiry.ts';
-import { stepExpired, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
+import { stepExpired, stepRequested, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoExpired, undoTimedOut } from '@reel/contracts/undo.ts';
+import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { type Attempt, callOf, isBegun, isHeld, isReadOnly, nameOf, word } from './attempt.ts';
 import type { Saga } from './saga.ts';
 
@@ -76,18 +77,29 @@ export function nextLook(saga: Saga, history: History, request: RunRequest, time
     next = Math.min(next, lookAt(attempt, time, request.deadlineMs));
     busy ||= !isHeld(attempt);
   }
-  const period = periodOf(history, request);
+  const steps = approvedPlan(history)?.steps ?? [];
+  // The last attempt at a step gets what is left of the step's time, which may be next to nothing.
+  for (const { kind, id, withinMs } of steps) {
+    const begun = withinMs === undefined ? undefined : history.find(stepRequested, { kind, id, n: 1 });
+    const ends = begun === undefined ? 0 : begun.time + (withinMs as number) + GRACE_MS;
+    if (ends > time) next = Math.min(next, ends);
+  }
+  const period = periodOf(steps, request);
   if (busy || (history.entries().at(-1)?.time ?? 0) > time - period) next = Math.min(next, time + period);
   return next;
 }
 
 /** The shortest time after which anything that this plan may still ask for could be overdue. Persons are not asked by the minute. */
-function periodOf(history: History, { tools }: RunRequest): number {
-  const attempts = approvedPlan(history)?.steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback])) ?? [];
-  const times = attempts
+function periodOf(steps: readonly WorkflowStep[], { tools, models = [] }: RunRequest): number {
+  const times = steps
+    .flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]))
     .filter(({ kind }) => kind !== 'person')
-    .map(({ timeoutMs, uses }) => timeoutMs ?? tools[uses]?.timeoutMs ?? UNSAID_TIMEOUT_MS);
-  return times.reduce((shortest, timeMs) => Math.min(shortest, timeMs), Number.POSITIVE_INFINITY) + GRACE_MS;
+    .flatMap(({ kind, timeoutMs, uses }) => {
+      const called = kind === 'model' ? models : [tools[uses]];
+      return timeoutMs ?? called.map((one) => one?.timeoutMs ?? UNSAID_TIMEOUT_MS);
+    });
+  const bounds = steps.flatMap(({ withinMs }) => withinMs ?? []);
+  return [...times, ...bounds].reduce((shortest, timeMs) => Math.min(shortest, timeMs), Number.POSITIVE_INFINITY) + GRACE_MS;
 }
 
 /** True for a step that was withdrawn for being overdue, and did not time out yet. */

@@ -2,6 +2,7 @@
 import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerAccepted, answerApproved, answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
+import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
 import { runApproved, runRequested, turnedCompleted, turnedFailing } from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
@@ -49,19 +50,25 @@ const workflow = Workflow.parse({
 export const requested = (deadlineMs = DEADLINE_MS, offered: { readonly [name: string]: ToolDefinition } = tools): Draft =>
   runRequested(theRun, { requestedBy: 'me', workflow, input: { who: 'Ada' }, tools: offered, deadlineMs });
 
-const carriedOut: readonly Draft[] = [
+const carriedOut = (plan = workflow): Draft[] => [
   runApproved(theRun, grounds),
-  planProposed(planRevision(1), { plan: workflow }),
+  planProposed(planRevision(1), { plan }),
   planApproved(planRevision(1), grounds),
 ];
 
 /** A run whose plan is being carried out. */
-export const begun: readonly Draft[] = [requested(), ...carriedOut];
+export const begun: readonly Draft[] = [requested(), ...carriedOut()];
+
+/** The same, with another plan and models. */
+export const begunAs = (plan: Workflow, models: ModelDefinition[] = []): readonly Draft[] => [
+  runRequested(theRun, { requestedBy: 'me', workflow: plan, input: {}, tools, models, deadlineMs: DEADLINE_MS }),
+  ...carriedOut(plan),
+];
 
 /** The same, where the tool that undoes things is registered with these retries. */
 export const begunWith = (retry: Retry): readonly Draft[] => [
   requested(DEADLINE_MS, { ...tools, cancel: { ...tools.cancel, retry } }),
-  ...carriedOut,
+  ...carriedOut(),
 ];
 
 export const failing: Draft = turnedFailing(theRun, { problem });

@@ -1,7 +1,7 @@
 /** The configuration of the tool-executor: which servers, APIs and modules offer tools, read strictly so that a typing error is found at the start. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { Effect, StrictCompensation, StrictRetry } from '@reel/contracts/tool.ts';
+import { Effect, StrictCompensation, StrictRetry, WithinMs } from '@reel/contracts/tool.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -17,6 +17,8 @@ const Override = z.strictObject({
   compensation: StrictCompensation.optional(),
   /** How often it may be tried, where a plan does not say. */
   retry: StrictRetry.optional(),
+  /** How long a step may take in all that uses it, with every try and wait, in ms, where a plan does not say. */
+  withinMs: WithinMs.optional(),
 });
 /** What the operator knows better than the server says. */
 export type Override = z.infer<typeof Override>;

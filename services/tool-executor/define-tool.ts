@@ -22,6 +22,7 @@ export type InProcessTool = {
   readonly concurrency?: number | undefined;
   readonly compensation?: Compensation | undefined;
   readonly retry?: Retry | undefined;
+  readonly withinMs?: number | undefined;
   readonly run: (args: never, context: ToolContext) => Json | Promise<Json>;
 };
 
@@ -40,6 +41,8 @@ type Described<Input extends z.ZodType> = {
   compensation?: { uses: string; with?: Record<string, Json> };
   /** How often it may be tried, where a plan does not say. */
   retry?: { attempts: number; delayMs?: number; maxDelayMs?: number };
+  /** How long a step may take in all that uses it, with every try and wait, where a plan does not say. */
+  withinMs?: number;
   /** What it throws says that nothing was done; anything in between has to be undone by itself before it throws. */
   run: (args: z.output<Input>, context: ToolContext) => Json | Promise<Json>;
 };

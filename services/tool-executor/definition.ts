@@ -22,26 +22,20 @@ export const isToolName = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_./
 
 /** @throws when what the tool says of its compensation is none. */
 export function ofServer(server: string, tool: Tool, override: Override = {}): ToolDefinition {
-  const effect = override.effect ?? effectOf(tool);
-  const compensation = override.compensation ?? compensationOf(tool);
   return sealed({
     name: tool.name,
     description: tool.description ?? '',
     server,
     input: tool.inputSchema as JsonSchema,
     ...(tool.outputSchema === undefined ? {} : { output: tool.outputSchema as JsonSchema }),
-    effect,
-    timeoutMs: override.timeoutMs ?? TIMEOUT_MS,
-    concurrency: override.concurrency ?? CONCURRENCY,
-    ...(compensation === undefined ? {} : { compensation }),
-    ...(override.retry === undefined ? {} : { retry: override.retry }),
+    effect: override.effect ?? effectOf(tool),
+    ...settings({ ...override, compensation: override.compensation ?? compensationOf(tool) }),
   });
 }
 
 /** An operation of the API `name`; its compensation stands in the document as `x-reel-compensation`. */
 export function ofOperation(name: string, operation: ApiOperation, api: Api): ToolDefinition {
   const override = api.tools[operation.name] ?? {};
-  const compensation = override.compensation ?? operation.compensation;
   return sealed({
     name: operation.name,
     description: operation.description,
@@ -49,10 +43,7 @@ export function ofOperation(name: string, operation: ApiOperation, api: Api): To
     input: operation.input,
     ...(operation.output === undefined ? {} : { output: operation.output }),
     effect: override.effect ?? operation.effect,
-    timeoutMs: override.timeoutMs ?? api.timeoutMs ?? TIMEOUT_MS,
-    concurrency: override.concurrency ?? CONCURRENCY,
-    ...(compensation === undefined ? {} : { compensation }),
-    ...(override.retry === undefined ? {} : { retry: override.retry }),
+    ...settings({ timeoutMs: api.timeoutMs, compensation: operation.compensation, ...override }),
   });
 }
 
@@ -65,11 +56,19 @@ export function ofModule(tool: InProcessTool): ToolDefinition {
     input: jsonSchema(tool.input, 'input'),
     ...(tool.output === undefined ? {} : { output: jsonSchema(tool.output, 'output') }),
     effect: tool.effect,
-    timeoutMs: tool.timeoutMs ?? TIMEOUT_MS,
-    concurrency: tool.concurrency ?? CONCURRENCY,
-    ...(tool.compensation === undefined ? {} : { compensation: tool.compensation }),
-    ...(tool.retry === undefined ? {} : { retry: tool.retry }),
+    ...settings(tool),
   });
+}
+
+/** What holds of every call, wherever it was said. What nobody said is left out: the digest is over what there is. */
+function settings({ timeoutMs = TIMEOUT_MS, concurrency = CONCURRENCY, compensation, retry, withinMs }: Omit<Override, 'effect'>) {
+  return {
+    timeoutMs,
+    concurrency,
+    ...(compensation === undefined ? {} : { compensation }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(withinMs === undefined ? {} : { withinMs }),
+  };
 }
 
 const sealed = (all: Omit<ToolDefinition, 'digest'>): ToolDefinition => ({ ...all, digest: digestOf(all) });

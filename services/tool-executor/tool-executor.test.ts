@@ -45,7 +45,9 @@ async function gone(offers: {
 
 test('a stdio server is greeted past its noise, and all pages of its tools are registered with what is known about them', async (context) => {
   const { registry } = await opened(context, {
-    servers: { local: { ...stdio, tools: { 'die-doing': { timeoutMs: 50, effect: 'idempotent' } } } },
+    servers: {
+      local: { ...stdio, tools: { 'die-doing': { timeoutMs: 50, effect: 'idempotent', retry: { attempts: 3 }, withinMs: 900 } } },
+    },
   });
   assert.deepEqual([...registry.tools.keys()].sort(), everyday.map(({ name }) => name).sort());
   const { digest, ...book } = registry.tools.get('book')!;
@@ -63,7 +65,8 @@ test('a stdio server is greeted past its noise, and all pages of its tools are r
   const { output, effect } = registry.tools.get('echo')!;
   assert.deepEqual({ output, effect }, { output: { type: 'object' }, effect: 'read-only' });
   assert.deepEqual([registry.tools.get('fail')?.effect, registry.tools.get('die-doing')?.effect], ['once', 'idempotent']);
-  assert.equal(registry.tools.get('die-doing')?.timeoutMs, 50);
+  const { timeoutMs, retry, withinMs } = registry.tools.get('die-doing')!;
+  assert.deepEqual({ timeoutMs, retry, withinMs }, { timeoutMs: 50, retry: { attempts: 3, delayMs: 0 }, withinMs: 900 });
 });
 
 test('a call carries its key: over stdio in _meta, over HTTP as a header too', async (context) => {

@@ -3,8 +3,8 @@ import { planRevision, theRun } from '@reel/contracts/address.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { effectOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import { withRegistered } from '@reel/contracts/workflow/registered.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
-import { withRetries } from '@reel/contracts/workflow/retries.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import { canonical, digestOf } from '../digest.ts';
@@ -49,7 +49,9 @@ const asRequested = rule('as-requested', 'A run without a goal is planned as it 
   const plan = whole.find(planProposed, planRevision(1));
   if (plan === undefined || request === undefined || request.data.goal !== undefined) return;
   const { workflow, tools } = request.data;
-  if (digestOf(plan.data.plan) !== digestOf(withRetries(workflow, tools))) tell(plan, 'it is not the workflow that was requested');
+  // Earlier versions wrote less of the registrations into the plan.
+  const [found, expected] = [plan.data.plan, workflow].map((one) => digestOf(withRegistered(one, tools)));
+  if (found !== expected) tell(plan, 'it is not the workflow that was requested');
 });
 
 const abandoned = rule('abandoned', 'What was abandoned is not planned any further.', (view, tell) => {

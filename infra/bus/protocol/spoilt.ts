@@ -7,7 +7,8 @@ import * as r from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
 import * as u from '@reel/contracts/undo.ts';
 import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
-import { asked, callOf, completed, DEADLINE_MS, failed, goal, grounds, harmless, problem } from './runs.ts';
+import { withRegistered } from '@reel/contracts/workflow/registered.ts';
+import { asked, callOf, completed, DEADLINE_MS, failed, goal, grounds, harmless, problem, tools } from './runs.ts';
 import { after, both, changed, type Line, moved, placed, saying, without } from './scene.ts';
 import { beside, lateAfterEnd, planned, swapped, withLate } from './variants.ts';
 
@@ -142,6 +143,18 @@ export const cases: readonly Case[] = [
     rule: 'as-requested',
     when: 'the plan is not the workflow',
     log: saying('plan.plan.1.proposal', { plan: planned({ description: 'better' }) })(completed),
+  },
+  {
+    rule: 'as-requested',
+    when: 'the plan has retries that neither the workflow nor the tool has',
+    log: saying('plan.plan.1.proposal', {
+      plan: withRegistered(planned({}), { look: { ...tools.look, retry: { attempts: 9, delayMs: 0 } } }),
+    })(completed),
+  },
+  {
+    rule: 'as-requested',
+    when: 'the plan has a time for a step that neither the workflow nor the tool has',
+    log: saying('plan.plan.1.proposal', { plan: withRegistered(planned({}), { look: { ...tools.look, withinMs: 60_000 } }) })(completed),
   },
   {
     rule: 'abandoned',

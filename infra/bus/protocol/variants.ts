@@ -4,7 +4,8 @@ import type { Draft } from '@reel/contracts/envelope.ts';
 import * as r from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
-import { asked, completed, done, failed, harmless, problem, undone } from './runs.ts';
+import { withRegistered } from '@reel/contracts/workflow/registered.ts';
+import { asked, completed, done, failed, harmless, problem, tools, undone } from './runs.ts';
 import { after, both, changed, type Line, placed, saying } from './scene.ts';
 
 const line = (draft: unknown, more: Omit<Line, 'draft'> = {}): Line => ({ draft: draft as Draft, ...more });
@@ -14,6 +15,12 @@ const c = placed('tool.c.1');
 /** The workflow of all of them, with something else in it. */
 export const planned = (data: object): Workflow =>
   Workflow.parse({ ...((completed[2] as Line).draft.data as { plan: object }).plan, ...data });
+
+const registered = { ...tools, book: { ...tools.book, retry: { attempts: 2, delayMs: 0 }, withinMs: 600_000 } };
+/** The run that completes, with a registration that says more of its tools, as earlier versions planned it. */
+export const plannedBefore = saying('run.run.1.request', { tools: registered })(completed);
+/** The same, as it is planned now. */
+export const plannedNow = saying('plan.plan.1.proposal', { plan: withRegistered(planned({}), registered) })(plannedBefore);
 
 /** A step that was begun, timed out, and was left behind: and then it was done after all. */
 export const lateAfterEnd = both(
