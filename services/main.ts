@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { openHealth } from '@reel/bus/health.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import { type Serving, serve } from '@reel/bus/serve.ts';
+import type { Serving } from '@reel/bus/serve.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 
 /** The services of this repository, in the order of a run. */
@@ -32,7 +32,7 @@ async function main(names: readonly string[]): Promise<void> {
   if (names.length === 0)
     throw new Error(`which service? node services/main.ts NAME … with ${SERVICES.join(', ')}, or the path of a module`);
   const { env } = process;
-  // Who was killed is back sooner: it takes half the processor time to load a service that was compiled before.
+  // Who was killed is back sooner: it takes half the processor time to load what was compiled before. What is imported above is not kept.
   enableCompileCache();
   let serving: Serving | undefined;
   const stop = (): void => {
@@ -51,6 +51,7 @@ async function main(names: readonly string[]): Promise<void> {
   const watched = env['REEL_HEALTH_PORT'];
   let why = 'it is starting';
   if (watched !== undefined) await openHealth(portOf(watched), () => serving?.health() ?? { live: true, ready: false, why });
+  const { serve } = await import('@reel/bus/serve.ts');
   const services = await Promise.all(names.map(load));
   const broker = { servers: env['REEL_NATS'] ?? 'nats://127.0.0.1:4222', credentials: env['REEL_CREDENTIALS'] ?? '.reel/credentials' };
   while (serving === undefined) {
