@@ -23,7 +23,7 @@ export const Retry = growing(retry);
 export const StrictRetry = z.strictObject(retry);
 export type Retry = z.infer<typeof Retry>;
 
-/** How long a step may take in all, in ms: up to thirty days. */
+/** How long something may take with all its attempts and waits, in ms: up to thirty days. */
 export const WithinMs = z.int().positive().max(2_592_000_000);
 
 export const ToolDefinition = growing({
@@ -40,7 +40,7 @@ export const ToolDefinition = growing({
   compensation: Compensation.optional(),
   /** How often it may be tried in all, and the wait before the second try, where a plan does not say. */
   retry: Retry.optional(),
-  /** How long a step may take in all that uses it, with every try and wait, in ms, where a plan does not say. */
+  /** How long it may take with all tries and waits, and whoever has to let it happen, in ms, where a plan does not say. */
   withinMs: WithinMs.optional(),
   /** `sha256:…` over all of the above: an approval is bound to it. */
   digest: z.string(),

@@ -1,10 +1,12 @@
 // `npm test [part of a path …]`: runs the tests, each file in its own process, against a real nats-server that it provides.
+
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { findServer } from '@reel/nats/find.ts';
+import { NO_MODEL } from './no-model.ts';
 import { filesBelow, rooms, root } from './tree.ts';
 
 const wanted = process.argv.slice(2);
@@ -24,7 +26,7 @@ process.env['NATS_SERVER'] = await findServer().catch((error: Error) => {
 });
 
 // No test asks a model that happens to be configured on this machine.
-for (const name of ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'REEL_MODEL', 'REEL_MODELS']) delete process.env[name];
+for (const name of Object.keys(NO_MODEL)) delete process.env[name];
 
 type Result = { readonly passed: number; readonly failed: number };
 

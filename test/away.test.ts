@@ -1,6 +1,6 @@
 /** What a service does while the broker is away from it: what it says is said once it is back, and what it missed it reads. */
+
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { openProxy, type TcpProxy } from '@reel/nats/proxy.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { until } from '@reel/scripts/until.ts';
 import type { NatsConnection } from 'nats';
 
 type End = { readonly connection: NatsConnection; readonly log: Log; readonly reader: Reader; readonly heard: Entry[] };
@@ -47,9 +48,6 @@ const say = ({ log }: End, text = ''): ReturnType<typeof sayOne> =>
 /** Says something else about the same run, in slot `n`. */
 const claim = ({ log }: End, n: number): ReturnType<typeof sayOne> =>
   sayOne(log, { source: 'gateway', shard: 0, run }, keyClaimed({ kind: 'claim', id: 'key', n }, { run, request: 'r' }));
-const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await once(process, 'nothing', { signal: AbortSignal.timeout(5) }).catch(() => {});
-};
 const status = async ({ connection }: End, type: string): Promise<void> => {
   for await (const one of connection.status()) if (one.type === type) return;
 };

@@ -1,4 +1,5 @@
 /** A run that is cancelled breaks off what only looks, wherever that is: at a real MCP server and at a model, by executors in processes of their own. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import type { Run, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { startEndpoint } from '@reel/model-executor/fixtures/endpoint.ts';
 import { ask, follow } from '@reel/scripts/api.ts';
 import { startLocal } from '@reel/scripts/local.ts';
+import { until } from '@reel/scripts/until.ts';
 import { serveHttp } from '@reel/tool-executor/fixtures/http.ts';
 import type { Fixture } from '@reel/tool-executor/fixtures/tools.ts';
 
@@ -44,8 +46,7 @@ it('a tool that is looking is told by MCP that it is cancelled, and the request 
   });
   process.env['REEL_API'] = local.api;
   await Promise.all([['planner', 'policy', 'desk', 'validator', 'saga-tracker'], ['tool-executor'], ['model-executor']].map(local.spawn));
-  while ((await ask<ToolList>('GET', '/v1/tools')).tools.length === 0)
-    await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+  await until(async () => (await ask<ToolList>('GET', '/v1/tools')).tools.length > 0);
 
   const workflow = {
     name: 'endless',

@@ -1,6 +1,6 @@
 /** The command line, as an operator uses it, against a running Reel. */
+
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { envelop } from '@reel/bus/wire.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { follow } from '@reel/scripts/api.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
+import { until } from '@reel/scripts/until.ts';
 import { verify } from '@reel/scripts/verify.ts';
 import { callReel, type Done } from './cli.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
@@ -23,8 +24,7 @@ before(async () => {
   reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
   process.env['REEL_API'] = reel.api;
   dir = await mkdtemp(join(tmpdir(), 'reel-cli-'));
-  while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6)
-    await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+  await until(async () => (await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length >= 6);
   await writeFile(
     join(dir, 'ask.yaml'),
     'name: ask\nsteps:\n  - { id: p, kind: person, prompt: "well?", form: { type: object, required: [ok], properties: { ok: { type: boolean } } } }\n  - { id: e, uses: echo, dependsOn: [p], with: { value: = input.n } }\n',

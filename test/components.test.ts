@@ -1,4 +1,5 @@
 /** Who is there and what they offer, as the gateway knows it: what vanishes is no longer offered, and what comes back is. */
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,11 +15,10 @@ import gateway from '@reel/gateway/gateway.ts';
 import type { ComponentList, ProblemDetails, ToolList } from '@reel/gateway/shapes.ts';
 import { installationIn, remember } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { NO_MODEL } from '@reel/scripts/no-model.ts';
 import { load } from '@reel/services/main.ts';
 import pino from 'pino';
 
-/** No model, whatever the environment of the tests has. */
-const unconfigured = { REEL_MODELS: undefined, OPENAI_API_KEY: undefined, OPENAI_BASE_URL: undefined };
 /** Whoever is silent for a second is gone. */
 const aliveMs = 200;
 const log = pino({ level: 'silent' });
@@ -54,7 +54,7 @@ before(async () => {
   await writeFile(join(dir, 'tools.json'), JSON.stringify({ modules: [join(import.meta.dirname, 'tools.ts')] }));
   await remember(installationIn(join(dir, 'reel')), roleOf(parrot));
   local = await startLocal({ dir: join(dir, 'reel'), services: [], env: {} });
-  env = { ...local.env, ...unconfigured, REEL_PORT: '0', REEL_TOOLS: join(dir, 'tools.json') };
+  env = { ...local.env, ...NO_MODEL, REEL_PORT: '0', REEL_TOOLS: join(dir, 'tools.json') };
   served = await here(watched, await load('policy'));
   door = await opened.promise;
   api = served.urls.get('gateway') as string;
@@ -145,7 +145,7 @@ it('what a performer offers is told when it changes, and counts for its kind alo
 });
 
 it('the tools of an executor that is killed are no longer offered, and are again when it is back', { timeout: 60_000 }, async () => {
-  assert.equal((await submit()).status, 422);
+  assert.equal((await submit()).status, 503);
   const first = await executor();
   await until(async () => (await door.tools()).has('echo'));
   assert.equal((await submit()).status, 201);
@@ -155,7 +155,7 @@ it('the tools of an executor that is killed are no longer offered, and are again
   assert.ok(!there('tool-executor') && !door.kinds().has('tool'));
   assert.deepEqual((await get<ToolList>('/v1/tools')).tools, []);
   const refused = await submit();
-  assert.equal(refused.status, 422);
+  assert.equal(refused.status, 503);
   assert.match(JSON.stringify(refused.body.errors), /echo/);
   const second = await executor();
   await until(async () => (await door.tools()).has('echo'));

@@ -1,4 +1,5 @@
 /** A whole Reel for a test file: a nats-server of its own, every service, the demo's world behind real MCP, and a way to talk to it. */
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { ownServices } from '@reel/scripts/cast.ts';
 import { type RunningWorld, startWorld } from '@reel/scripts/demo/world-server.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { NO_MODEL } from '@reel/scripts/no-model.ts';
 import { SERVICES } from '@reel/services/main.ts';
 
 export type LocalReel = {
@@ -45,9 +47,6 @@ export type ReelOptions = {
   /** What the services find in their environment, besides; it may name the world. */
   readonly env?: NodeJS.ProcessEnv | ((world: RunningWorld) => NodeJS.ProcessEnv);
 };
-
-/** No test asks a model that happens to be configured on this machine. */
-const NO_MODEL = { OPENAI_API_KEY: undefined, OPENAI_BASE_URL: undefined, REEL_MODEL: undefined, REEL_MODELS: undefined };
 
 export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
   const dir = await mkdtemp(join(tmpdir(), 'reel-test-'));

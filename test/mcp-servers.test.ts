@@ -1,4 +1,5 @@
 /** The official MCP servers driven through whole runs: everything (Streamable HTTP), filesystem and memory (stdio). */
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { freePort } from '@reel/scripts/free-port.ts';
+import { until } from '@reel/scripts/until.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 const program = {
@@ -38,7 +40,7 @@ const offered = async (): Promise<ReadonlyMap<string, ToolDefinition>> => {
 };
 /** Asks until what is offered is as it should be; the announcements that it waits for come from other services. */
 async function untilOffered(is: (tools: ReadonlyMap<string, ToolDefinition>) => boolean): Promise<void> {
-  while (!is(await offered())) await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+  await until(async () => is(await offered()));
 }
 
 before(async () => {

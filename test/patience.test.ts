@@ -1,10 +1,12 @@
 /** Waiting on a real broker: a run can be cancelled whatever it waits for, and what it waits for survives a restart of everything. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/api.ts';
+import { until } from '@reel/scripts/until.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
@@ -91,8 +93,7 @@ it('a step is tried again after a restart of everything while it waited', async 
   context.after(() => reel.close());
   const others = SERVICES.filter((name) => name !== 'gateway');
   let child = await reel.local.spawn(others);
-  while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 12)
-    await once(process, 'nothing', { signal: AbortSignal.timeout(50) }).catch(() => {});
+  await until(async () => (await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length >= 12);
   const flaky = { id: 'flaky', uses: 'flaky', retry: { attempts: 9, delayMs: 2_000, maxDelayMs: 2_000 } };
   const run = await when(reel, 'step.retry.postponed', [flaky], async () => {
     child.kill('SIGKILL');

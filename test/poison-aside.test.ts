@@ -1,6 +1,6 @@
 /** Poison beside the log: what services tell each other, the clock's stream, the registry of tools. Readers ignore it, and go on. */
+
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
@@ -8,6 +8,7 @@ import { connect } from '@reel/bus/connect.ts';
 import { watchRun } from '@reel/bus/show.ts';
 import type { ComponentList, Run, ToolList } from '@reel/gateway/shapes.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
+import { until } from '@reel/scripts/until.ts';
 import type { NatsConnection } from 'nats';
 import { type LocalReel, startReel } from './local-reel.ts';
 
@@ -57,12 +58,13 @@ const runOf = async (run: string): Promise<Run> => (await reel.ask('GET', `/v1/r
 
 /** Waits until nothing is left to be delivered. @returns how many deliveries of facts there have been in all. */
 async function delivered(): Promise<number> {
-  for (;;) {
+  let facts = 0;
+  await until(async () => {
     const all = (await Promise.all(['REEL_0', 'CLOCK_0'].map((stream) => manager.consumers.list(stream).next()))).flat();
-    if (all.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0))
-      return all.reduce((sum, { stream_name: stream, delivered }) => sum + (stream === 'REEL_0' ? delivered.consumer_seq : 0), 0);
-    await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
-  }
+    facts = all.reduce((sum, { stream_name: stream, delivered }) => sum + (stream === 'REEL_0' ? delivered.consumer_seq : 0), 0);
+    return all.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0);
+  });
+  return facts;
 }
 const deliveriesOf = async (work: () => Promise<unknown>): Promise<number> => {
   const before = await delivered();

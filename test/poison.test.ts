@@ -2,8 +2,8 @@
  * Poison in the log: whatever somebody with the broker's own credentials stores in a run's slots, no service stops, the run ends under a
  * name, and why can be read. `REEL_SEED` and `REEL_ROUNDS` say which poison, and how much.
  */
+
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
@@ -17,6 +17,7 @@ import { definitionOf } from '@reel/contracts/story.ts';
 import type { CloudEvent, VoidEntry } from '@reel/gateway/shapes.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { storyTree } from '@reel/scripts/story-tree.ts';
+import { until } from '@reel/scripts/until.ts';
 import { load, SERVICES } from '@reel/services/main.ts';
 import type { NatsConnection } from 'nats';
 import { type LocalReel, startReel } from './local-reel.ts';
@@ -88,16 +89,14 @@ function fact(run: string, is: (entry: Entry) => boolean): Promise<void> {
   return found.promise.finally(stop);
 }
 const isHeld = (entry: Entry): boolean => entry.at.id === 'ask' && entry.at.slot === 'verdict';
-const beat = (): Promise<unknown> => once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
 
 /** Has everything looked over that is open, as happens every half minute, and waits until every service has done what it has to. */
 async function settled(): Promise<void> {
   await store('clock.0.rang.sweep.sweep', '');
-  for (;;) {
+  await until(async () => {
     const all = await Promise.all(['REEL_0', 'CLOCK_0'].map((stream) => manager.consumers.list(stream).next()));
-    if (all.flat().every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)) return;
-    await beat();
-  }
+    return all.flat().every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0);
+  });
 }
 
 /** True when somebody is told of what is stored there: not of what says at a glance that it is nothing to anybody. */

@@ -2,6 +2,7 @@
  * More than can be done: a flood of runs, with every service in a process of its own, and readers who do not read. Memory stays within
  * bounds, what is too much is turned away, and nothing that was accepted is lost. REEL_PRESSURE_RUNS=20000 for the long version.
  */
+
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,6 +23,7 @@ import { freePort } from '@reel/scripts/free-port.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
 import { castIn } from '@reel/scripts/operator.ts';
+import { until } from '@reel/scripts/until.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import type { NatsConnection } from 'nats';
 import { flood } from './pressure/flood.ts';
@@ -84,9 +86,6 @@ const figures = (what: object): void => {
 };
 const short = (of: Map<string, { peakMb: number }>): object =>
   Object.fromEntries([...of].map(([name, { peakMb }]) => [name, Math.round(peakMb)]));
-const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
-};
 
 /** Two steps, and something to carry. */
 const body = (n: number): object => ({

@@ -1,4 +1,5 @@
 /** Every service in a process of its own, as in production: a run passes through all of them, one that is killed is taken over, one that is stopped finishes. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import type { Run, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { ask, follow } from '@reel/scripts/api.ts';
 import { type RunningWorld, startWorld } from '@reel/scripts/demo/world-server.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { until } from '@reel/scripts/until.ts';
 
 let local: Local;
 let world: RunningWorld;
@@ -51,8 +53,7 @@ after(async () => {
 
 it('a killed executor is taken over by another, and the effect happens once', { timeout: 60_000 }, async () => {
   const first = await local.spawn(['tool-executor']);
-  while ((await ask<ToolList>('GET', '/v1/tools')).tools.length === 0)
-    await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+  await until(async () => (await ask<ToolList>('GET', '/v1/tools')).tools.length > 0);
   const run = await submit(book('2027-10-01', '2027-10-03', 'tok_hang'));
   const key = await hung.promise;
   first.kill('SIGKILL');

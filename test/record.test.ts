@@ -1,4 +1,5 @@
 /** What models said in a run, recorded by the command line, says it again in another Reel. */
+
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Run } from '@reel/gateway/shapes.ts';
 import { startLocal } from '@reel/scripts/local.ts';
+import { NO_MODEL } from '@reel/scripts/no-model.ts';
 import { SERVICES } from '@reel/services/main.ts';
 
 const reel = join(import.meta.dirname, '../scripts/reel.ts');
@@ -18,11 +20,9 @@ async function reelWith(dir: string, scenarios: string) {
     dir,
     services: SERVICES,
     env: {
+      ...NO_MODEL,
       REEL_PORT: '0',
       REEL_SCENARIOS: scenarios,
-      OPENAI_API_KEY: undefined,
-      OPENAI_BASE_URL: undefined,
-      REEL_MODELS: undefined,
       REEL_TOOLS: join(dir, '../tools.json'),
     },
     logLevel: 'silent',

@@ -2,6 +2,7 @@
  * Whatever a run waits for outlives a restart of everything: a broker, a gateway and services that are killed at once, all while runs
  * wait for another try, a hung tool, a step's time, a person and their deadline, find each of them where it was, and none ends too soon.
  */
+
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -13,6 +14,7 @@ import { type Entry, isVoid } from '@reel/bus/history.ts';
 import type { Approval, Run, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { ask, follow } from '@reel/scripts/api.ts';
 import { freePort } from '@reel/scripts/free-port.ts';
+import { until } from '@reel/scripts/until.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
@@ -126,8 +128,10 @@ describe('a restart of everything, killed at once', { timeout: 180_000 }, () => 
     process.env['REEL_API'] = `http://127.0.0.1:${port}`;
     await start();
     const known = async (): Promise<string[]> => (await ask<ToolList>('GET', '/v1/tools')).tools.map(({ name }) => name);
-    for (let names = await known(); !['endless', 'hangs_once'].every((name) => names.includes(name)); names = await known())
-      await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+    await until(async () => {
+      const names = await known();
+      return ['endless', 'hangs_once'].every((name) => names.includes(name));
+    });
 
     const hangs = once(world, 'hung');
     const question = { kind: 'person', prompt: 'Go on?', form: { type: 'object' }, timeoutMs: 600_000 };

@@ -1,4 +1,5 @@
 /** Whole runs on a real nats-server, over HTTP, with real MCP tools: the travel story, and everything that people get wrong. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { follow } from '@reel/scripts/api.ts';
 import { decide } from '@reel/scripts/demo/person.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { startLocal } from '@reel/scripts/local.ts';
+import { until } from '@reel/scripts/until.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 const demo = join(import.meta.dirname, '../scripts/demo');
@@ -39,8 +41,7 @@ describe('travel', () => {
   before(async () => {
     reel = await startReel({ policies: join(demo, 'policies') });
     process.env['REEL_API'] = reel.api;
-    while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length === 0)
-      await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+    await until(async () => (await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length > 0);
   });
   after(() => reel.close());
 
@@ -164,8 +165,7 @@ describe('what is wrong is said', () => {
   before(async () => {
     reel = await startReel({ modules: [join(import.meta.dirname, 'tools.ts')] });
     process.env['REEL_API'] = reel.api;
-    while ((await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length < 6)
-      await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
+    await until(async () => (await reel.ask<{ tools: unknown[] }>('GET', '/v1/tools')).body.tools.length >= 6);
   });
   after(() => reel.close());
   const refused = async (body: unknown, headers: Record<string, string> = {}): Promise<{ status: number; errors: string }> => {
@@ -313,15 +313,12 @@ describe('what is wrong is said', () => {
     for (let n = 0; n < 3; n += 1) asked.unshift((await reel.ask<Submitted>('POST', '/v1/runs', { workflow })).body.id);
     type Page = { runs: { id: string }[]; next?: string };
     const pageOf = async (query: string): Promise<Page> => (await reel.ask<Page>('GET', `/v1/runs?workflow=paged&${query}`)).body;
-    const until = async (query: string, count: number): Promise<void> => {
-      while ((await pageOf(query)).runs.length !== count)
-        await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
-    };
-    await until('status=running', 3);
+    const untilThere = (query: string, count: number): Promise<void> => until(async () => (await pageOf(query)).runs.length === count);
+    await untilThere('status=running', 3);
     const first = await pageOf('status=running&limit=1');
     assert.deepEqual([first.runs.map(({ id }) => id), first.next !== undefined], [[asked[0]], true]);
     await reel.ask('POST', `/v1/runs/${asked[0]}/cancel`, { who: 'ada', why: 'enough' });
-    await until('status=cancelled', 1);
+    await untilThere('status=cancelled', 1);
     const second = await pageOf(`status=running&cursor=${first.next}`);
     assert.deepEqual([second.runs.map(({ id }) => id), second.next], [asked.slice(1), undefined]);
   });

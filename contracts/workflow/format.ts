@@ -32,6 +32,11 @@ const attemptOf = ({ compensation, needs, retry }: Parts) => ({
    * little less by lot. What the tool's registration says holds where this says nothing.
    */
   retry: retry.optional(),
+  /**
+   * How long it may take with all its attempts and waits, and whoever has to let it happen, in ms: no attempt begins after that, and then
+   * comes what follows a failure. What the tool's registration says holds where this says nothing.
+   */
+  withinMs: WithinMs.optional(),
   /** What calling it twice does, for kinds whose performers keep no registry; `once` unless said otherwise. */
   effect: Effect.optional(),
   /** What undoes it, should the run not succeed. The tool's own registration may have said so already. */
@@ -61,11 +66,6 @@ function build(object: typeof z.object, parts: Parts, fewest: number) {
     dependsOn: z.array(z.string()).default([]),
     /** A JSONata expression; when it is not exactly `true`, the step is skipped. */
     when: z.string().optional(),
-    /**
-     * How long the step may take with all its attempts and waits, its fallback's among them, in ms; no attempt begins after that. What its
-     * tool's registration says holds where this says nothing.
-     */
-    withinMs: WithinMs.optional(),
     /** When it has failed for good the run goes on without its result, and the answer names it. */
     optional: z.boolean().optional(),
     /** What is done instead when it has failed for good, as the step `<id>-fallback`; its result counts as this step's. */

@@ -1,24 +1,14 @@
 /** What a plan says of retries and time once the tools' registrations have been read: the planner writes it, and whoever checks a log expects it. */
 import type { ToolDefinition } from '../tool.ts';
 import type { Attempt } from './attempt.ts';
-import type { Workflow, WorkflowStep } from './format.ts';
+import type { WorkflowStep } from './format.ts';
 
-type Tools = { readonly [name: string]: ToolDefinition };
-
-/** The plan, with what the tools' registrations say of retries and of a step's time where the plan says nothing. Twice is as good as once. */
-export function withRegistered(plan: Workflow, tools: Tools): Workflow {
-  if (!Object.values(tools).some(({ retry, withinMs }) => retry !== undefined || withinMs !== undefined)) return plan;
-  return { ...plan, steps: plan.steps.map((step) => filled(step, tools)) };
-}
-
-function filled(step: WorkflowStep, tools: Tools): WorkflowStep {
-  const fallback = step.fallback === undefined ? {} : { fallback: { ...step.fallback, ...unsaid(step.fallback, tools, ['retry']) } };
-  return { ...step, ...unsaid(step, tools, ['retry', 'withinMs']), ...fallback };
-}
-
-/** Those of the settings that the step leaves out and its tool's registration has. */
-function unsaid(step: Attempt & { withinMs?: number | undefined }, tools: Tools, settings: readonly ('retry' | 'withinMs')[]): object {
-  const tool = step.kind === 'tool' && Object.hasOwn(tools, step.uses) ? tools[step.uses] : undefined;
-  const found = settings.filter((name) => step[name] === undefined && tool?.[name] !== undefined);
-  return Object.fromEntries(found.map((name) => [name, tool?.[name]]));
+/** The steps, with what the registrations of their tools say of retries and of time where they say nothing. Twice is as good as once. */
+export function withRegistered(steps: readonly WorkflowStep[], tools: { readonly [name: string]: ToolDefinition }): WorkflowStep[] {
+  const filled = <Kind extends Attempt>(attempt: Kind): Kind => {
+    const tool = attempt.kind === 'tool' && Object.hasOwn(tools, attempt.uses) ? tools[attempt.uses] : undefined;
+    const { retry = tool?.retry, withinMs = tool?.withinMs } = attempt;
+    return { ...attempt, ...(retry === undefined ? {} : { retry }), ...(withinMs === undefined ? {} : { withinMs }) };
+  };
+  return steps.map(({ fallback, ...step }) => ({ ...filled(step), ...(fallback === undefined ? {} : { fallback: filled(fallback) }) }));
 }

@@ -1,6 +1,5 @@
 /** How much longer a run takes when whoever performs its third step of five gets SIGKILL in the middle of it. */
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +8,7 @@ import { join } from 'node:path';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type Local, startLocal } from '../local.ts';
+import { until } from '../until.ts';
 import { client, percentile } from './load.ts';
 
 const STEPS = 5;
@@ -113,11 +113,7 @@ export async function recover(replicas: number, rounds: number): Promise<Recover
 
 /** Resolves when the tool can be called. */
 async function offered({ api }: Local): Promise<void> {
-  for (;;) {
-    const { tools } = (await (await fetch(`${api}/v1/tools`)).json()) as ToolList;
-    if (tools.length > 0) return;
-    await once(process, 'nothing', { signal: AbortSignal.timeout(20) }).catch(() => {});
-  }
+  await until(async () => ((await (await fetch(`${api}/v1/tools`)).json()) as ToolList).tools.length > 0);
 }
 
 if (import.meta.main) await show(Number(process.argv[2] ?? 10));

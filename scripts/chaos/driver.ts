@@ -47,11 +47,6 @@ export function startLoad(means: Means): Load {
       const waits = cancelAfterMs !== undefined && !cancelled ? { ...headers, prefer: 'wait=0' } : headers;
       const { status, body: told } = await client.ask<Run | Submitted>('POST', '/v1/runs', body, waits);
       if (status >= 300) {
-        // Nobody offered the tools any more, since all who call them were dead: it was said so, and nothing was begun.
-        if (it.id === undefined && (told as { title?: string }).title === 'The workflow cannot be carried out') {
-          await pause(500);
-          continue;
-        }
         complaints.push(`${it.errand.name} ${n}: ${status} ${JSON.stringify(told)}`);
         it.status = 'refused';
         return;

@@ -1,4 +1,5 @@
 /** Chaos: real processes and a real broker, runs of every kind, faults without end, and then the question what became of all that. */
+
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@reel/bus/connect.ts';
@@ -11,6 +12,7 @@ import { freshWorld } from '../demo/world-state.ts';
 import { freePort } from '../free-port.ts';
 import { installationIn } from '../installation.ts';
 import { type Local, startLocal } from '../local.ts';
+import { NO_MODEL } from '../no-model.ts';
 import { withLog } from '../operator.ts';
 import { openClient } from './client.ts';
 import { apisOf, startDesk } from './desk.ts';
@@ -191,9 +193,7 @@ async function openOutside(seed: number, dir: string) {
     /** What was given for a key in the demo's world. */
     look: (key: string) => world.state().ledger[key]?.result,
     env: {
-      OPENAI_API_KEY: undefined,
-      OPENAI_BASE_URL: undefined,
-      REEL_MODEL: undefined,
+      ...NO_MODEL,
       REEL_MODELS: join(dir, 'models.yaml'),
       REEL_TOOLS: join(dir, 'tools.json'),
       REEL_POLICIES: join(dir, 'policies'),

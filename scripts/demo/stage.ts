@@ -1,9 +1,11 @@
 /** What the stories are played on: a Reel with a broker of its own, and the world that its tools reach, all on this machine. */
+
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { ask } from '../api.ts';
 import { type Local, startLocal } from '../local.ts';
+import { NO_MODEL } from '../no-model.ts';
 import { startTicketing, type Ticketing } from './ticketing.ts';
 import { type RunningWorld, startWorld } from './world-server.ts';
 
@@ -24,9 +26,7 @@ export const TOKEN = 'demo-ticketing';
 
 /** Settings for scripts instead of a model, whatever else is configured. */
 export const scripted: NodeJS.ProcessEnv = {
-  REEL_MODELS: undefined,
-  OPENAI_API_KEY: undefined,
-  OPENAI_BASE_URL: undefined,
+  ...NO_MODEL,
   REEL_SCENARIOS: join(here, 'scenarios'),
 };
 

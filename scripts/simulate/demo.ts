@@ -72,7 +72,7 @@ const goal =
     return {
       request: {
         requestedBy,
-        workflow: frameOf(wanted, requestedBy, models),
+        workflow: frameOf(wanted, requestedBy, { models, kinds: new Set(['tool', 'model', 'person']) }),
         goal: { text, ...(rubric === undefined ? {} : { rubric }) },
         input,
         tools,

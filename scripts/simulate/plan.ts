@@ -13,7 +13,7 @@ export type PlannedStep = {
   /** What its tool does, attempt by attempt, and what undoing it does; after that, it works. */
   readonly does: readonly Doing[];
   readonly undo: readonly Doing[];
-  readonly fallback?: { readonly uses: string; readonly does: readonly Doing[]; readonly retry?: Retry };
+  readonly fallback?: { readonly uses: string; readonly does: readonly Doing[]; readonly retry?: Retry; readonly withinMs?: number };
   readonly retry?: Retry;
   readonly when?: boolean;
   readonly timeoutMs?: number;
@@ -49,17 +49,18 @@ const doing = fc.array(mostly<Doing>(2, 'works', fc.constantFrom(...doings)), { 
 const before = fc.array(fc.nat({ max: 6 }), { maxLength: 3 });
 
 const retry = seldom(2, fc.record({ attempts: fc.integer({ min: 1, max: 4 }), delayMs: fc.constantFrom(0, 700, 5000) }));
+const withinMs = seldom(6, fc.constantFrom(300, 3000, 20_000));
 
 const anyStep = object<PlannedStep>({
   uses: fc.constantFrom('look', 'book', 'book', 'book', 'pay', 'sign', 'send', 'weigh', 'ask', 'forbidden'),
   after: before,
   does: doing,
   undo: doing,
-  fallback: seldom(3, object({ uses: fc.constantFrom('look', 'book', 'pay', 'ask'), does: doing, retry })),
+  fallback: seldom(3, object({ uses: fc.constantFrom('look', 'book', 'pay', 'ask'), does: doing, retry, withinMs })),
   retry,
+  withinMs,
   when: seldom(5, fc.boolean()),
   timeoutMs: seldom(5, fc.constantFrom(300, 3000)),
-  withinMs: seldom(6, fc.constantFrom(300, 3000, 20_000)),
   optional: seldom(6, fc.constant(true)),
   answer: fc.constantFrom('grant', 'grant', 'refuse', undefined),
   escalated: fc.constantFrom('supply', 'retry', 'end', undefined),
@@ -115,15 +116,17 @@ function stepOf({ uses, after, fallback, retry, when, timeoutMs, withinMs, optio
     dependsOn,
     ...attemptOf(uses, given),
     ...(fallback === undefined ? {} : { fallback: { ...attemptOf(fallback.uses, given), ...repeated(fallback) } }),
-    ...repeated({ retry }),
+    ...repeated({ retry, withinMs }),
     ...(when === undefined ? {} : { when: String(when) }),
     ...(timeoutMs === undefined || uses === 'ask' ? {} : { timeoutMs }),
-    ...(withinMs === undefined ? {} : { withinMs }),
     ...(optional === undefined ? {} : { optional }),
   };
 }
 
-const repeated = ({ retry }: { readonly retry?: Retry | undefined }): object => (retry === undefined ? {} : { retry });
+const repeated = ({ retry, withinMs }: { readonly retry?: Retry | undefined; readonly withinMs?: number | undefined }): object => ({
+  ...(retry === undefined ? {} : { retry }),
+  ...(withinMs === undefined ? {} : { withinMs }),
+});
 
 const attemptOf = (uses: string, given: object): object =>
   uses === 'ask'

@@ -12,10 +12,13 @@ import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import { doubtsIn } from '../doubts.ts';
 import { type Played, RUN } from './story.ts';
 
-function tool(name: string, effect: Effect, undo?: string): ToolDefinition {
+type Registered = Pick<ToolDefinition, 'retry' | 'withinMs'>;
+
+function tool(name: string, effect: Effect, undo?: string, registered: Registered = {}): ToolDefinition {
   const compensation = undo === undefined ? {} : { compensation: { uses: undo, with: { of: '= result.key' } } };
   const known = { name, description: '', server: 'world', input: { type: 'object' }, effect, timeoutMs: 10_000, concurrency: 16 };
-  return { ...known, ...compensation, digest: digestOf({ ...known, ...compensation }) };
+  const all = { ...known, ...compensation, ...registered };
+  return { ...all, digest: digestOf(all) };
 }
 
 /** `send` cannot be undone and `sign` is held for a person; `forbidden` is denied to everybody. */
@@ -25,10 +28,10 @@ export const tools: { readonly [name: string]: ToolDefinition } = Object.fromEnt
     tool('weigh', 'metered'),
     tool('book', 'idempotent', 'cancel'),
     tool('sign', 'idempotent', 'cancel'),
-    tool('pay', 'once', 'repay'),
-    tool('send', 'idempotent'),
+    tool('pay', 'once', 'repay', { retry: { attempts: 2, delayMs: 700 } }),
+    tool('send', 'idempotent', undefined, { retry: { attempts: 3, delayMs: 700 }, withinMs: 20_000 }),
     tool('forbidden', 'read-only'),
-    tool('cancel', 'idempotent'),
+    tool('cancel', 'idempotent', undefined, { retry: { attempts: 4, delayMs: 500 } }),
     tool('repay', 'once'),
   ].map((one) => [one.name, one]),
 );

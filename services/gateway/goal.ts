@@ -1,11 +1,11 @@
 /** A goal as it is submitted, and the frame of a workflow that it becomes: no steps yet, but what the answer is and whom to turn to. */
 
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
-import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { compileSchema } from '@reel/contracts/schema.ts';
 import { compile } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import { HttpProblem } from './problems.ts';
+import { away, type Means } from './means.ts';
+import { HttpProblem, nobodyThere } from './problems.ts';
 import type { GoalRequest } from './shapes.ts';
 
 /** The workflow's name, which policies are written for: `Workflow::"goal"`. */
@@ -13,7 +13,7 @@ const NAME = 'goal';
 const LEVEL_MS = 600_000;
 
 /** @throws HttpProblem when the answer cannot be checked as asked, or no model can do what a goal needs. */
-export function frameOf({ answer, escalate, rubric }: GoalRequest, requestedBy: string, models: readonly ModelDefinition[]): Workflow {
+export function frameOf({ answer, escalate, rubric }: GoalRequest, requestedBy: string, { kinds, models }: Omit<Means, 'tools'>): Workflow {
   const errors = [...wrongSchema(answer?.schema), ...(answer?.assert ?? []).flatMap(wrongExpression)];
   if (errors.length > 0)
     throw new HttpProblem(
@@ -23,6 +23,8 @@ export function frameOf({ answer, escalate, rubric }: GoalRequest, requestedBy: 
       `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`,
       errors,
     );
+  const missing = away(kinds);
+  if (missing.length > 0) throw nobodyThere(`a goal needs the ${missing.join(', ')}, which cannot be heard: start it, or ask again`);
   for (const capability of ['plan', 'answer', ...(rubric === undefined ? [] : ['judge'])]) {
     if (models.some(({ capabilities }) => capabilities.includes(capability))) continue;
     const there = models.map(({ name, capabilities }) => `${name} (${capabilities.join(', ')})`).join('; ') || 'none';

@@ -21,6 +21,12 @@ export class HttpProblem extends Error {
   }
 }
 
+const RETRY_AFTER_S = 5;
+
+/** Whoever would carry it out is away, so that nobody can tell whether it can be: it is worth asking again. */
+export const nobodyThere = (detail: string, errors?: Errors): HttpProblem =>
+  new HttpProblem(503, 'nobody-there', 'Nobody is there to carry it out', detail, errors, { 'retry-after': String(RETRY_AFTER_S) });
+
 /** The response that a problem is. */
 export function problemResponse(
   { status, code, title, message, errors, headers }: HttpProblem,

@@ -19,9 +19,11 @@ import {
 
 const json = (schema: z.ZodType): { 'application/json': { schema: z.ZodType } } => ({ 'application/json': { schema } });
 const says = (description: string, schema: z.ZodType): { description: string; content: object } => ({ description, content: json(schema) });
-const problems = {
-  default: { description: 'What went wrong (RFC 9457)', content: { 'application/problem+json': { schema: ProblemDetails } } },
-};
+const problem = (description: string): { description: string; content: object } => ({
+  description,
+  content: { 'application/problem+json': { schema: ProblemDetails } },
+});
+const problems = { default: problem('What went wrong (RFC 9457)') };
 const RunParam = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
 
 /** What a submission may say in headers. */
@@ -50,10 +52,11 @@ export const routes = {
       201: says('It was requested', Submitted),
       200: says('It is over, or the Idempotency-Key had requested it', Run),
       202: says('It was waited for in vain', Submitted),
-      429: {
-        description: 'Too many runs wait: nothing was done, and Retry-After says in how many seconds to try again',
-        content: { 'application/problem+json': { schema: ProblemDetails } },
-      },
+      429: problem('Too many runs wait: nothing was done, and Retry-After says in how many seconds to try again'),
+      503: problem(
+        'The log cannot be reached, so that it may have been requested or not; or nobody is there who could carry it out, and it was not. ' +
+          'Retry-After says in how many seconds to try again, under the same Idempotency-Key',
+      ),
       ...problems,
     },
   }),

@@ -38,10 +38,48 @@ it('is the same run when its tool has gone since', async () => {
   assert.deepEqual(await submit(gone, body, 'k', traceparent), { ...first, created: false });
 });
 
+/** How a submission is answered that is not accepted. */
+async function refusal(door: Door, more: object): Promise<[status: number, code: string, retryAfter: string | undefined]> {
+  const error = await submit(door, { ...body, ...more }, undefined, traceparent).then(
+    () => assert.fail('it was accepted'),
+    (problem: unknown) => problem,
+  );
+  assert.ok(error instanceof HttpProblem, String(error));
+  return [error.status, error.code, error.headers['retry-after']];
+}
+
 it('is checked like anything new where the key is new', async () => {
   const { there, gone } = doors();
   await submit(there, body, 'k', traceparent);
-  await assert.rejects(submit(gone, body, 'other', traceparent), (error) => error instanceof HttpProblem && error.status === 422);
+  await assert.rejects(submit(gone, body, 'other', traceparent), (error) => error instanceof HttpProblem && error.status === 503);
+});
+
+it('is to be asked for again while those are away who would know whether it can be carried out', async () => {
+  const { there, gone } = doors();
+  const wait = [503, 'nobody-there', '5'];
+  const model = { workflow: 'name: w\nsteps: [{ id: a, kind: model, prompt: Think. }]' };
+  const goal = { workflow: undefined, goal: 'a bed near Lisbon' };
+  assert.deepEqual([await refusal(gone, {}), await refusal(there, model), await refusal(there, goal)], [wait, wait, wait]);
+  const person = { workflow: 'name: w\nsteps: [{ id: a, kind: person, prompt: Well?, form: {} }]' };
+  assert.deepEqual(
+    [await refusal(there, person), await refusal({ ...there, kinds: () => new Set(['tool', 'model']) }, goal)],
+    [wait, wait],
+  );
+  const strange = { ...there, kinds: () => new Set(['tool', 'model', 'person']) };
+  assert.deepEqual(await refusal(strange, model), [422, 'invalid-workflow', undefined]);
+  assert.deepEqual(await refusal(strange, goal), [422, 'no-model', undefined]);
+});
+
+it('is wrong all the same, whoever is away, when it is wrong in itself, or asks for a kind that nobody of Reel’s performs', async () => {
+  const { there, gone } = doors();
+  const wrong = [422, 'invalid-workflow', undefined];
+  for (const workflow of [
+    'name: w\nsteps: [{ id: a, uses: look, dependsOn: [b] }]',
+    'name: w\nsteps: [{ id: a, kind: sms }]',
+    'name: w\nsteps: [{ id: a, uses: look, with: { x: = steps.c } }]',
+  ])
+    assert.deepEqual([await refusal(gone, { workflow }), await refusal(there, { workflow })], [wrong, wrong]);
+  assert.deepEqual(await refusal(there, { workflow: 'name: w\nsteps: [{ id: a, uses: lok }]' }), wrong);
 });
 
 it('is refused in other words, under the same key', async () => {

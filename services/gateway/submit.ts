@@ -5,7 +5,6 @@ import { digestOf } from '@reel/bus/digest.ts';
 import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
-import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
@@ -17,7 +16,8 @@ import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { monotonicFactory } from 'ulid';
 import { checkDepth } from './body.ts';
 import { frameOf } from './goal.ts';
-import { HttpProblem } from './problems.ts';
+import { away, type Means, OURS } from './means.ts';
+import { HttpProblem, nobodyThere } from './problems.ts';
 import type { GoalRequest, RunRequest } from './shapes.ts';
 
 const ulid = monotonicFactory();
@@ -48,7 +48,7 @@ async function askedBefore(door: Door, key: string, digest: string): Promise<Sub
 async function request(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
   const means = { tools: await door.tools(), kinds: door.kinds(), models: door.models() };
   const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
-  const workflow = goal === undefined ? checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means.models);
+  const workflow = goal === undefined ? checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means);
   const input = body.input ?? {};
   const wrong = workflow.input === undefined ? undefined : checkAgainst(workflow.input, input);
   if (wrong !== undefined)
@@ -121,19 +121,14 @@ const goalOf = ({ text, rubric, review }: GoalRequest): Goal => ({
   ...(review === undefined ? {} : { review }),
 });
 
-type Means = {
-  readonly tools: ReadonlyMap<string, ToolDefinition>;
-  readonly kinds: ReadonlySet<string>;
-  readonly models: readonly ModelDefinition[];
-};
-
 const known = new Map<string, { tools: Means['tools']; others: string; workflow: Workflow }>();
 const KNOWN = 500;
 /** A longer one, in characters, is checked each time: what is known has to stay within bounds. */
 const LONGEST = 32_768;
 
 /** The workflow, when nothing is wrong with it. What was checked against the same means is not checked again. */
-function checked(source: string | object, { tools, kinds, models }: Means): Workflow {
+function checked(source: string | object, means: Means): Workflow {
+  const { tools, kinds, models } = means;
   const text = typeof source === 'string' ? source : JSON.stringify(source);
   const others = JSON.stringify([[...kinds], models]);
   const before = known.get(text);
@@ -146,18 +141,21 @@ function checked(source: string | object, { tools, kinds, models }: Means): Work
       message,
       ...(line === undefined ? {} : { line, column: column ?? 1 }),
     }));
-    throw new HttpProblem(
-      422,
-      'invalid-workflow',
-      'The workflow cannot be carried out',
-      `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`,
-      errors,
-    );
+    const detail = `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`;
+    if (mayDo(source, means)) throw nobodyThere(detail, errors);
+    throw new HttpProblem(422, 'invalid-workflow', 'The workflow cannot be carried out', detail, errors);
   }
   if (text.length > LONGEST) return workflow;
   known.set(text, { tools, others, workflow });
   if (known.size > KNOWN) known.delete(known.keys().next().value as string);
   return workflow;
+}
+
+/** True where nothing is wrong with the workflow but what services of Reel's own might know that are away. */
+function mayDo(source: string | object, { tools, kinds, models }: Means): boolean {
+  if (away(kinds).length === 0) return false;
+  const all = new Set([...kinds, ...Object.keys(OURS)]);
+  return readWorkflow(source, kinds.has('tool') ? tools : undefined, all, kinds.has('model') ? models : undefined).workflow !== undefined;
 }
 
 /** YAML can refer to itself, and then has no end. */

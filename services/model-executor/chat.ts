@@ -1,10 +1,7 @@
 /** Chat Completions over HTTP: one request, one stream of chunks, and never another try; trying again is the planner's. */
 import type { ApprovedCall } from '@reel/bus/service.ts';
 import OpenAI from 'openai';
-import type { Model } from './configuration.ts';
-
-/** Node's timers know no longer wait; a longer one would be over at once. */
-export const LONGEST_MS = 2 ** 31 - 1;
+import { LONGEST_MS, type Model } from './configuration.ts';
 
 /** How one attempt is made: `key` is its own, so that a provider which heeds it is never paid twice. It is over when `signal` aborts. */
 export type Attempt = { readonly key: string; readonly signal: AbortSignal };

@@ -1,7 +1,6 @@
 /** Which models are configured: one by the environment, several by a file, or none, and then a stand-in answers from scripts. */
 import { ModelDefinition, PriceClass } from '@reel/contracts/model.ts';
 import { z } from 'zod';
-import { LONGEST_MS } from './chat.ts';
 import { isPrice, type Price, priceFor, readPrices } from './prices.ts';
 import { type Complain, ConfigError, readYaml, shown } from './yaml-file.ts';
 
@@ -17,6 +16,9 @@ export type Model = {
   /** Undefined where the price list does not know it. */
   readonly price: Price | undefined;
 };
+
+/** Node's timers know no longer wait, in ms; a longer one would be over at once. */
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** What Reel itself asks of models: a model that is configured by the environment alone is taken to be good for all of it. */
 export const EVERYTHING = ['plan', 'answer', 'structured', 'judge'];

@@ -2,8 +2,8 @@
 import { type Acting, type ApprovedCall, definePerformer, Failure, type Surroundings } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compileSchema, SchemaError } from '@reel/contracts/schema.ts';
-import { type Chat, LONGEST_MS, openChat } from './chat.ts';
-import { EVERYTHING, type Model, readModels } from './configuration.ts';
+import { type Chat, openChat } from './chat.ts';
+import { EVERYTHING, LONGEST_MS, type Model, readModels } from './configuration.ts';
 import { detailsOf, failureOf, timedOut } from './failures.ts';
 import { startOffline } from './offline/offline.ts';
 import { heardMore, nothingYet } from './reply.ts';

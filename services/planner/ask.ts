@@ -17,17 +17,17 @@ export async function ask({ history, progress, request }: Situation, at: Place):
   const call = await callOf(planned.attempt, planned.step.id, at.n, progress, request);
   const wanted = planned.role === 'retry' ? whatWasSaid({ history }, planned)?.with : undefined;
   const changed = wanted === undefined ? call : { ...call, arguments: wanted as Call['arguments'] };
-  const left = leftMs(history, planned);
+  const left = leftMs(history, planned, at);
   if (left !== undefined) Object.assign(changed, { timeoutMs: Math.min(changed.timeoutMs, left), leftMs: left });
   return stepRequested(at, { call: at.kind === 'model' ? corrected(changed, at, { history }) : changed });
 }
 
-/** How long the step may still take; a person who is asked how it goes on has a time of their own. */
-function leftMs(history: History, { step, role }: Planned): number | undefined {
-  if (step.withinMs === undefined || role === 'escalation' || role === 'retry') return undefined;
+/** How long it may still take, where that is bounded. */
+function leftMs(history: History, { attempt }: Planned, at: Place): number | undefined {
+  if (attempt.withinMs === undefined) return undefined;
   const nowMs = history.entries().at(-1)?.time ?? 0;
-  const endMs = endsAt(history, step);
-  return endMs === Number.POSITIVE_INFINITY ? step.withinMs : Math.max(endMs - nowMs, 1);
+  const endMs = endsAt(history, attempt, at);
+  return endMs === Number.POSITIVE_INFINITY ? attempt.withinMs : Math.max(endMs - nowMs, 1);
 }
 
 /** What the person said who was asked at this level about a step that had failed. */

@@ -21,7 +21,7 @@ export function propose(history: History): Draft[] {
   const request = history.find(runRequested, theRun)?.data;
   if (request === undefined || isOver(history)) return [];
   return request.goal === undefined
-    ? [planProposed(planRevision(1), { plan: withRegistered(request.workflow, request.tools) })]
+    ? [planProposed(planRevision(1), { plan: { ...request.workflow, steps: withRegistered(request.workflow.steps, request.tools) } })]
     : firstPlan(history, request);
 }
 

@@ -37,7 +37,7 @@ export function proposedPlan({ request, n, kept, used, tools }: Means, proposed:
     if (keeping.has(step.id)) continue;
     errors.push(...trespasses(step, used, frame).map((error) => `steps[${index}]${error}`));
   }
-  return { plan: withRegistered(answering(request, n, [...kept, ...added]), request.tools), errors };
+  return { plan: answering(request, n, [...kept, ...withRegistered(added, request.tools)]), errors };
 }
 
 /** What a person may write into a workflow, and a model may not. */

@@ -23,7 +23,7 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
   // A script that is missing will be missing next time too, and whoever could supply it reads this.
   if (problem.code === 'model-unscripted') return abandon(history, { ...problem, step: step.id });
   const waitMs = waitBefore(history, planned, at, setback, situation.request.models);
-  const canFallBack = mayFallBack(history, planned, at, setback);
+  const canFallBack = mayFallBack(planned, setback);
   if (waitMs !== undefined && !(canFallBack && problem.code === SERVER_RESTING)) {
     return waitMs > 0 ? [stepPostponed(at, { untilMs: time + waitMs })] : [await ask(situation, { ...at, n: at.n + 1 })];
   }

@@ -90,7 +90,7 @@ describe('a step that is tried again', () => {
     ];
     assert.deepEqual(await tell(overslept({}, 60_000)), ['step.request.requested tool.a.2']);
     assert.deepEqual(await tell(overslept({}, 5000)), ['plan.proposal.abandoned plan.plan.2']);
-    assert.deepEqual(await tell(overslept({ fallback: { uses: 'secret' } }, 5000)), ['plan.proposal.abandoned plan.plan.2']);
+    assert.deepEqual(await tell(overslept({ fallback: { uses: 'secret' } }, 5000)), ['step.request.requested tool.a-fallback.1']);
     assert.deepEqual(await tell(overslept({ optional: true }, 5000)), ['answer.proposal.proposed answer.answer.1']);
   });
   it('nor when no plan held until then', async () => {
@@ -143,13 +143,13 @@ describe('a step that is tried again', () => {
     const [proposed] = await say(facts);
     const { plan } = (proposed as Draft<{ plan: Workflow }>).data;
     assert.deepEqual(
-      plan.steps.map(({ retry, withinMs, fallback }) => [retry?.attempts, withinMs, fallback?.retry?.attempts]),
+      plan.steps.map(({ retry, withinMs, fallback }) => [retry?.attempts, withinMs, fallback?.retry?.attempts, fallback?.withinMs]),
       [
-        [2, 9000, undefined],
-        [1, 5, undefined],
-        [undefined, undefined, 2],
-        [undefined, undefined, 7],
-        [undefined, undefined, undefined],
+        [2, 9000, undefined, undefined],
+        [1, 5, undefined, undefined],
+        [undefined, undefined, 2, 9000],
+        [undefined, undefined, 7, 9000],
+        [undefined, undefined, undefined, undefined],
       ],
     );
   });
@@ -165,6 +165,14 @@ describe('what is done in the place of a step', () => {
     assert.deepEqual(await tell([...begun, ...lost('a'), ...lost('a-fallback'), ...lost('a-fallback', 2)]), [
       'plan.proposal.abandoned plan.plan.2',
     ]);
+    const brief = carriedOut({
+      id: 'a',
+      uses: 'search',
+      withinMs: 9000,
+      fallback: { uses: 'secret', withinMs: 20_000, timeoutMs: 60_000 },
+    });
+    const { timeoutMs, leftMs } = callIn((await say([...brief, ...lost('a')]))[0]);
+    assert.deepEqual([timeoutMs, leftMs], [20_000, 20_000], 'nor has it what is left of the step’s time, but its own');
     const once = carriedOut({ id: 'a', uses: 'search', retry: { attempts: 2 }, fallback: { uses: 'secret' } });
     assert.deepEqual(await tell([...once, ...lost('a'), ...lost('a', 2), ...lost('a-fallback')]), ['plan.proposal.abandoned plan.plan.2']);
   });

@@ -3,8 +3,7 @@ import { backoffMs } from '@reel/bus/backoff.ts';
 import type { History } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
-import type { Planned } from '@reel/contracts/workflow/attempt.ts';
-import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
+import type { Attempt, Planned } from '@reel/contracts/workflow/attempt.ts';
 import { candidatesFor, modelFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import { goesOnAt } from './goes-on.ts';
@@ -22,13 +21,13 @@ export function waitBefore(
   setback: Setback,
   models: RunRequest['models'],
 ): number | undefined {
-  const { attempts, step } = planned;
+  const { attempt, attempts } = planned;
   const { again, problem, time } = setback;
   const counted = at.n - restsBefore(history, { ...at, n: at.n + 1 });
   if (!again || counted >= attempts) return undefined;
   const askedMs = at.kind === 'model' ? askedToWaitMs(history, planned, at, time, models) : (problem.retryAfterMs ?? 0);
   const waitMs = Math.max(grownMs(history, planned, at, models), askedMs);
-  return Math.max(time + waitMs, goesOnAt(history, at, setback)) < endsAt(history, step) ? waitMs : undefined;
+  return Math.max(time + waitMs, goesOnAt(history, at, setback)) < endsAt(history, attempt, at) ? waitMs : undefined;
 }
 
 /** The models take turns: each is left alone for as long as it said when it was asked last, whoever was asked since. */
@@ -42,9 +41,9 @@ function askedToWaitMs(history: History, { attempt }: Planned, at: Place, time: 
   return 0;
 }
 
-/** When the time of the step is over, with all its attempts, in ms since the epoch. */
-export function endsAt(history: History, { kind, id, withinMs }: WorkflowStep): number {
-  const begun = withinMs === undefined ? undefined : history.find(stepRequested, { kind, id, n: 1 });
+/** When its time is over, with all its attempts, in ms since the epoch. */
+export function endsAt(history: History, { withinMs }: Attempt, at: Place): number {
+  const begun = withinMs === undefined ? undefined : history.find(stepRequested, { ...at, n: 1 });
   return begun === undefined ? Number.POSITIVE_INFINITY : begun.time + (withinMs as number);
 }
 

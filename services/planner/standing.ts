@@ -8,9 +8,8 @@ import { type Escalated, escalationId, fallbackId, levelsOf, type Planned, plann
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
-import { goesOnAt } from './goes-on.ts';
 import type { RunRequest } from './request.ts';
-import { endsAt, waitBefore } from './retry.ts';
+import { waitBefore } from './retry.ts';
 import { type Setback, setbackOf } from './setback.ts';
 
 /**
@@ -20,8 +19,8 @@ import { type Setback, setbackOf } from './setback.ts';
 export type Standing = 'unasked' | 'skipped' | 'done' | 'omitted' | 'open' | { readonly at: Place; readonly setback: Setback };
 
 /** True when the fallback is next. What may have been done must not be done another way as well. */
-export const mayFallBack = (history: History, { role, step }: Planned, at: Place, setback: Setback): boolean =>
-  role === 'step' && step.fallback !== undefined && !setback.doubtful && goesOnAt(history, at, setback) < endsAt(history, step);
+export const mayFallBack = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
+  role === 'step' && step.fallback !== undefined && !doubtful;
 
 /** True when another plan may go another way. What may have been done is for a person to look at, and so is what a person was asked about. */
 export const mayPlanAround = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
@@ -41,7 +40,7 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep,
   const planned = plannedAs(plan, at.id);
   if (setback === undefined || planned === undefined) return 'open';
   if (history.find(stepPostponed, at) !== undefined && history.find(stepDue, at) === undefined) return 'open';
-  if (waitBefore(history, planned, at, setback, models) !== undefined || mayFallBack(history, planned, at, setback)) return 'open';
+  if (waitBefore(history, planned, at, setback, models) !== undefined || mayFallBack(planned, setback)) return 'open';
   if (step.optional && (planned.role === 'step' || planned.role === 'fallback')) return 'omitted';
   return mayPlanAround(planned, setback) ? { at, setback } : 'open';
 }

@@ -8,11 +8,10 @@ import { aboutOf } from '@reel/contracts/address.ts';
 import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { expiresAt } from '@reel/contracts/expiry.ts';
-import { stepExpired, stepRequested, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
+import { stepExpired, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoExpired, undoTimedOut } from '@reel/contracts/undo.ts';
-import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
-import { type Attempt, callOf, isBegun, isHeld, isReadOnly, nameOf, word } from './attempt.ts';
+import { type Attempt, callOf, isBegun, isHeld, isReadOnly, nameOf, outputOf, word } from './attempt.ts';
 import type { Saga } from './saga.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
@@ -66,7 +65,7 @@ export function lookAt(attempt: Attempt, time: number, deadlineMs: number): numb
 
 /**
  * When to look next at a run that has not turned. It is exact without hearing a single request: what was asked for before now stands in
- * the history and has its due time there; what is asked for later is due a whole period later at the earliest, and by then we look again.
+ * the history and has its due time there; what is asked for later is due a whole period later at the earliest, and by then we look again; or when the time of a step is over that was begun before.
  * Only when nothing is under way and the log has been silent for a period is there no need to: what ends the silence (a ruling, a
  * time that has come) is heard. If it is ended by a service that had been away that long, the sweep notices.
  */
@@ -77,29 +76,32 @@ export function nextLook(saga: Saga, history: History, request: RunRequest, time
     next = Math.min(next, lookAt(attempt, time, request.deadlineMs));
     busy ||= !isHeld(attempt);
   }
-  const steps = approvedPlan(history)?.steps ?? [];
-  // The last attempt at a step gets what is left of the step's time, which may be next to nothing.
-  for (const { kind, id, withinMs } of steps) {
-    const begun = withinMs === undefined ? undefined : history.find(stepRequested, { kind, id, n: 1 });
-    const ends = begun === undefined ? 0 : begun.time + (withinMs as number) + GRACE_MS;
-    if (ends > time) next = Math.min(next, ends);
+  // The last attempt gets what is left of the time for all of them, which may be next to nothing.
+  for (const attempt of saga.steps.values()) {
+    const ends = outputOf(attempt) === undefined ? endOf(attempt) : undefined;
+    if (ends !== undefined && ends > time) next = Math.min(next, ends);
   }
-  const period = periodOf(steps, request);
+  const period = periodOf(history, request);
   if (busy || (history.entries().at(-1)?.time ?? 0) > time - period) next = Math.min(next, time + period);
   return next;
 }
 
+/** When all attempts after this one are overdue as well, where their time is bounded. */
+function endOf(attempt: Attempt): number | undefined {
+  const leftMs = callOf(attempt)?.leftMs;
+  return leftMs === undefined ? undefined : (attempt.slots.request?.time ?? 0) + leftMs + GRACE_MS;
+}
+
 /** The shortest time after which anything that this plan may still ask for could be overdue. Persons are not asked by the minute. */
-function periodOf(steps: readonly WorkflowStep[], { tools, models = [] }: RunRequest): number {
-  const times = steps
-    .flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]))
+function periodOf(history: History, { tools, models = [] }: RunRequest): number {
+  const attempts = approvedPlan(history)?.steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback])) ?? [];
+  const times = attempts
     .filter(({ kind }) => kind !== 'person')
-    .flatMap(({ kind, timeoutMs, uses }) => {
+    .flatMap(({ kind, timeoutMs, uses, withinMs = Number.POSITIVE_INFINITY }) => {
       const called = kind === 'model' ? models : [tools[uses]];
-      return timeoutMs ?? called.map((one) => one?.timeoutMs ?? UNSAID_TIMEOUT_MS);
+      return [withinMs, ...(timeoutMs === undefined ? called.map((one) => one?.timeoutMs ?? UNSAID_TIMEOUT_MS) : [timeoutMs])];
     });
-  const bounds = steps.flatMap(({ withinMs }) => withinMs ?? []);
-  return [...times, ...bounds].reduce((shortest, timeMs) => Math.min(shortest, timeMs), Number.POSITIVE_INFINITY) + GRACE_MS;
+  return times.reduce((shortest, timeMs) => Math.min(shortest, timeMs), Number.POSITIVE_INFINITY) + GRACE_MS;
 }
 
 /** True for a step that was withdrawn for being overdue, and did not time out yet. */

@@ -89,3 +89,8 @@ test('a module that is not there, or offers nothing, stops the start', async (co
     /places\.ts exports no tools; expected exports made by defineTool/,
   );
 });
+
+test('a setting of a tool in a module that is none stops the start, and is named', async (context) => {
+  const path = join(import.meta.dirname, 'fixtures/hasty.ts');
+  await assert.rejects(opened(context, { modules: [path] }), /hasty\.ts: the tool "hasty": withinMs: .*>0/);
+});

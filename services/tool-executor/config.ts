@@ -17,7 +17,7 @@ const Override = z.strictObject({
   compensation: StrictCompensation.optional(),
   /** How often it may be tried, where a plan does not say. */
   retry: StrictRetry.optional(),
-  /** How long a step may take in all that uses it, with every try and wait, in ms, where a plan does not say. */
+  /** How long it may take with all tries and waits, in ms, where a plan does not say. */
   withinMs: WithinMs.optional(),
 });
 /** What the operator knows better than the server says. */

@@ -41,7 +41,7 @@ type Described<Input extends z.ZodType> = {
   compensation?: { uses: string; with?: Record<string, Json> };
   /** How often it may be tried, where a plan does not say. */
   retry?: { attempts: number; delayMs?: number; maxDelayMs?: number };
-  /** How long a step may take in all that uses it, with every try and wait, where a plan does not say. */
+  /** How long it may take with all tries and waits, in ms, where a plan does not say. */
   withinMs?: number;
   /** What it throws says that nothing was done; anything in between has to be undone by itself before it throws. */
   run: (args: z.output<Input>, context: ToolContext) => Json | Promise<Json>;

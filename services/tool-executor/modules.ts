@@ -1,12 +1,13 @@
 /** Tools in process: loads the modules that the configuration names, and calls what they export. */
 import { pathToFileURL } from 'node:url';
 import { Failure } from '@reel/bus/service.ts';
+import { ToolDefinition } from '@reel/contracts/tool.ts';
 import { ConfigError } from './config.ts';
 import { type InProcessTool, isInProcessTool } from './define-tool.ts';
 import { ofModule } from './definition.ts';
 import type { Offer } from './shelf.ts';
 
-/** @throws ConfigError when a module cannot be loaded, has no tools, or has a name twice. */
+/** @throws ConfigError when a module cannot be loaded, has no tools, or has a name twice, or settings that are none. */
 export async function loadModules(paths: readonly string[]): Promise<Offer[]> {
   const offers = new Map<string, Offer>();
   for (const path of paths) {
@@ -25,8 +26,15 @@ export async function loadModules(paths: readonly string[]): Promise<Offer[]> {
 }
 
 function offerOf(tool: InProcessTool, path: string): Offer {
+  const definition = definitionOf(tool, path);
+  const [wrong] = ToolDefinition.safeParse(definition).error?.issues ?? [];
+  if (wrong !== undefined) throw new ConfigError(`modules: ${path}: the tool "${tool.name}": ${wrong.path.join('.')}: ${wrong.message}`);
+  return { definition, call: (args, called) => run(tool, args, called) };
+}
+
+function definitionOf(tool: InProcessTool, path: string): ToolDefinition {
   try {
-    return { definition: ofModule(tool), call: (args, called) => run(tool, args, called) };
+    return ofModule(tool);
   } catch (error) {
     throw new ConfigError(
       `modules: ${path}: the tool "${tool.name}" has a schema that JSON Schema cannot say: ${(error as Error).message}`,

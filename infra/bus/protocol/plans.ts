@@ -50,7 +50,7 @@ const asRequested = rule('as-requested', 'A run without a goal is planned as it 
   if (plan === undefined || request === undefined || request.data.goal !== undefined) return;
   const { workflow, tools } = request.data;
   // Earlier versions wrote less of the registrations into the plan.
-  const [found, expected] = [plan.data.plan, workflow].map((one) => digestOf(withRegistered(one, tools)));
+  const [found, expected] = [plan.data.plan, workflow].map((one) => digestOf({ ...one, steps: withRegistered(one.steps, tools) }));
   if (found !== expected) tell(plan, 'it is not the workflow that was requested');
 });
 

@@ -7,10 +7,9 @@ import * as r from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
 import * as u from '@reel/contracts/undo.ts';
 import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
-import { withRegistered } from '@reel/contracts/workflow/registered.ts';
 import { asked, callOf, completed, DEADLINE_MS, failed, goal, grounds, harmless, problem, tools } from './runs.ts';
 import { after, both, changed, type Line, moved, placed, saying, without } from './scene.ts';
-import { beside, lateAfterEnd, planned, swapped, withLate } from './variants.ts';
+import { beside, lateAfterEnd, planned, plannedWith, swapped, withLate } from './variants.ts';
 
 const line = (draft: unknown, more: Omit<Line, 'draft'> = {}): Line => ({ draft: draft as Draft, ...more });
 const other = (draft: unknown) => ({ draft: draft as Draft });
@@ -148,13 +147,13 @@ export const cases: readonly Case[] = [
     rule: 'as-requested',
     when: 'the plan has retries that neither the workflow nor the tool has',
     log: saying('plan.plan.1.proposal', {
-      plan: withRegistered(planned({}), { look: { ...tools.look, retry: { attempts: 9, delayMs: 0 } } }),
+      plan: plannedWith({ ...tools, look: { ...tools.look, retry: { attempts: 9, delayMs: 0 } } }),
     })(completed),
   },
   {
     rule: 'as-requested',
     when: 'the plan has a time for a step that neither the workflow nor the tool has',
-    log: saying('plan.plan.1.proposal', { plan: withRegistered(planned({}), { look: { ...tools.look, withinMs: 60_000 } }) })(completed),
+    log: saying('plan.plan.1.proposal', { plan: plannedWith({ ...tools, look: { ...tools.look, withinMs: 60_000 } }) })(completed),
   },
   {
     rule: 'abandoned',

@@ -3,6 +3,7 @@ import { type Place, theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import * as r from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { withRegistered } from '@reel/contracts/workflow/registered.ts';
 import { asked, completed, done, failed, harmless, problem, tools, undone } from './runs.ts';
@@ -16,11 +17,15 @@ const c = placed('tool.c.1');
 export const planned = (data: object): Workflow =>
   Workflow.parse({ ...((completed[2] as Line).draft.data as { plan: object }).plan, ...data });
 
+/** The same, planned where these tools were registered. */
+export const plannedWith = (offered: { readonly [name: string]: ToolDefinition }): Workflow =>
+  planned({ steps: withRegistered(planned({}).steps, offered) });
+
 const registered = { ...tools, book: { ...tools.book, retry: { attempts: 2, delayMs: 0 }, withinMs: 600_000 } };
 /** The run that completes, with a registration that says more of its tools, as earlier versions planned it. */
 export const plannedBefore = saying('run.run.1.request', { tools: registered })(completed);
 /** The same, as it is planned now. */
-export const plannedNow = saying('plan.plan.1.proposal', { plan: withRegistered(planned({}), registered) })(plannedBefore);
+export const plannedNow = saying('plan.plan.1.proposal', { plan: plannedWith(registered) })(plannedBefore);
 
 /** A step that was begun, timed out, and was left behind: and then it was done after all. */
 export const lateAfterEnd = both(
