@@ -62,10 +62,11 @@ export const spoken = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknow
 /** The facts that a performer hears. */
 export const heard = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
 
+/** `isTheirs`: this performer has done nothing itself, and doubts what whoever began it has done. */
 type Result =
   | { said: 'succeeded'; output: Json; usage?: Usage | undefined }
   | { said: 'failed'; problem: Problem; unsent?: boolean; usage?: Usage | undefined }
-  | { said: 'unknown'; problem: Problem }
+  | { said: 'unknown'; problem: Problem; isTheirs?: boolean }
   | { said: 'nothing' };
 
 /** Handles the verdict or ruling at `address`. Rejects only when the log cannot be reached. */
@@ -193,6 +194,7 @@ async function act(
 ): Promise<Result> {
   const { call, form } = task;
   let { doubt } = task;
+  let mine: Problem | undefined;
   const timeout = new AbortController();
   const unwanted = new AbortController();
   const done = new AbortController();
@@ -223,7 +225,9 @@ async function act(
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
       const given = told(await attempt(performer, approved, { ...deps, ...acting }), work.log);
       // That this attempt reached nobody says nothing about an earlier one under the same key.
-      const result: Result = doubt && given.said === 'failed' && given.unsent ? { said: 'unknown', problem: given.problem } : given;
+      if (given.said === 'unknown') mine = given.problem;
+      const isOpen = doubt && given.said === 'failed' && given.unsent;
+      const result: Result = isOpen ? { said: 'unknown', problem: mine ?? given.problem, isTheirs: mine === undefined } : given;
       const again = result.said === 'unknown' && call.effect === 'idempotent' && !signal.aborted;
       doubt ||= result.said === 'unknown';
       if (again) await log.pause(waitMs, signal);
@@ -316,8 +320,9 @@ async function sayOutcome(
   const outcome = await toldWhenThereIsRoom(log, work, () => sayOne(log, voice, outcomeOf(words, at, result)));
   if (outcome.said || result.said === 'failed' || isHarmless(call)) return 'handled';
   const stands = isVoid(outcome.occupant) ? undefined : outcome.occupant.type;
-  // Where it stands as failed, another performer was told under the same key that nothing had been done; otherwise the doubt is known.
-  if (stands === words.succeeded.type || (result.said === 'unknown' && stands !== words.failed.type)) return 'handled';
+  // Where it stands as failed, another performer was told under the same key that nothing had been done; otherwise the doubt is known. What
+  // whoever began it has done is not for this one to doubt any more, once there is an outcome.
+  if (stands === words.succeeded.type || (result.said === 'unknown' && (result.isTheirs || stands !== words.failed.type))) return 'handled';
   // The slot was decided otherwise meanwhile: the effect is real all the same, unless a later attempt under this key has told of it.
   const newest = historyOf(await log.read(voice.shard, voice.run));
   for (let n = at.n + 1; call.effect === 'idempotent' && newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {

@@ -1,0 +1,58 @@
+/** What a performer tells that took over what another had begun, when there is an outcome already. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { type Place, theRun } from '@reel/contracts/address.ts';
+import type { Problem } from '@reel/contracts/envelope.ts';
+import { runRequested } from '@reel/contracts/run.ts';
+import { stepApproved, stepFailed, stepRequested, stepStarted } from '@reel/contracts/step.ts';
+import { Workflow } from '@reel/contracts/workflow/format.ts';
+import { digestOf } from './digest.ts';
+import { isVoid } from './history.ts';
+import { definePerformer, Unsent } from './service.ts';
+import { CALM, simulate } from './simulator.ts';
+
+const at: Place = { kind: 'tool', id: 'a', n: 1 };
+const problem: Problem = { code: 'no', message: 'it said no', retryable: false };
+const busy = new Unsent({ code: 'resting', message: 'it is left alone for a while' });
+
+/**
+ * An idempotent call that somebody has begun is taken over. At the last of these attempts whoever began it comes back, and tells that it
+ * was refused. @returns the faults that were said
+ */
+async function takenOver(attempts: readonly Error[]): Promise<Problem[]> {
+  let tries = 0;
+  const performer = definePerformer({
+    name: 'tool-executor',
+    kind: 'tool',
+    perform: async () => {
+      tries += 1;
+      if (tries === attempts.length) await simulation.door.say(0, 'R', stepFailed(at, { problem }));
+      throw attempts[Math.min(tries, attempts.length) - 1] as Error;
+    },
+  });
+  const simulation = simulate({ players: [{ service: performer as never }], faults: CALM });
+  const { door } = simulation;
+  const call = { call: { uses: 'x', arguments: {}, effect: 'idempotent', timeoutMs: 1000 } } as const;
+  const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
+  await door.say(0, 'R', runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }));
+  await door.say(0, 'R', stepRequested(at, call));
+  await door.say(0, 'R', stepApproved(at, { policies: [], policySet: 's', question: digestOf(call) }));
+  await door.say(0, 'R', stepStarted(at, { nonce: 'another' }));
+  await simulation.run();
+  assert.ok(tries >= attempts.length, simulation.trace.join('\n'));
+  return simulation.entries.flatMap((entry) =>
+    !isVoid(entry) && entry.type === 'fault.fault.raised' ? [(entry.data as { problem: Problem }).problem] : [],
+  );
+}
+
+it('who reached nobody has nothing to doubt when whoever began it has told what came of it', async () => {
+  assert.deepEqual(await takenOver([busy]), []);
+  assert.deepEqual(await takenOver([busy, busy]), []);
+});
+
+it('who may have done it says so, however often it reached nobody since', async () => {
+  for (const attempts of [[new Error('the line went dead')], [new Error('the line went dead'), busy]]) {
+    const [fault, ...more] = await takenOver(attempts);
+    assert.deepEqual([fault?.code, fault?.message, more], ['unknown-effect', 'the line went dead', []]);
+  }
+});
