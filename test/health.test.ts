@@ -9,11 +9,13 @@ import { after, before, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@reel/bus/connect.ts';
 import { openHealth } from '@reel/bus/health.ts';
+import { LogUnavailable } from '@reel/bus/log.ts';
 import { serve } from '@reel/bus/serve.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 import { type Server, startServer } from '@reel/nats/server.ts';
 import { configure, installationIn, provisionAt, rolesIn } from '@reel/scripts/installation.ts';
 import { root } from '@reel/scripts/tree.ts';
+import { until } from '@reel/scripts/until.ts';
 import { load } from '@reel/services/main.ts';
 import pino from 'pino';
 
@@ -34,7 +36,7 @@ async function told(path: string, at = health): Promise<Told> {
   return { status: response.status, why: ((await response.json()) as { why?: string }).why };
 }
 /** Asks until it is answered so. */
-async function until(path: string, status: number, why: RegExp): Promise<void> {
+async function untilTold(path: string, status: number, why: RegExp): Promise<void> {
   for (;;) {
     const answer = await told(path).catch(() => ({ status: 0, why: undefined }));
     if (answer.status === status && why.test(answer.why ?? '')) return;
@@ -68,20 +70,20 @@ after(async () => {
 });
 
 it('waits for a broker, and then for its durable, without being restarted for it', { timeout: 30_000 }, async () => {
-  await until('/readyz', 503, /cannot connect/);
+  await untilTold('/readyz', 503, /cannot connect/);
   assert.equal((await told('/livez')).status, 200);
   broker = await startBroker(broker.port);
-  await until('/readyz', 503, /no durable/);
+  await untilTold('/readyz', 503, /no durable/);
   await provisionAt(broker.url, installationIn(dir), await rolesIn(installationIn(dir)));
-  await until('/readyz', 200, /^$/);
+  await untilTold('/readyz', 200, /^$/);
 });
 
 it('is alive and not ready while the broker is away', { timeout: 30_000 }, async () => {
   await broker.stop('SIGKILL');
-  await until('/readyz', 503, /planner: the broker is away/);
+  await untilTold('/readyz', 503, /planner: the broker is away/);
   assert.equal((await told('/livez')).status, 200);
   broker = await startBroker(broker.port);
-  await until('/readyz', 200, /^$/);
+  await untilTold('/readyz', 200, /^$/);
 });
 
 it('tells where it can be asked when it is asked something else', async () => {
@@ -92,7 +94,7 @@ it('is to be started again when its durable has gone', { timeout: 30_000 }, asyn
   const connection = await connect({ servers: broker.url, credentials: installationIn(dir).credentials }, 'provisioner');
   await (await jetstreamManager(connection)).consumers.delete('REEL_0', 'planner');
   await connection.close();
-  await until('/livez', 503, /the durable planner on REEL_0 is gone/);
+  await untilTold('/livez', 503, /the durable planner on REEL_0 is gone/);
   assert.equal((await told('/readyz')).status, 503);
 });
 
@@ -113,6 +115,27 @@ it('is not ready any more while it finishes what is under way', { timeout: 30_00
   assert.deepEqual(serving.health(), { live: true, ready: false, why: 'it is being stopped' });
   finished.resolve();
   await stopped;
+});
+
+it('leaves without a broker as well', { timeout: 30_000 }, async () => {
+  const where = { servers: broker.url, credentials: installationIn(dir).credentials };
+  const log = pino({ level: 'silent' });
+  const cutOff = await serve([await load('policy'), await load('validator')], { broker: where, log });
+  const long = await serve([await load('policy')], { broker: where, log });
+  const gone = broker.stop('SIGKILL');
+  await cutOff.stop();
+  await gone;
+  await until(() => !long.health().ready);
+  await long.stop();
+  broker = await startBroker(broker.port);
+});
+
+it('waits for a broker that goes away while it starts', { timeout: 30_000 }, async () => {
+  const where = { servers: broker.url, credentials: installationIn(dir).credentials };
+  const last = { ...(await load('policy')), deps: () => broker.stop('SIGKILL').then(() => ({ deps: {} as never })) } as AnyService;
+  const starting = serve([await load('validator'), last], { broker: where, log: pino({ level: 'silent' }) });
+  await assert.rejects(starting, LogUnavailable);
+  broker = await startBroker(broker.port);
 });
 
 it('refuses a port that is none', async () => {

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { NatsConnection } from 'nats';
 import type { Component } from './component.ts';
+import { flushed } from './flushed.ts';
 import { heard, spoken } from './perform.ts';
 import type { AnyService, Logger, Offers } from './service.ts';
 
@@ -48,9 +49,6 @@ export type Announcer = {
   leave(): Promise<void>;
 };
 
-/** How long a last word may take to reach the broker. */
-const LAST_WORD_MS = 500;
-
 /** Announces a service over its own connection. A broker that is away is nothing to it. */
 export function announcer(connection: NatsConnection, service: AnyService, log: Logger, everyMs = ALIVE_MS): Announcer {
   const component = componentOf(service, randomUUID().slice(0, 8), Date.now());
@@ -86,10 +84,7 @@ export function announcer(connection: NatsConnection, service: AnyService, log: 
       clearInterval(timer);
       say({ leaving: true });
       here = false;
-      const patience = Promise.withResolvers<void>();
-      const late = setTimeout(patience.resolve, LAST_WORD_MS);
-      await Promise.race([connection.flush().catch(() => {}), patience.promise]);
-      clearTimeout(late);
+      await flushed(connection);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
 import { Refused } from './acks.ts';
 import type { Beats } from './beats.ts';
+import { flushed } from './flushed.ts';
 import { LogFull, LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
 import { roamOf } from './roam.ts';
@@ -34,7 +35,7 @@ const LONGEST_MS = 600_000;
 const RETRY_MS = 250;
 const LONGEST_RETRY_MS = 30_000;
 
-/** Starts consuming. @throws when the durable is not there, saying how it is made. */
+/** Starts consuming. @throws LogUnavailable when the durable is not there, saying how it is made, or nobody can tell. */
 export async function consume(
   connection: NatsConnection,
   stream: string,
@@ -47,7 +48,9 @@ export async function consume(
   const js = jetstream(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   const consumer = await js.consumers.get(stream, durable).catch((error: Error) => {
     throw new LogUnavailable(
-      `${durable} has no durable on ${stream} (${error.message}): \`npx reel admit PATH\` makes one for a service of your own`,
+      /not found/.test(error.message)
+        ? `${durable} has no durable on ${stream} (${error.message}): \`npx reel admit PATH\` makes one for a service of your own`
+        : `${stream} cannot be asked about the durable ${durable}: ${error.message}`,
     );
   });
   const messages = await consumer.consume({
@@ -150,7 +153,7 @@ export async function consume(
       messages.stop();
       await Promise.all([loop, ...[...under.values()].map(({ verdict }) => verdict)]);
       clearInterval(beating);
-      await connection.flush();
+      await flushed(connection);
     },
   };
 }

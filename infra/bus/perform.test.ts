@@ -30,7 +30,7 @@ async function takenOver(attempts: readonly Error[]): Promise<Problem[]> {
       throw attempts[Math.min(tries, attempts.length) - 1] as Error;
     },
   });
-  const simulation = simulate({ players: [{ service: performer as never }], faults: CALM });
+  const simulation = simulate({ players: [{ service: performer }], faults: CALM });
   const { door } = simulation;
   const call = { call: { uses: 'x', arguments: {}, effect: 'idempotent', timeoutMs: 1000 } } as const;
   const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });

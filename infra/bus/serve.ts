@@ -8,6 +8,7 @@ import { announcer } from './alive.ts';
 import { openBeats } from './beats.ts';
 import { type Broker, connect } from './connect.ts';
 import { type Consuming, consume } from './consume.ts';
+import { flushed } from './flushed.ts';
 import type { Health } from './health.ts';
 import { openDoor } from './jetstream-door.ts';
 import { openLog } from './jetstream-log.ts';
@@ -104,8 +105,8 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
         ? await serveDoor(service, connection, log, context, surroundings)
         : await serveListener(service, connection, log, context, surroundings, stopping);
     announced.start();
-    // Who is told that it serves may ask for it at once. Without a broker there is nobody to ask.
-    await connection.flush().catch(() => {});
+    // Who is told that it serves may ask for it at once.
+    await flushed(connection);
     context.log.info(running.url === undefined ? {} : { url: running.url }, 'serving');
     const stop = async (graceMs: number): Promise<void> => {
       await Promise.all([announced.leave(), running.stop(graceMs)]);
