@@ -55,7 +55,7 @@ const MOST = 32;
 
 /**
  * The text with its large values back in their places. A value that is missing, is not what its digest says, cannot be read or is more
- * than a fact may have leaves its reference. Rejects only when the store cannot be reached.
+ * than a fact may have leaves its reference, and its name in `blobs`. Rejects only when the store cannot be reached.
  */
 export async function unpack(body: string, load: (digest: string) => Promise<string | undefined>): Promise<string> {
   let fact: Envelope;
@@ -66,18 +66,20 @@ export async function unpack(body: string, load: (digest: string) => Promise<str
   }
   if (typeof fact?.blobs !== 'string' || typeof fact.data !== 'object' || fact.data === null) return body;
   let left = MAX_BYTES + AROUND_BYTES;
-  for (const name of fact.blobs.split(',', MOST)) {
+  const [names, gone] = [fact.blobs.split(','), new Set(fact.blobs.split(','))];
+  for (const name of names.slice(0, MOST)) {
     const reference = Object.hasOwn(fact.data, name) ? (fact.data[name] as Reference | null) : undefined;
     if (typeof reference?.blob !== 'string' || !/^[0-9a-f]{64}$/.test(reference.blob)) continue;
     const value = await load(reference.blob);
-    // Left as it is, the reference breaks the shape of the fact, which then is void: no other value can be slipped in.
     if (value === undefined || value.length > left || hash('sha256', value) !== reference.blob) continue;
     left -= value.length;
     try {
       fact.data[name] = readJson(value);
+      gone.delete(name);
     } catch {
       // It is what was stored, and it was never a value.
     }
   }
-  return JSON.stringify(fact);
+  const { blobs: _, ...rest } = fact;
+  return JSON.stringify(gone.size === 0 ? rest : { ...rest, blobs: [...gone].join(',') });
 }

@@ -8,11 +8,12 @@ import { type Address, parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX, reelStream } from './accounts.ts';
-import { mayHaveBlobs, unpack } from './blob.ts';
+import { mayHaveBlobs } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
 import { nextOf, rawOf, reached, stored, storedBlob, storedRun } from './stored.ts';
 import { openTail, type Raw, type Stored } from './tail.ts';
+import { whole } from './whole.ts';
 import { decode, glance } from './wire.ts';
 
 /** Bodies of runs kept in memory, in bytes; parsed they take about four times as much. */
@@ -53,16 +54,16 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
 
   const blobOf = (shard: number, run: string) => (digest: string) => storedBlob(manager, shard, run, digest);
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
-  const whole = async (raw: Raw): Promise<Raw> => {
-    const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
-    return at === undefined ? raw : { ...raw, body: await unpack(raw.body, blobOf(at.shard, at.run)) };
+  const completed = async (raw: Raw): Promise<Raw> => {
+    const at = parseAddress(raw.subject);
+    return at === undefined ? raw : await whole(raw, blobOf(at.shard, at.run));
   };
 
   /** Listeners are told once, so what stands in a store that is away is waited for: nothing new comes from there meanwhile either. */
   async function patiently(raw: Raw): Promise<Raw> {
     while (!connection.isClosed()) {
       try {
-        return await whole(raw);
+        return await completed(raw);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, STORE_PATIENCE_MS));
       }
@@ -152,7 +153,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   }
   async function drain(cached: Cached): Promise<void> {
     for (drainPlain(cached); cached.queue.length > 0; drainPlain(cached)) {
-      const raw = await whole(cached.queue[0] as Raw);
+      const raw = await completed(cached.queue[0] as Raw);
       add(cached, raw);
       if (cached.queue[0]?.seq === raw.seq) cached.queue.shift();
     }
@@ -163,7 +164,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     const { shard, run, entries } = cached.log;
     let upTo = entries.at(-1)?.seq ?? 0;
     const enter = async (raw: Raw): Promise<void> => {
-      const complete = await whole(raw);
+      const complete = await completed(raw);
       if (!cached.log.byAddress.has(raw.subject)) grow(cached, raw.body.length);
       add(cached, complete);
       upTo = Math.max(upTo, raw.seq);
@@ -218,7 +219,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       const shard = parseAddress(address)?.shard ?? 0;
       const found = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address }));
       if (found === null || found === undefined) return undefined;
-      return entryOf(await whole(rawOf(found)));
+      return entryOf(await completed(rawOf(found)));
     },
     glance: (address) => {
       const cached = cache.get(address.split('.')[2] as string);
@@ -229,7 +230,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     },
     scan: async function* (shard, filter, fromSeq) {
       for await (const raw of stored(manager, reelStream(shard), filter, { seq: fromSeq })) {
-        const entry = entryOf(await whole(raw));
+        const entry = entryOf(await completed(raw));
         if (entry !== undefined) yield entry;
       }
     },

@@ -4,10 +4,10 @@ import { parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX, reelStream } from './accounts.ts';
-import { mayHaveBlobs, unpack } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid } from './history.ts';
 import { type From, reached, stored, storedBlob, storedRun } from './stored.ts';
 import type { Raw } from './tail.ts';
+import { whole } from './whole.ts';
 import { decode } from './wire.ts';
 
 export type WholeLog = {
@@ -41,13 +41,14 @@ export function wholeLogOf(manager: JetStreamManager): WholeLog {
   };
 }
 
-/** The entries that these messages are; a slot that was written twice is among them twice. */
+/** The entries that these messages are; a slot that was written twice is among them twice. @throws LogUnavailable as `whole` does. */
 export async function entriesOf(raws: readonly Raw[], blob: (digest: string) => Promise<string | undefined>): Promise<Entry[]> {
   const at = parseAddress(raws[0]?.subject ?? '');
   const log = emptyRunLog(at?.shard ?? 0, at?.run ?? '');
   const twice: Entry[] = [];
-  for (const { subject, body, seq, time, suspicious } of raws) {
-    const entry = decode(subject, mayHaveBlobs(body) ? await unpack(body, blob) : body, seq, time, suspicious);
+  for (const raw of raws) {
+    const { subject, seq, time, suspicious } = raw;
+    const entry = decode(subject, (await whole(raw, blob)).body, seq, time, suspicious);
     if (entry === undefined) continue;
     if (log.byAddress.has(subject)) twice.push(entry);
     else append(log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);

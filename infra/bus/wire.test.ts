@@ -104,11 +104,21 @@ describe('large values', () => {
     assert.equal(read(await unpack(body, load)), 'step.outcome.succeeded: usage: Invalid input: expected object, received string');
   });
 
-  it('that are missing, no JSON, too deep, of another content or beside the data leave their references', async () => {
+  it('that are missing, no JSON, too deep, of another content or beside the data leave their references, and the fact is void', async () => {
     const wrong = { ...keep('1'), blob: hash('sha256', '2') };
     store.set(wrong.blob, '1');
-    for (const reference of [{ blob: hash('sha256', 'nowhere') }, keep('{"not":'), keep(nested(100_000)), wrong, { blob: '../x' }, null, 7])
+    for (const reference of [
+      { blob: hash('sha256', 'nowhere') },
+      keep('{"not":'),
+      keep(nested(100_000)),
+      wrong,
+      { blob: '../x' },
+      null,
+      7,
+    ]) {
       assert.deepEqual(await whole(of({ output: reference })), { output: reference });
+      assert.equal(read(await unpack(of({ output: reference }), load)), 'data.output: the value that stands beside it cannot be read');
+    }
     for (const name of ['__proto__', 'constructor', 'toString', '', 'nothing'])
       assert.deepEqual(await whole(of({ output: 1 }, name)), { output: 1 }, name);
     assert.equal(({} as Record<string, unknown>)['blob'], undefined);

@@ -60,8 +60,10 @@ export function decode(subject: string, body: string, seq: number, time: number,
   }
   const envelope = Envelope.safeParse(json);
   if (!envelope.success) return nothing(`not a CloudEvent: ${firstIssue(envelope.error)}`);
-  const { id, source, type, causationid, traceparent, runid, data } = envelope.data;
+  const { id, source, type, causationid, traceparent, runid, data, blobs } = envelope.data;
   if (id !== subject || runid !== at.run) return nothing(`it says that it belongs at ${id}`);
+  // A reference is not the value that it stands for, though it may have the shape of one.
+  if (blobs) return nothing(`data.${blobs}: the value that stands beside it cannot be read`);
   if ((glance(body) ?? type) !== type) return nothing('it says twice what it is');
   if (body.length > MAX_BYTES && isTooLarge(data)) return nothing(`its data have more than ${MAX_BYTES} bytes`);
   const told = { address: subject, at, type, seq, time, source, cause: causationid, traceparent };
