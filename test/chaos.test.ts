@@ -19,5 +19,7 @@ it('every run ends by name, and nothing happens twice, whatever is killed, froze
     report.recoveries.every(({ kind, faults }) => faults > 0 || kind.startsWith('disk')),
     'a kind of fault did not come up',
   );
+  assert.ok(report.effects > 0 && report.recoveries.every(({ touched, recovered }) => touched === recovered));
+  for (const trouble of ['flaps', 'slow', 'busy', 'breaks-after']) assert.ok(report.troubles.has(trouble), `no tool ${trouble}`);
   await rm(dir, { recursive: true, force: true });
 });

@@ -21,7 +21,7 @@ import { type Local, startLocal } from '@reel/scripts/local.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import type { NatsConnection } from 'nats';
 import { ENDS, endOf, FORGOTTEN, type Load, startLoad, submit } from './cluster/runs.ts';
-import { contend, disputes } from './cluster/slots.ts';
+import { contend, disputes, writeOn } from './cluster/slots.ts';
 
 const ROUNDS = Number(process.env['REEL_CLUSTER_ROUNDS'] ?? 0);
 const WRITERS = 64;
@@ -33,9 +33,13 @@ let dir: string;
 let local: Local;
 let cluster: Cluster;
 let ends: End[];
+/** Connections of their own, over the nodes in turn. */
+let writers: End[];
 let load: Load;
 /** Every fact that somebody was told of while the nodes were failing, by its address. */
 const heard = new Map<string, Entry>();
+/** Where everything stands that was acknowledged to the test itself meanwhile, by its address. */
+let acknowledged: ReadonlyMap<string, number>;
 let longestMs = 0;
 
 async function end(servers: string): Promise<End> {
@@ -65,15 +69,25 @@ before(async () => {
   if (ROUNDS > 0) await local.spawn(SERVICES.filter((name) => name !== 'gateway'));
   cluster = local.cluster as Cluster;
   ends = await Promise.all(cluster.nodes.map((node) => end(cluster.urlOf(node))));
+  writers = await Promise.all(
+    Array.from({ length: WRITERS }, async (_, n) => {
+      const near = n % ends.length;
+      const connection = await connect(
+        { servers: cluster.urlOf(cluster.nodes[near] as Node), credentials: installationIn(local.dir).credentials },
+        'gateway',
+      );
+      return { connection, reader: (ends[near] as End).reader };
+    }),
+  );
 });
 after(async () => {
-  await Promise.all(ends.map(({ connection }) => connection.close()));
+  await Promise.all([...ends, ...writers].map(({ connection }) => connection.close()));
   await local.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
 test('64 writers over three nodes: every slot has exactly one winner, stored as it was told', { timeout: 900_000 }, async () => {
-  const contest = await contend('contest', ends, WRITERS, SLOTS);
+  const contest = await contend('contest', writers, SLOTS);
   for (const { reader } of ends) assert.deepEqual(await disputes('contest', contest, reader), []);
   // Whoever was told too late finds their own fact there, and cannot know that it is theirs.
   assert.ok(contest.told.every(({ length }) => length <= 1));
@@ -83,7 +97,7 @@ test('64 writers over three nodes: every slot has exactly one winner, stored as 
 
 test('the same while their leader is killed: nobody is told wrong, and no slot stays empty', { timeout: 900_000 }, async () => {
   let killing: Promise<void> | undefined;
-  const contest = await contend('killed', ends, WRITERS, SLOTS, (slot) => {
+  const contest = await contend('killed', writers, SLOTS, (slot) => {
     if (slot === Math.floor(SLOTS / 2)) killing = cluster.leader('REEL_0').then((leader) => restarted(leader as Node));
   });
   await killing;
@@ -118,6 +132,7 @@ test('runs go on whichever node is killed or cut off, and whoever leads', { time
     lastMs = performance.now();
     heard.set(entry.address, entry);
   });
+  const writing = writeOn('written', ends);
   const timed = await submit(local.api as string, FORGOTTEN);
   await load.more(IN_FLIGHT);
   const kill = async (node: Node): Promise<void> => {
@@ -157,6 +172,7 @@ test('runs go on whichever node is killed or cut off, and whoever leads', { time
     await cluster.whole();
   }
   await load.stop();
+  acknowledged = await writing.stop();
   await cluster.whole();
   // Nobody answers it, and its time ran out meanwhile: the clock has gone on as well.
   assert.equal(await endOf(local.api as string, timed), 'exhausted');
@@ -182,11 +198,13 @@ test('nothing that anybody was told of is lost, and nothing breaks the protocol'
   const lost = [...heard.values()].filter((entry) => !isSame(entry, stands.get(entry.address)));
   // A few are enough: to show what differs in thousands would take all memory.
   assert.deepEqual(lost.slice(0, 3), [], `${lost.length} of ${heard.size} are lost, of ${stands.size} that stand`);
+  assert.ok(acknowledged.size > 0);
+  for (const [address, seq] of acknowledged) assert.equal(stands.get(address)?.seq, seq, `${address} was acknowledged`);
   const found: string[] = [];
   const circumstances = { now: Date.now(), cast: castOf(await ownServices()) };
   for (const { id } of load.accepted) found.push(...findings(runs.get(id) ?? assert.fail(`${id} is not there`), circumstances));
   assert.deepEqual(found, []);
-  figures({ facts: stands.size, heard: heard.size, lost: lost.length, findings: found.length });
+  figures({ facts: stands.size, heard: heard.size, acknowledged: acknowledged.size, lost: lost.length, findings: found.length });
 });
 
 const isSame = (a: Entry, b: Entry | undefined): boolean =>

@@ -33,6 +33,8 @@ export type Door = {
    * A service that is leaving still offers what it did for five beats, unless another has taken its place: a restart is not felt.
    */
   tools(): Promise<ReadonlyMap<string, ToolDefinition>>;
+  /** The tools that are known, whether somebody offers them right now or not. */
+  registered(): Promise<ReadonlyMap<string, ToolDefinition>>;
   /** The instances of services that are there right now. */
   components(): readonly Component[];
   /** The models that are offered right now, by name. */

@@ -48,6 +48,7 @@ export async function openDoor(name: string, options: DoorOptions): Promise<{ do
       await roll.called;
       return offered(await registry.tools(), roll.tools());
     },
+    registered: () => registry.tools(),
     components: roll.components,
     models: roll.models,
     kinds: roll.kinds,

@@ -46,6 +46,7 @@ export function simulatedDoor({ log, stored, now, components, tools = [], models
     follow: () => () => {},
     watch: () => () => {},
     tools: () => Promise.resolve(byName),
+    registered: () => Promise.resolve(byName),
     components: () => components,
     models: () => models,
     kinds: () => new Set(components.flatMap(({ kind }) => kind ?? [])),

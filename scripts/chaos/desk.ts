@@ -94,7 +94,9 @@ export async function startDesk(seed: number, file: string): Promise<Desk> {
     const chance = randomFor(seed, `${tool} ${key} ${count}`).next();
     let sum = 0;
     const lot = LOT.find(([, share]) => chance < (sum += share))?.[0] ?? 'none';
-    if (lot !== 'none') troubles.set(lot, (troubles.get(lot) ?? 0) + 1);
+    // Who stamps dies of a line that breaks.
+    const name = tool === 'stamp' ? lot.replace('breaks', 'dies') : lot;
+    if (lot !== 'none') troubles.set(name, (troubles.get(name) ?? 0) + 1);
     return lot;
   }
   function happen(uses: string, key: string, what: string | undefined): void {

@@ -55,8 +55,6 @@ export type Report = {
   readonly effects: number;
   /** Services said that they could not handle something. */
   readonly faultsRaised: number;
-  /** Processes that ended though nobody had killed them. */
-  readonly gaveUp: number;
   readonly askedAgain: number;
   /** What is wrong: of the protocol, and of everything else. Nothing, if Reel keeps its word. */
   readonly findings: readonly string[];
@@ -126,13 +124,13 @@ export async function play(options: ChaosOptions): Promise<Report> {
         faultsRaised: [...runs.values()]
           .flatMap(({ entries }) => entries)
           .filter((entry) => !isVoid(entry) && entry.type === 'fault.fault.raised').length,
-        gaveUp: replicas.flatMap(({ gaveUp }) => gaveUp).length,
         askedAgain: client.again(),
         findings: [
           ...protocol.findings.map(({ rule, address, message }) => `${rule}: ${address}: ${message}`),
           ...load.complaints,
           ...wrongs(load.asked, runs, outside.desk, world),
           ...paidTwice(outside.models.asked),
+          ...replicas.flatMap(({ name, gaveUp }) => gaveUp.map((code) => `${name} ended with code ${code}, and nobody had killed it`)),
         ],
       };
     });
@@ -155,8 +153,8 @@ function tally(all: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** The desk's seven and what flaps, eleven of the world, four of the suppliers' records. */
-const TOOLS = 23;
+/** The desk's seven and what flaps, who stamps, eleven of the world, four of the suppliers' records. */
+const TOOLS = 24;
 
 /** What is never killed: tools, models, policies, and where they are told. */
 async function openOutside(seed: number, dir: string) {
@@ -174,7 +172,10 @@ async function openOutside(seed: number, dir: string) {
   const world = await startWorld({ stateFile: join(dir, 'world.json') });
   const desk = await startDesk(seed, join(dir, 'effects.jsonl'));
   const models = await startModels(seed, scenarios);
-  const servers = { world: { url: world.url } };
+  const servers = {
+    world: { url: world.url },
+    mortal: { command: process.execPath, args: [join(import.meta.dirname, 'mortal.ts'), desk.url], tools: { stamp: { timeoutMs: 3000 } } },
+  };
   const tools = { servers, apis: apisOf(desk), modules: [join(demo, 'supplier-tools.ts')] };
   await writeFile(join(dir, 'tools.json'), JSON.stringify(tools));
   const providers = models.urls.map((baseUrl, n) => ({

@@ -21,7 +21,7 @@ export function table(report: Report): string {
     '',
     `${report.runs} runs (${counts(report.ends)}), ${report.facts} facts, ${faults} faults in ${report.seconds.toFixed(0)} s`,
     `tools and models: ${counts(report.troubles)}; ${report.effects} effects by key`,
-    `clients asked again ${report.askedAgain} times; services raised ${report.faultsRaised} faults; ${report.gaveUp} processes gave up`,
+    `clients asked again ${report.askedAgain} times; services raised ${report.faultsRaised} faults`,
     ...findings.slice(0, 50).map((finding) => `  ${finding}`),
     `${findings.length} findings`,
   ];

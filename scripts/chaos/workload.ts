@@ -23,7 +23,7 @@ const step = (id: string, uses: string, dependsOn: string[] = [], more: object =
   id,
   uses,
   dependsOn,
-  with: uses === 'price' || uses === 'flap' ? {} : { body: { of: id } },
+  with: uses === 'price' || uses === 'flap' ? {} : uses === 'stamp' ? { of: id } : { body: { of: id } },
   ...more,
 });
 const again = { retry: { attempts: 4, delayMs: 200, maxDelayMs: 1000 } };
@@ -40,6 +40,10 @@ const patient = [{ to: 'olga', withinMs: 600_000 }];
 const WORKFLOWS: { readonly [name: string]: { steps: object[]; escalate?: object[] } } = {
   row: {
     steps: [step('look', 'price', [], again), step('book', 'book', ['look'], again), step('send', 'send', ['book'], again)],
+    escalate: patient,
+  },
+  stamped: {
+    steps: [step('a', 'stamp', [], again), step('b', 'stamp', [], again), step('pay', 'pay', ['a', 'b'], again)],
     escalate: patient,
   },
   wide: {

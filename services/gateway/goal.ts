@@ -13,7 +13,11 @@ const NAME = 'goal';
 const LEVEL_MS = 600_000;
 
 /** @throws HttpProblem when the answer cannot be checked as asked, or no model can do what a goal needs. */
-export function frameOf({ answer, escalate, rubric }: GoalRequest, requestedBy: string, { kinds, models }: Omit<Means, 'tools'>): Workflow {
+export function frameOf(
+  { answer, escalate, rubric }: GoalRequest,
+  requestedBy: string,
+  { kinds, models }: Pick<Means, 'kinds' | 'models'>,
+): Workflow {
   const errors = [...wrongSchema(answer?.schema), ...(answer?.assert ?? []).flatMap(wrongExpression)];
   if (errors.length > 0)
     throw new HttpProblem(

@@ -4,6 +4,8 @@ import type { ToolDefinition } from '@reel/contracts/tool.ts';
 
 export type Means = {
   readonly tools: ReadonlyMap<string, ToolDefinition>;
+  /** Those of them, and those that nobody offers right now. */
+  readonly registered: ReadonlyMap<string, ToolDefinition>;
   /** The kinds of step that somebody performs. */
   readonly kinds: ReadonlySet<string>;
   readonly models: readonly ModelDefinition[];

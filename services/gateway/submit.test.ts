@@ -70,6 +70,13 @@ it('is to be asked for again while those are away who would know whether it can 
   assert.deepEqual(await refusal(strange, goal), [422, 'no-model', undefined]);
 });
 
+it('is to be asked for again while nobody offers a tool that is known', async () => {
+  const { there } = doors();
+  const restarting = { ...there, tools: async () => new Map(), kinds: () => new Set(['tool', 'model', 'person']) };
+  assert.deepEqual(await refusal(restarting, {}), [503, 'nobody-there', '5']);
+  assert.deepEqual(await refusal(restarting, { workflow: 'name: w\nsteps: [{ id: a, uses: lok }]' }), [422, 'invalid-workflow', undefined]);
+});
+
 it('is wrong all the same, whoever is away, when it is wrong in itself, or asks for a kind that nobody of Reel’s performs', async () => {
   const { there, gone } = doors();
   const wrong = [422, 'invalid-workflow', undefined];

@@ -46,7 +46,7 @@ async function askedBefore(door: Door, key: string, digest: string): Promise<Sub
 }
 
 async function request(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
-  const means = { tools: await door.tools(), kinds: door.kinds(), models: door.models() };
+  const means = { tools: await door.tools(), registered: await door.registered(), kinds: door.kinds(), models: door.models() };
   const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
   const workflow = goal === undefined ? checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means);
   const input = body.input ?? {};
@@ -151,11 +151,13 @@ function checked(source: string | object, means: Means): Workflow {
   return workflow;
 }
 
-/** True where nothing is wrong with the workflow but what services of Reel's own might know that are away. */
-function mayDo(source: string | object, { tools, kinds, models }: Means): boolean {
-  if (away(kinds).length === 0) return false;
+/** True where nothing is wrong with the workflow but that somebody is away: a tool that is known, or services of Reel's own. */
+function mayDo(source: string | object, { tools, registered, kinds, models }: Means): boolean {
+  if (away(kinds).length === 0 && registered.size === tools.size) return false;
   const all = new Set([...kinds, ...Object.keys(OURS)]);
-  return readWorkflow(source, kinds.has('tool') ? tools : undefined, all, kinds.has('model') ? models : undefined).workflow !== undefined;
+  return (
+    readWorkflow(source, kinds.has('tool') ? registered : undefined, all, kinds.has('model') ? models : undefined).workflow !== undefined
+  );
 }
 
 /** YAML can refer to itself, and then has no end. */

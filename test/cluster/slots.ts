@@ -1,51 +1,73 @@
 /** Many writers for the same slots, over all nodes at once: who was told that its fact stands, and what stands there. */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { isVoid } from '@reel/bus/history.ts';
 import { openLog } from '@reel/bus/jetstream-log.ts';
 import type { Reader } from '@reel/bus/reader.ts';
 import { envelop } from '@reel/bus/wire.ts';
-import { addressOf, type Parts } from '@reel/contracts/address.ts';
+import type { Parts } from '@reel/contracts/address.ts';
+import type { Envelope } from '@reel/contracts/envelope.ts';
 import { keyClaimed } from '@reel/contracts/run.ts';
 import type { NatsConnection } from 'nats';
+
+const BETWEEN_MS = 100;
 
 type Told = { readonly writer: number; readonly seq: number };
 /** For each slot, everybody who was told that the slot is theirs. */
 export type Contest = { readonly told: readonly (readonly Told[])[]; readonly seconds: number };
 
-const placeOf = (contest: string, slot: number): Parts => ({
-  shard: 0,
-  run: contest,
-  kind: 'claim',
-  id: `s${slot}`,
-  n: 1,
-  slot: 'request',
-});
+/** What a writer says in a slot. */
+function factAt(contest: string, slot: number, run: string): Envelope {
+  const at: Parts = { shard: 0, run: contest, kind: 'claim', id: `s${slot}`, n: 1, slot: keyClaimed.slot };
+  return envelop(keyClaimed(at, { run, request: 'r' }), at, 'gateway', undefined, undefined, Date.now());
+}
+
+type End = { readonly connection: NatsConnection; readonly reader: Reader };
 
 /** Every writer tries every slot, in the same order; `at` is called at each slot that is tried for the first time. */
 export async function contend(
   contest: string,
-  ends: readonly { connection: NatsConnection; reader: Reader }[],
-  writers: number,
+  writers: readonly End[],
   slots: number,
   at: (slot: number) => void = () => {},
 ): Promise<Contest> {
   const told: Told[][] = Array.from({ length: slots }, () => []);
-  const logs = ends.map(({ connection, reader }) => openLog('gateway', connection, reader));
   const begin = performance.now();
   let furthest = -1;
   await Promise.all(
-    Array.from({ length: writers }, async (_, writer) => {
-      const log = logs[writer % logs.length] as (typeof logs)[number];
+    writers.map(async ({ connection, reader }, writer) => {
+      const log = openLog('gateway', connection, reader);
       for (let slot = 0; slot < slots; slot += 1) {
         if (slot > furthest) at((furthest = slot));
-        const parts = placeOf(contest, slot);
-        const draft = keyClaimed(parts, { run: `W${writer}`, request: 'r' });
-        const put = await log.put(envelop(draft, { ...parts, slot: draft.slot }, 'gateway', undefined, undefined, log.now()));
+        const put = await log.put(factAt(contest, slot, `W${writer}`));
         if (put !== 'taken') told[slot]?.push({ writer, seq: put.seq });
       }
     }),
   );
   return { told, seconds: (performance.now() - begin) / 1000 };
+}
+
+/** Writes one slot after the other over each of these ways, until it is stopped. @returns how to stop: the position of all that was acknowledged, by address */
+export function writeOn(name: string, ends: readonly End[]): { stop(): Promise<ReadonlyMap<string, number>> } {
+  const acknowledged = new Map<string, number>();
+  let going = true;
+  const writing = ends.map(async ({ connection, reader }, way) => {
+    const log = openLog('gateway', connection, reader);
+    for (let n = 0; going; n += 1) {
+      const fact = factAt(`${name}${way}`, n, 'W');
+      // What was not acknowledged may be lost or not.
+      const put = await log.put(fact).catch(() => 'taken' as const);
+      if (put !== 'taken') acknowledged.set(fact.id, put.seq);
+      await delay(BETWEEN_MS);
+    }
+  });
+  return {
+    stop: async () => {
+      going = false;
+      await Promise.all(writing);
+      return acknowledged;
+    },
+  };
 }
 
 /** What is wrong with the outcome of a contest; nothing when every slot has one winner, who is the one that was told so. */
@@ -58,8 +80,7 @@ export async function disputes(contest: string, { told }: Contest, reader: Reade
     winners.set(entry.address, { writer: Number(run.slice(1)), seq: entry.seq });
   }
   return told.flatMap((ones, slot) => {
-    const { slot: name } = keyClaimed(placeOf(contest, slot), { run: 'W', request: 'r' });
-    const address = addressOf({ ...placeOf(contest, slot), slot: name });
+    const { id: address } = factAt(contest, slot, 'W');
     const winner = winners.get(address);
     if (winner === undefined) return [`${address} is empty`];
     if (ones.length > 1) return [`${address}: ${ones.length} writers were told that it is theirs`];
