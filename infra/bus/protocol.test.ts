@@ -4,9 +4,9 @@ import { describe, it } from 'node:test';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
 import { castOf, notTheirs } from './protocol/cast.ts';
-import { completed, failed, goal, harmless } from './protocol/runs.ts';
+import { callOf, completed, failed, goal, harmless } from './protocol/runs.ts';
 import { type Line, placed, START_MS, tell } from './protocol/scene.ts';
-import { cases, later } from './protocol/spoilt.ts';
+import { cases, later, outrun } from './protocol/spoilt.ts';
 import { beside, lateAfterEnd, plannedBefore, plannedNow, withLate } from './protocol/variants.ts';
 import { check, findings, rules } from './protocol.ts';
 import { definePerformer, defineService } from './service.ts';
@@ -30,7 +30,7 @@ const cast = castOf([
 describe('the protocol', () => {
   const found = (log: readonly Line[], now?: number) => check(tell(log), { cast, ...(now === undefined ? {} : { now }) });
 
-  it('is kept by runs that complete, fail, never had an effect, have one late, or are under way', () => {
+  it('is kept by runs that complete, fail, never had an effect, have one late, read something too late, or are under way', () => {
     for (const log of [
       completed,
       failed,
@@ -40,6 +40,7 @@ describe('the protocol', () => {
       plannedBefore,
       plannedNow,
       withLate(placed('tool.c.1'), placed('tool.a.1')),
+      outrun('tool.d.1', callOf('look')),
       goal(['revise', 'repair', 'repair', 'revise', 'revise']),
     ])
       for (let facts = 1; facts <= log.length; facts += 1) assert.deepEqual(found(log.slice(0, facts), START_MS), []);

@@ -4,7 +4,7 @@ import type { Door } from '@reel/bus/door.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { type Random, randomFor } from '@reel/bus/random.ts';
 import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
-import { MALICE } from '@reel/bus/simulator.ts';
+import { MALICE, TROUBLE } from '@reel/bus/simulator.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Event, Json } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
@@ -196,4 +196,4 @@ const anyGoal: fc.Arbitrary<Goal> = fc.record({
 export const goals: Story<Goal> = { name: 'goals', faults: MALICE, data: anyGoal, scene: sceneOf };
 
 /** With rubbish in their slots. */
-export const spoiltGoals: Story<Goal> = { ...goals, name: 'spoilt-goals', faults: { ...MALICE, rubbish: 0.005 } };
+export const spoiltGoals: Story<Goal> = { ...goals, name: 'spoilt-goals', faults: { ...TROUBLE, rubbish: 0.005 } };

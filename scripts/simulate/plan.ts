@@ -117,7 +117,7 @@ function stepOf({ uses, after, fallback, retry, when, timeoutMs, withinMs, optio
     ...attemptOf(uses, given),
     ...(fallback === undefined ? {} : { fallback: { ...attemptOf(fallback.uses, given), ...repeated(fallback) } }),
     ...repeated({ retry, withinMs }),
-    ...(when === undefined ? {} : { when: String(when) }),
+    ...(when === undefined ? {} : { when: dependsOn[0] === undefined ? String(when) : `steps.${dependsOn[0]}.n = ${when ? 1 : 2}` }),
     ...(timeoutMs === undefined || uses === 'ask' ? {} : { timeoutMs }),
     ...(optional === undefined ? {} : { optional }),
   };

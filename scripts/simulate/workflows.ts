@@ -76,7 +76,7 @@ export const steady: Story<Plan> = { name: 'steady', faults: MALICE, data: stead
 /** Rubbish in a slot ends a run, and breaks the protocol nowhere else. */
 export const rubbish: Story<Plan> = {
   name: 'rubbish',
-  faults: { ...MALICE, rubbish: 0.01 },
+  faults: { ...TROUBLE, rubbish: 0.01 },
   data: anyPlan,
   scene: sceneOf,
   smaller: withoutOne,

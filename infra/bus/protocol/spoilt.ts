@@ -16,6 +16,18 @@ const other = (draft: unknown) => ({ draft: draft as Draft });
 export const later = DEADLINE_MS + 3_600_000;
 const [a, c] = [placed('tool.a.1'), placed('tool.c.1')];
 
+/** With what is told of `d` told of this step instead, on the way to the turn, which came first; and with its success after the end. */
+export const outrun = (spot: string, call: object, ...start: Line[]): Line[] => {
+  const answers = 'plan.plan.1.verdict';
+  const [request, verdict] = asked(spot, answers, call) as [Line, Line];
+  const onTheWay = (one: Line): Line => ({ ...one, answers });
+  return both(
+    without('tool.d.1.request', 'tool.d.1.verdict', 'tool.d.1.outcome'),
+    after('run.run.1.turn', request, ...[verdict, ...start].map(onTheWay)),
+    after('run.run.1.outcome', onTheWay(line(s.stepSucceeded(placed(spot), { output: 1 })))),
+  )(harmless);
+};
+
 export type Case = { readonly rule: string; readonly when: string; readonly log: readonly Line[]; readonly now?: number };
 
 export const cases: readonly Case[] = [
@@ -285,10 +297,33 @@ export const cases: readonly Case[] = [
   },
   {
     rule: 'nothing-done',
-    when: 'something is undone after the end',
+    when: 'a step that had timed out is started after the end',
+    log: both(
+      without('tool.c.1.start'),
+      changed('tool.c.1.outcome', (one) => ({ ...one, ...other(s.stepTimedOut(c, { problem })) })),
+      after('run.run.1.outcome', line(s.stepStarted(c, { nonce: 'c' }), { answers: 'tool.c.1.verdict' })),
+    )(harmless),
+  },
+  {
+    rule: 'nothing-done',
+    when: 'a step takes effect after the end that was asked for after the turn',
+    log: outrun('tool.a.1', callOf('book'), line(s.stepStarted(a, { nonce: 'a' }))),
+  },
+  {
+    rule: 'nothing-done',
+    when: 'something is to be undone after the end',
     log: after('tool.c.1.late', line(u.undoRequested(undoOf(c, 1), { call: callOf('cancel') })))(lateAfterEnd),
   },
   { rule: 'settled', when: 'a step is still open at the end', log: without('tool.d.1.outcome')(harmless) },
+  {
+    rule: 'settled',
+    when: 'an undo is started and done after the end',
+    log: both(
+      changed('run.run.1.outcome', (one) => ({ ...one, answers: 'undo-tool.c-1.1.outcome' })),
+      saying('run.run.1.outcome', { undone: [c] }),
+      moved('run.run.1.outcome', 'undo-tool.a-1.1.verdict'),
+    )(failed),
+  },
   { rule: 'in-time', when: 'a run has not turned at its deadline', log: completed.slice(0, -2), now: later },
   { rule: 'in-time', when: 'a run that has turned does not end', log: failed.slice(0, -1), now: later },
   {
