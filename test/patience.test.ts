@@ -9,6 +9,7 @@ import { follow } from '@reel/scripts/api.ts';
 import { until } from '@reel/scripts/until.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
+import { looking } from './tools.ts';
 
 const modules = [join(import.meta.dirname, 'tools.ts')];
 const reserved = { id: 'reserved', uses: 'reserve' };
@@ -28,6 +29,16 @@ async function when(reel: LocalReel, type: string, steps: object[], act: (run: s
   return (await reel.ask('GET', `/v1/runs/${body.id}`)).body;
 }
 
+/** The run was cancelled, long before anything in it would have been over, and the reservation was undone. */
+function soonUndone(run: Run): void {
+  assert.equal(run.status, 'cancelled');
+  assert.deepEqual(
+    run.undone.map(({ id }) => id),
+    ['reserved'],
+  );
+  assert.ok(Date.parse(run.endedAt as string) - Date.parse(run.requestedAt) < 20_000);
+}
+
 describe('a run is cancelled, and what it did is undone,', () => {
   let reel: LocalReel;
   before(async () => {
@@ -39,21 +50,27 @@ describe('a run is cancelled, and what it did is undone,', () => {
   const waits: [what: string, type: string, step: object][] = [
     ['while a step waits to be tried again', 'step.retry.postponed', { uses: 'away' }],
     ['while a person is asked', 'step.verdict.held', question],
-    ['while a tool is looking, which is broken off', 'step.verdict.approved', { uses: 'endless' }],
   ];
   for (const [what, type, step] of waits) {
     it(what, async () => {
-      // The first verdict of this type is about the reservation, where that is what is waited for.
-      const first = type === 'step.verdict.approved' ? 'step.check.accepted' : type;
-      const run = await when(reel, first, [reserved, { id: 'then', dependsOn: ['reserved'], ...step }], cancel);
-      assert.equal(run.status, 'cancelled');
-      assert.deepEqual(
-        run.undone.map(({ id }) => id),
-        ['reserved'],
-      );
-      assert.ok(Date.parse(run.endedAt as string) - Date.parse(run.requestedAt) < 20_000);
+      soonUndone(await when(reel, type, [reserved, { id: 'then', dependsOn: ['reserved'], ...step }], cancel));
     });
   }
+  it('while a tool is looking, which is broken off', { timeout: 30_000 }, async () => {
+    const begun = once(looking, 'begun');
+    const endless = { id: 'then', dependsOn: ['reserved'], uses: 'endless' };
+    // That its verdict is there does not say that it was called; the tool itself does.
+    const run = await when(reel, 'step.check.accepted', [reserved, endless], async (id) => {
+      const [key, signal] = await begun;
+      assert.deepEqual([key, signal.aborted], [`${id}.tool.then`, false]);
+      await cancel(id);
+    });
+    soonUndone(run);
+    const [, signal] = await begun;
+    if (!signal.aborted) await once(signal, 'abort');
+    // Not because its time was up, nor because the process stops.
+    assert.match(String(signal.reason), /nobody wants it any more/);
+  });
   it('while a tool is doing something, which is let finish', async () => {
     const run = await when(reel, 'step.start.started', [reserved], cancel);
     assert.equal(run.status, 'cancelled');

@@ -1,30 +1,90 @@
-/** An operator settles, on the command line, what nobody knows the end of: refunds that are paid and then cut off, at a desk that honours no keys. */
+/**
+ * What nobody knows the end of is settled by an operator, on the command line: refunds that are paid and then cut off, at a desk that
+ * honours no keys; or by the late result of a performer that was cut off from the broker when it had done its work.
+ */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import type { Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/api.ts';
+import { type Replica, startReplica } from '@reel/scripts/chaos/replica.ts';
+import { until } from '@reel/scripts/until.ts';
+import { SERVICES } from '@reel/services/main.ts';
 import { callReel } from './cli.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 import { type Refunds, startRefunds } from './refunds-server.ts';
 
+const done = { description: 'done', content: { 'application/json': { schema: { type: 'object' } } } };
+const openapi = {
+  openapi: '3.1.0',
+  info: { title: 'till', version: '1' },
+  paths: { '/charge': { post: { operationId: 'charge', responses: { 200: done } } } },
+};
+/** How often it was charged, by the keys that came along. */
+const charges = new Map<string, number>();
+let cut: 'closed' | 'silent';
+/** It does what it is asked, and whoever asked is cut off from the broker before they hear of it. */
+const till: Server = createServer((request, response) => {
+  const tell = (body: object): unknown => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  if (request.method === 'GET') return void tell(openapi);
+  const key = String(request.headers['idempotency-key']);
+  charges.set(key, (charges.get(key) ?? 0) + 1);
+  performer.proxy.cut(cut);
+  tell({ amount: 5 });
+});
+
 let reel: LocalReel;
 let desk: Refunds;
+/** The tool-executor, which has its own way to the broker. */
+let performer: Replica;
 before(async () => {
   desk = await startRefunds();
+  till.listen(0, '127.0.0.1');
+  await once(till, 'listening');
+  const url = `http://127.0.0.1:${(till.address() as AddressInfo).port}`;
   const tools = { refund_plain: { compensation: { uses: 'unreserve', with: { place: '= result.refunded' } } } };
+  const executor = 'tool-executor';
   reel = await startReel({
+    services: SERVICES.filter((service) => service !== executor),
     modules: [join(import.meta.dirname, 'tools.ts')],
-    apis: { refunds: { document: `${desk.url}/openapi.json`, baseUrl: desk.url, tools } },
+    apis: {
+      refunds: { document: `${desk.url}/openapi.json`, baseUrl: desk.url, tools },
+      till: { document: `${url}/openapi.json`, baseUrl: url },
+    },
   });
   process.env['REEL_API'] = reel.api;
-  const known = async (): Promise<string[]> => (await reel.ask<ToolList>('GET', '/v1/tools')).body.tools.map(({ name }) => name);
-  for (let names = await known(); !['refund_plain', 'unreserve'].every((name) => names.includes(name)); names = await known());
+  const { env, nats } = reel.local;
+  performer = await startReplica({
+    name: executor,
+    services: [executor],
+    env,
+    natsPort: Number(new URL(nats).port),
+    logFile: join(reel.dir, 'performer.log'),
+  });
+  await until(async () => {
+    const names = (await reel.ask<ToolList>('GET', '/v1/tools')).body.tools.map(({ name }) => name);
+    return ['refund_plain', 'unreserve', 'charge'].every((name) => names.includes(name));
+  });
 });
 after(async () => {
+  await performer?.stop();
   await reel?.close();
   await desk?.close();
+  till.closeAllConnections();
+  till.close();
 });
+
+/** Submits it, again for as long as the performer, which has just come or was cut off, is missed. @returns the run */
+async function submitted(workflow: object): Promise<string> {
+  const submit = () => reel.ask<Submitted>('POST', '/v1/runs', { workflow });
+  let answer = await submit();
+  await until(async () => answer.status !== 503 || (answer = await submit()).status !== 503);
+  assert.equal(answer.status, 201, JSON.stringify(answer.body));
+  return answer.body.id;
+}
 
 /** Waits until so many people have been asked in a run. */
 async function asked(run: string, people: number): Promise<void> {
@@ -36,13 +96,13 @@ async function asked(run: string, people: number): Promise<void> {
 /** Requests a refund and looks at the desk. @returns the run, in which nobody knows that the order was paid back. */
 async function inDoubt(order: string, escalate: object[] = []): Promise<string> {
   const steps = [{ id: 'refund', uses: 'refund_plain', with: { body: { order } } }];
-  const { body } = await reel.ask<Submitted>('POST', '/v1/runs', { workflow: { name: 'refund', steps, escalate } });
-  await asked(body.id, 1);
-  const { steps: stand } = (await reel.ask('GET', `/v1/runs/${body.id}`)).body;
+  const run = await submitted({ name: 'refund', steps, escalate });
+  await asked(run, 1);
+  const { steps: stand } = (await reel.ask('GET', `/v1/runs/${run}`)).body;
   assert.equal(stand.find(({ id }) => id === 'refund')?.status, 'unknown');
   const look = { name: 'look', steps: [{ id: 'look', uses: 'look_at_refund', with: { order } }] };
   assert.deepEqual((await reel.finish(look)).answer, { look: { paid: 1 } });
-  return body.id;
+  return run;
 }
 
 async function settle(run: string, ...how: string[]): Promise<void> {
@@ -127,3 +187,39 @@ it('--give-up --done: the run fails, and what was done is undone by its result',
   const calls = { ...first('undone'), 'undo-tool.refund-1.1': { place: 'it-was' } };
   assert.deepEqual(await endOf(run), { status: 'failed', answer: undefined, undone, stranded: [], calls });
 });
+
+/** The connection ends, or it stays and nothing gets through. */
+for (const how of ['closed', 'silent'] as const) {
+  it(`its late result, when a connection is healed that was ${how}, though nobody answers`, { timeout: 60_000 }, async (context) => {
+    context.after(() => performer.proxy.heal());
+    cut = how;
+    const steps = [
+      { id: 'charge', uses: 'charge', timeoutMs: 1500 },
+      { id: 'show', uses: 'echo', dependsOn: ['charge'], with: { value: '= steps.charge.amount' } },
+    ];
+    const run = await submitted({ name: 'charge', steps });
+    await asked(run, 1);
+    performer.proxy.heal();
+    const calls = { 'tool.charge.1': {}, 'tool.show.1': { value: 5 } };
+    assert.deepEqual(await endOf(run), { status: 'completed', answer: { show: { value: 5 } }, ...nothing, calls });
+    assert.equal(charges.get(`${run}.tool.charge`), 1);
+    const shown = (await reel.ask('GET', `/v1/runs/${run}`)).body.steps.find(({ id }) => id === 'charge');
+    assert.deepEqual([shown?.status, shown?.result, shown?.problem], ['accepted', { amount: 5 }, undefined]);
+    const { entries } = await reel.log(run);
+    assert.deepEqual(
+      entries.flatMap((entry) => ('type' in entry && entry.at.id.startsWith('charge') ? [`${entry.at.kind} ${entry.type}`] : [])),
+      [
+        'tool step.request.requested',
+        'tool step.verdict.approved',
+        'tool step.start.started',
+        'tool step.outcome.timed-out',
+        'person step.request.requested',
+        'person step.verdict.held',
+        'tool step.late.succeeded',
+        'tool step.check.accepted',
+        // Nobody has said a word, and nobody is asked any more.
+        'person step.ruling.expired',
+      ],
+    );
+  });
+}

@@ -1,4 +1,5 @@
 /** Tools that misbehave in the ways that tools do, for whole runs. */
+import { EventEmitter } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { defineTool } from '@reel/tool-executor/define-tool.ts';
 import { z } from 'zod';
@@ -47,12 +48,18 @@ export const broken = defineTool({
     throw new Error('connect ECONNREFUSED 10.0.0.7:5432');
   },
 });
+/** Tells that `endless` was begun, under which key, and by what it will be broken off: for a test in the process that runs it. */
+export const looking = new EventEmitter<{ begun: [key: string, signal: AbortSignal] }>();
 export const endless = defineTool({
   name: 'endless',
   input: nothing,
   effect: 'read-only',
   timeoutMs: 60_000,
-  run: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  run: (_, { key, signal }) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+      looking.emit('begun', key, signal);
+    }),
 });
 export const away = defineTool({
   name: 'away',

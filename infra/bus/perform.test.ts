@@ -4,16 +4,28 @@ import { it } from 'node:test';
 import { type Place, theRun } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
-import { stepApproved, stepFailed, stepRequested, stepStarted } from '@reel/contracts/step.ts';
+import { stepApproved, stepFailed, stepRequested, stepStarted, stepTimedOut } from '@reel/contracts/step.ts';
+import type { Effect } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { digestOf } from './digest.ts';
+import type { Door } from './door.ts';
 import { isVoid } from './history.ts';
+import { LogUnavailable } from './log.ts';
 import { definePerformer, Unsent } from './service.ts';
-import { CALM, simulate } from './simulator.ts';
+import { CALM, handle, simulate } from './simulator.ts';
 
 const at: Place = { kind: 'tool', id: 'a', n: 1 };
 const problem: Problem = { code: 'no', message: 'it said no', retryable: false };
 const busy = new Unsent({ code: 'resting', message: 'it is left alone for a while' });
+
+/** Asks for a call and has it approved, as planner and policy would. */
+async function approve(door: Door, effect: Effect): Promise<void> {
+  const call = { call: { uses: 'x', arguments: {}, effect, timeoutMs: 1000 } };
+  const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
+  await door.say(0, 'R', runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }));
+  await door.say(0, 'R', stepRequested(at, call));
+  await door.say(0, 'R', stepApproved(at, { policies: [], policySet: 's', question: digestOf(call) }));
+}
 
 /**
  * An idempotent call that somebody has begun is taken over. At the last of these attempts whoever began it comes back, and tells that it
@@ -31,13 +43,8 @@ async function takenOver(attempts: readonly Error[]): Promise<Problem[]> {
     },
   });
   const simulation = simulate({ players: [{ service: performer }], faults: CALM });
-  const { door } = simulation;
-  const call = { call: { uses: 'x', arguments: {}, effect: 'idempotent', timeoutMs: 1000 } } as const;
-  const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
-  await door.say(0, 'R', runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }));
-  await door.say(0, 'R', stepRequested(at, call));
-  await door.say(0, 'R', stepApproved(at, { policies: [], policySet: 's', question: digestOf(call) }));
-  await door.say(0, 'R', stepStarted(at, { nonce: 'another' }));
+  await approve(simulation.door, 'idempotent');
+  await simulation.door.say(0, 'R', stepStarted(at, { nonce: 'another' }));
   await simulation.run();
   assert.ok(tries >= attempts.length, simulation.trace.join('\n'));
   return simulation.entries.flatMap((entry) =>
@@ -55,4 +62,30 @@ it('who may have done it says so, however often it reached nobody since', async 
     const [fault, ...more] = await takenOver(attempts);
     assert.deepEqual([fault?.code, fault?.message, more], ['unknown-effect', 'the line went dead', []]);
   }
+});
+
+it('what was done and came too late is told however often the log cannot be read meanwhile', async () => {
+  let calls = 0;
+  const performer = definePerformer({
+    name: 'tool-executor',
+    kind: 'tool',
+    perform: async () => {
+      calls += 1;
+      await simulation.door.say(0, 'R', stepTimedOut(at, { problem }));
+      return 1;
+    },
+  });
+  let away = 3;
+  const flaky: typeof handle = (player, working, address, seq, count) => {
+    const { log } = working;
+    const read: typeof log.read = (shard, run, atLeast) =>
+      // What has been delivered is read up to there; it is read once more when the outcome was told by another.
+      atLeast === undefined && away-- > 0 ? Promise.reject(new LogUnavailable('it is away')) : log.read(shard, run, atLeast);
+    return handle(player, { ...working, log: { ...log, read } }, address, seq, count);
+  };
+  const simulation = simulate({ players: [{ service: performer }], faults: CALM, bus: { handle: flaky } });
+  await approve(simulation.door, 'once');
+  await simulation.run();
+  const late = simulation.entries.filter((entry) => !isVoid(entry) && entry.type === 'step.late.succeeded');
+  assert.deepEqual([calls, away < 0, late.length], [1, true, 1], simulation.trace.join('\n'));
 });

@@ -14,7 +14,7 @@ import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
 import { DEEPEST, isTooDeep } from './json.ts';
-import { type Log, LogFull } from './log.ts';
+import { type Log, LogFull, LogUnavailable } from './log.ts';
 import { publicly } from './publicly.ts';
 import { fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
@@ -317,30 +317,30 @@ async function sayOutcome(
 ): Promise<Verdict> {
   if (result.said === 'nothing') return { againInMs: 1 };
   const { at } = entry;
-  const outcome = await toldWhenThereIsRoom(log, work, () => sayOne(log, voice, outcomeOf(words, at, result)));
+  const outcome = await keptUntil(LogFull, log, work, () => sayOne(log, voice, outcomeOf(words, at, result)));
   if (outcome.said || result.said === 'failed' || isHarmless(call)) return 'handled';
   const stands = isVoid(outcome.occupant) ? undefined : outcome.occupant.type;
   // Where it stands as failed, another performer was told under the same key that nothing had been done; otherwise the doubt is known. What
   // whoever began it has done is not for this one to doubt any more, once there is an outcome.
   if (stands === words.succeeded.type || (result.said === 'unknown' && (result.isTheirs || stands !== words.failed.type))) return 'handled';
   // The slot was decided otherwise meanwhile: the effect is real all the same, unless a later attempt under this key has told of it.
-  const newest = historyOf(await log.read(voice.shard, voice.run));
+  const newest = historyOf(await keptUntil(LogUnavailable, log, work, () => log.read(voice.shard, voice.run)));
   for (let n = at.n + 1; call.effect === 'idempotent' && newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {
     if (newest.find(words.succeeded, { ...at, n }) !== undefined) return 'handled';
   }
-  if (result.said === 'unknown') return await toldWhenThereIsRoom(log, work, () => fault(log, voice.source, newest, entry, result.problem));
-  await toldWhenThereIsRoom(log, work, () => sayOne(log, voice, words.late(at, { output: result.output })));
+  if (result.said === 'unknown') return await keptUntil(LogFull, log, work, () => fault(log, voice.source, newest, entry, result.problem));
+  await keptUntil(LogFull, log, work, () => sayOne(log, voice, words.late(at, { output: result.output })));
   return 'handled';
 }
 
-/** What was done is known here and nowhere else: as long as the log is full it is kept, not done again. */
-async function toldWhenThereIsRoom<T>(log: Log, work: Work, tell: () => Promise<T>): Promise<T> {
+/** What was done is known here and nowhere else: as long as this stands in the way it is kept, not done again, nor forgotten. */
+async function keptUntil<T>(obstacle: typeof LogUnavailable, log: Log, work: Work, does: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await tell();
+      return await does();
     } catch (error) {
-      if (!(error instanceof LogFull) || work.stopping.aborted) throw error;
-      if (tries === 1) work.log.warn({ error: error.message }, 'the log is full: what was done is told when there is room');
+      if (!(error instanceof obstacle) || work.stopping.aborted) throw error;
+      if (tries === 1) work.log.warn({ error: error.message }, 'what was done cannot be told now: it is kept until it can');
       await log.pause(BEAT_MS, work.stopping);
       work.beat();
     }

@@ -134,20 +134,23 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
     const call = dataOf(slots.get('request'))['call'];
     const outcome = slots.get('outcome');
     const late = slots.get('late');
-    const problem = problemIn(attempt);
+    const status = newest(attempt, history.occupant(theRun, 'turn') !== undefined);
+    // A late result that was accepted settles whatever had gone wrong.
+    const problem = status === 'accepted' ? undefined : problemIn(attempt);
+    const told = [outcome, late].find((entry) => 'output' in dataOf(entry));
     const usage = usageIn(outcome);
     const time = (slot: string, name: string): object => (slots.has(slot) ? { [name]: iso((slots.get(slot) as Entry).time) } : {});
     return {
       ...common,
       kind: at.kind,
       uses: call?.uses ?? step?.uses ?? '',
-      status: newest(attempt, history.occupant(theRun, 'turn') !== undefined),
+      status,
       attempt: at.n,
       ...time('request', 'requestedAt'),
       ...time('start', 'startedAt'),
       ...time('outcome', 'endedAt'),
       ...(call === undefined ? {} : { arguments: call.arguments }),
-      ...('output' in dataOf(outcome) ? { result: dataOf(outcome)['output'] } : {}),
+      ...(told === undefined ? {} : { result: dataOf(told)['output'] }),
       ...(problem === undefined ? {} : { problem }),
       ...(usage === undefined ? {} : { usage }),
       ...(late === undefined ? {} : { late: late.address }),
