@@ -32,6 +32,8 @@ const KINDS = {
   unstored: { at: ['says', 'sets'] },
   /** The read is so many facts behind, though never behind the fact that was delivered. */
   behind: { at: ['reads'], least: 1, most: 30 },
+  /** The log cannot be reached, and nothing is read. */
+  unreached: { at: ['reads', 'looks'] },
   /** Somebody fills the slot with rubbish before. */
   rubbish: { at: ['says'] },
   /** Whatever is called does not answer; and, the other time, it does so when it is done. */
@@ -69,6 +71,7 @@ export const MALICE: Faults = {
   unsure: 0.01,
   unstored: 0.01,
   behind: 0.3,
+  unreached: 0.01,
 };
 
 /** And what is called fails in the ways that leave everybody in doubt. */

@@ -62,11 +62,13 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
       return put === 'taken' ? put : { seq: put.seq };
     },
     occupant: async (address) => {
-      await wait('looks', plain(address));
+      const fault = await wait('looks', plain(address));
+      if (fault?.what === 'unreached') throw new LogUnavailable('it could not be read');
       return log.at(address);
     },
     read: async (_shard, run, atLeast = 0) => {
       const fault = await wait('reads', run);
+      if (fault?.what === 'unreached') throw new LogUnavailable('it could not be read');
       const whole = log.run(run);
       return fault?.what === 'behind' ? behind(whole, fault.amount, atLeast) : whole;
     },

@@ -1,25 +1,35 @@
 /** Reel in containers, each service in its own, as the Kubernetes base describes them: on one network with a broker and the demo's world. */
 import { basename, join } from 'node:path';
 import { documents } from '@reel/kubernetes/base.ts';
-import { type Outside, PORTS } from '@reel/scripts/demo/outside.ts';
+import { PORTS } from '@reel/scripts/demo/outside.ts';
 import { reaching } from '@reel/scripts/demo/stage.ts';
 import { root } from '@reel/scripts/tree.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { buildBroker, writeFolders } from './broker.ts';
+import type { Told } from './outside.ts';
 import { openPodman, type Podman } from './podman.ts';
 import { runArguments, type Workload } from './run-pod.ts';
 
 export type Installation = {
   readonly nats: string;
-  readonly credentials: string;
+  /** Where `reel credentials` wrote keys and accounts. */
+  readonly dir: string;
   /** Megabytes of the image, as podman counts them. */
   readonly imageMb: number;
   /** The gateway that is to be asked now. */
   api(): string;
   /** Starts another container for the service; when it is ready, that is told, and the one before is stopped. @returns ms that each took */
   replace(service: string, onReady: () => void): Promise<{ readyMs: number; stopMs: number }>;
+  /** The exit code of the image's own health check in the container of the service: 0 when it is well. */
+  health(service: string): Promise<number>;
+  /** Sends a signal to the service. */
+  signal(service: string, signal: string): Promise<void>;
+  /** Sends a signal that ends the service. @returns its exit code, when it is gone */
+  kill(service: string, signal: string): Promise<number>;
+  /** Starts the container of a service that has ended, and waits until it is ready. */
+  startAgain(service: string): Promise<void>;
   /** What took effect in the world. */
-  outside(): Promise<Outside>;
+  outside(): Promise<Told>;
   /** MiB of memory that each container takes now, by its name. */
   memory(): Promise<Map<string, number>>;
   close(): Promise<void>;
@@ -44,7 +54,10 @@ export async function openInstallation(): Promise<Installation> {
 async function start(engine: Podman): Promise<Installation> {
   const { dir, podman, beside } = engine;
   await beside('sh', join(root, 'infra/image/build.sh'), IMAGE);
-  const imageMb = Math.round(Number(await podman('image', 'inspect', '--format', '{{.Size}}', IMAGE)) / 1e6);
+  const ofImage = (what: string): Promise<string> => podman('image', 'inspect', '--format', what, IMAGE);
+  const imageMb = Math.round(Number(await ofImage('{{.Size}}')) / 1e6);
+  const [how, ...healthCheck] = JSON.parse(await ofImage('{{json .HealthCheck.Test}}')) as string[];
+  if (how !== 'CMD') throw new Error(`the health check of the image is to be a program with its arguments, and is ${how}`);
   const folders = await writeFolders(dir);
   const overlay = { image: IMAGE, network: networkOf(engine), folders };
   await podman('network', 'create', overlay.network);
@@ -70,10 +83,11 @@ async function start(engine: Podman): Promise<Installation> {
     api = url;
   };
   await Promise.all(SERVICES.map(launch));
+  const ledger = await published(podman, 'outside', PORTS.ledger);
 
   return {
     nats: (await published(podman, 'nats', 4222)).replace('http', 'nats'),
-    credentials: join(dir, 'generated/credentials'),
+    dir: join(dir, 'generated'),
     imageMb,
     api: () => api,
     replace: async (service, onReady) => {
@@ -89,7 +103,18 @@ async function start(engine: Podman): Promise<Installation> {
       await podman('rm', before);
       return { readyMs, stopMs };
     },
-    outside: async () => (await (await fetch(await published(podman, 'outside', PORTS.ledger))).json()) as Outside,
+    health: (service) => engine.exec(nameOf(service), healthCheck),
+    signal: async (service, signal) => void (await podman('kill', '--signal', signal, nameOf(service))),
+    kill: async (service, signal) => {
+      await podman('kill', '--signal', signal, nameOf(service));
+      return Number(await podman('wait', nameOf(service)));
+    },
+    startAgain: async (service) => {
+      const name = nameOf(service);
+      await podman('start', name);
+      await ready(podman, name, await published(podman, name, 7071));
+    },
+    outside: async () => (await (await fetch(ledger)).json()) as Told,
     memory: async () => {
       const rows = (await podman('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsageBytes}}')).split('\n');
       return new Map(rows.map((row) => [row.split(' ')[0] as string, mebibytes(row.split(' ')[1] as string)]));
@@ -123,12 +148,13 @@ async function startBroker(engine: Podman, folders: ReadonlyMap<string, string>)
   await engine.start('nats', [...hardened, '--memory', '512m', ...kept, ...reached, ...conf, image]);
 }
 
-/** What is called and takes its time: 400 ms for a taxi, 1,200 ms for a card. */
+/** What is called, on the image's own Node and sources. */
 async function startOutside(engine: Podman): Promise<void> {
   const reached = ['--network', networkOf(engine), '--publish', `127.0.0.1::${PORTS.ledger}`];
-  const delays = ['book_taxi=400', 'charge_card=1200'].flatMap((delay) => ['--delay-ms', delay]);
-  const program = ['scripts/demo/outside.ts', '--state', '/data/world.json', '--host', '0.0.0.0', ...delays];
-  await engine.start('outside', [...hardened, ...kept, ...reached, '--entrypoint', 'node', IMAGE, ...program]);
+  // Among those whose modules it takes, it finds them by their names.
+  const program = '/reel/scripts/demo/outside-of-smoke.ts';
+  const mounted = ['--volume', `${join(import.meta.dirname, 'outside.ts')}:${program}:ro`];
+  await engine.start('outside', [...hardened, ...kept, ...reached, ...mounted, '--entrypoint', 'node', IMAGE, program]);
 }
 
 function workload(name: string): Workload {

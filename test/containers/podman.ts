@@ -14,6 +14,8 @@ export type Podman = {
   readonly dir: string;
   /** Runs podman. @returns what it printed. @throws with what it complained of. */
   podman(...args: string[]): Promise<string>;
+  /** Runs a program in a container. @returns its exit code. @throws when it could not be run. */
+  exec(name: string, command: readonly string[]): Promise<number>;
   /** Starts a container in the background. */
   start(name: string, args: readonly string[]): Promise<void>;
   /** Runs another program that keeps its images with this podman. */
@@ -87,10 +89,22 @@ export async function openPodman(): Promise<Podman> {
       }
     }
   }
+  async function exec(name: string, command: readonly string[]): Promise<number> {
+    try {
+      await run('podman', ['exec', name, ...command], { env });
+      return 0;
+    } catch (error) {
+      const { code, stderr } = error as { code?: number | string; stderr?: string };
+      // From 125 on it is podman's own, or the runtime's.
+      if (typeof code === 'number' && code < 125) return code;
+      throw new Error(`podman exec ${name} ${command.join(' ')}: ${stderr || (error as Error).message}`);
+    }
+  }
   const sweep = sweeper(dir, env);
   return {
     dir,
     podman,
+    exec,
     start,
     beside,
     close: sweep,

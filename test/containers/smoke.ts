@@ -1,26 +1,31 @@
-/** `npm run smoke`: Reel in containers tells three stories, and has every service replaced while runs are in flight. Prints the figures. */
+/**
+ * `npm run smoke`: Reel in containers is asked for its health, tells the stories of the demo, and has every service replaced while runs are
+ * in flight. In the end everything in the log is held to the protocol. Prints the figures.
+ */
 import assert from 'node:assert/strict';
 import { connect } from '@reel/bus/connect.ts';
 import type { Entry } from '@reel/bus/history.ts';
-import { castOf } from '@reel/bus/protocol/cast.ts';
-import { findings } from '@reel/bus/protocol.ts';
 import { openReader } from '@reel/bus/reader.ts';
-import type { Run, Submitted } from '@reel/gateway/shapes.ts';
-import { ask, follow } from '@reel/scripts/api.ts';
-import { ownServices } from '@reel/scripts/cast.ts';
-import { decide } from '@reel/scripts/demo/person.ts';
-import { type Stage, toolsAreOffered } from '@reel/scripts/demo/stage.ts';
-import type { Story } from '@reel/scripts/demo/stories/story.ts';
+import type { Run } from '@reel/gateway/shapes.ts';
+import { toolsAreOffered } from '@reel/scripts/demo/stage.ts';
+import { killed } from '@reel/scripts/demo/stories/killed.ts';
 import { supplier } from '@reel/scripts/demo/stories/supplier.ts';
 import { support } from '@reel/scripts/demo/stories/support.ts';
 import { trip } from '@reel/scripts/demo/stories/trip.ts';
+import { installationIn } from '@reel/scripts/installation.ts';
+import { verify } from '@reel/scripts/verify.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { keepInFlight } from './load.ts';
 import { lacking } from './podman.ts';
+import { tell } from './telling.ts';
 
 /** The longest that a run may stand still while a service is replaced. */
 export const STALL_MS = 5000;
+/** The image is small, and stays so: it has 160 MB, 127 of which are Node. */
+const MOST_IMAGE_MB = 165;
+
+const stories = [support, trip, supplier, killed];
 
 export type Figures = {
   readonly imageMb: number;
@@ -29,6 +34,7 @@ export type Figures = {
   /** MiB of each service, after the load. */
   readonly memory: ReadonlyMap<string, number>;
   readonly replaced: ReadonlyMap<string, Replacement>;
+  /** Those under load; the facts are those of the stories too. */
   readonly runs: number;
   readonly facts: number;
   readonly findings: readonly string[];
@@ -49,22 +55,27 @@ export async function smoke(inFlight: number, say: (line: string) => void): Prom
     say(
       `${SERVICES.length} services, a broker and the world are up after ${(upMs / 1000).toFixed(1)} s; the image has ${installation.imageMb} MB`,
     );
+    assert.ok(installation.imageMb <= MOST_IMAGE_MB, `the image has ${installation.imageMb} MB, and may have ${MOST_IMAGE_MB}`);
+    await checkHealth(installation, say);
     process.env['REEL_API'] = installation.api();
     await toolsAreOffered();
-    for (const story of [support, trip, supplier]) say(`${story.title}: ${(await tell(story, installation)).join('; ')}`);
+    for (const story of stories) say(`${story.title}: ${(await tell(story, installation)).join('; ')}`);
     return { imageMb: installation.imageMb, upMs, ...(await underLoad(installation, inFlight, say)) };
   } finally {
     await installation.close();
   }
 }
 
-async function tell({ submission, who, answers, end }: Story, installation: Installation): Promise<string[]> {
-  const { id } = await ask<Submitted>('POST', '/v1/runs', submission);
-  for await (const told of follow(id)) if ('type' in told && told.type === 'step.verdict.held') await decide(id, who, answers);
-  const run = await ask<Run>('GET', `/v1/runs/${id}`);
-  const { ticketing, world } = await installation.outside();
-  // What a story looks at in the end, as it was told by those who are called: they are in containers, and not of this process.
-  return end(run, { ticketing: { ledger: new Map(ticketing) }, world: { state: () => world } } as unknown as Stage);
+/** The image's own health check, which clusters do not run, in every service's container; and in one of a service that is frozen. */
+async function checkHealth(installation: Installation, say: (line: string) => void): Promise<void> {
+  const codes = await Promise.all(SERVICES.map(async (service) => [service, await installation.health(service)] as const));
+  for (const [service, code] of codes) assert.equal(code, 0, `${service} is ready, and its health check says ${code}`);
+  const [frozen] = SERVICES;
+  await installation.signal(frozen, 'STOP');
+  assert.equal(await installation.health(frozen), 1, `${frozen} is frozen`);
+  await installation.signal(frozen, 'CONT');
+  assert.equal(await installation.health(frozen), 0, `${frozen} goes on`);
+  say(`the image's health check is content with each service, and was not with the ${frozen} while it was frozen`);
 }
 
 type UnderLoad = Omit<Figures, 'imageMb' | 'upMs'>;
@@ -99,27 +110,27 @@ async function underLoad(installation: Installation, inFlight: number, say: (lin
   return { replaced, runs: runs.length, askedAgain, memory, ...(await fromLog(installation, runs)) };
 }
 
-/** What the log itself says of these runs. */
-async function fromLog(
-  { nats, credentials }: Installation,
-  runs: readonly Run[],
-): Promise<Pick<UnderLoad, 'facts' | 'findings' | 'stalls'>> {
+/** What the log itself says: of all that is in it whether it keeps the rules, and of these runs where they stood still. */
+async function fromLog({ nats, dir }: Installation, runs: readonly Run[]): Promise<Pick<UnderLoad, 'facts' | 'findings' | 'stalls'>> {
+  const { credentials } = installationIn(dir);
   const connection = await connect({ servers: nats, credentials }, 'gateway');
   const reader = await openReader(connection, 1);
+  const stalls: Stall[] = [];
   try {
-    const all: (readonly Entry[])[] = [];
-    for (const { id } of runs) all.push((await reader.read(0, id)).entries);
-    const stalls = all.map(longestStall).sort((one, other) => one.ms - other.ms);
-    const circumstances = { now: Date.now(), cast: castOf(await ownServices()) };
-    return {
-      facts: all.reduce((sum, { length }) => sum + length, 0),
-      findings: all.flatMap((entries) => findings(entries, circumstances)),
-      stalls,
-    };
+    for (const { id } of runs) stalls.push(longestStall((await reader.read(0, id)).entries));
   } finally {
     reader.close();
     await connection.close();
   }
+  // As `npx reel verify` finds a broker that is not of this machine.
+  Object.assign(process.env, { REEL_NATS: nats, REEL_CREDENTIALS: credentials });
+  const verified = await verify(undefined, { dir });
+  assert.deepEqual([verified.runs, verified.open, verified.cut], [stories.length + runs.length, 0, 0], 'runs in the log: all, open, cut');
+  return {
+    facts: verified.facts,
+    findings: verified.findings.map(({ rule, address, message }) => `${rule}  ${address}  ${message}`),
+    stalls: stalls.sort((one, other) => one.ms - other.ms),
+  };
 }
 
 function longestStall(entries: readonly Entry[]): Stall {
@@ -150,7 +161,7 @@ if (import.meta.main) {
   const { runs, facts, findings: found, askedAgain, stalls, memory, replaced } = await smoke(30, console.log);
   const at = (share: number): number => stalls[Math.min(stalls.length - 1, Math.floor(stalls.length * share))]?.ms ?? 0;
   console.log(
-    `${runs} runs (30 in flight), ${facts} facts, ${found.length} findings; clients asked again ${askedAgain} times
+    `${runs} runs (30 in flight) and ${stories.length} stories, ${facts} facts, ${found.length} findings; clients asked again ${askedAgain} times
 longest standstill of a run: half below ${at(0.5)} ms, 99 in 100 below ${at(0.99)} ms, at most ${at(1)} ms (may be ${STALL_MS})
 memory: ${[...memory].map(([name, mib]) => `${name} ${mib} MiB`).join(', ')}`,
   );

@@ -1,5 +1,6 @@
 /** A flood of submissions over HTTP: as many as can be sent at once, and what was answered to each. */
 import { Agent, request } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
 
 export type Flood = {
   /** The runs that were accepted. */
@@ -12,13 +13,17 @@ export type Flood = {
 
 type Answer = { readonly status: number; readonly retryAfter: string | undefined; readonly text: string };
 
-/** Sends `count` submissions over so many connections. Whoever is turned away comes again, after `waitMs` of what was asked for in ms. */
+/** In seconds, of which there are whole ones only: the other form of the header is a date. @returns undefined for what is no wait */
+export const secondsIn = (retryAfter: string | null | undefined): number | undefined =>
+  /^[1-9]\d*$/.test(retryAfter ?? '') ? Number(retryAfter) : undefined;
+
+/** Sends `count` submissions over so many connections. Whoever is turned away comes again, when they were asked to and not before. */
 export async function flood(
   api: string,
   count: number,
   connections: number,
   body: (n: number) => object,
-  waitMs: (asked: number) => number,
+  onTurnedAway: () => void = () => {},
 ): Promise<Flood> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const accepted = new Set<string>();
@@ -29,11 +34,12 @@ export async function flood(
     for (;;) {
       const answer = await post(api, agent, text);
       if (answer.status === 201) return void accepted.add((JSON.parse(answer.text) as { id: string }).id);
-      const seconds = Number(answer.retryAfter);
-      if (answer.status !== 429 || !(seconds >= 1))
+      const seconds = secondsIn(answer.retryAfter);
+      if (answer.status !== 429 || seconds === undefined)
         return void strange.push(`${answer.status} ${answer.retryAfter} ${answer.text.slice(0, 300)}`);
       turnedAway += 1;
-      await new Promise((resolve) => setTimeout(resolve, waitMs(seconds * 1000)));
+      onTurnedAway();
+      await wait(seconds * 1000);
     }
   };
   await Promise.all(
