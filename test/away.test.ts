@@ -1,5 +1,4 @@
 /** What a service does while the broker is away from it: what it says is said once it is back, and what it missed it reads. */
-
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,4 @@
 /** A run that is cancelled breaks off what only looks, wherever that is: at a real MCP server and at a model, by executors in processes of their own. */
-
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,5 +1,4 @@
 /** The command line, as an operator uses it, against a running Reel. */
-
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

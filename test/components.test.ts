@@ -1,5 +1,4 @@
 /** Who is there and what they offer, as the gateway knows it: what vanishes is no longer offered, and what comes back is. */
-
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

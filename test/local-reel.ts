@@ -1,5 +1,4 @@
 /** A whole Reel for a test file: a nats-server of its own, every service, the demo's world behind real MCP, and a way to talk to it. */
-
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,4 @@
 /** The official MCP servers driven through whole runs: everything (Streamable HTTP), filesystem and memory (stdio). */
-
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

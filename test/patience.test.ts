@@ -1,5 +1,4 @@
 /** Waiting on a real broker: a run can be cancelled whatever it waits for, and what it waits for survives a restart of everything. */
-
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { join } from 'node:path';

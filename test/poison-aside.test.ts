@@ -1,5 +1,4 @@
 /** Poison beside the log: what services tell each other, the clock's stream, the registry of tools. Readers ignore it, and go on. */
-
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';

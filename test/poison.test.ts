@@ -2,7 +2,6 @@
  * Poison in the log: whatever somebody with the broker's own credentials stores in a run's slots, no service stops, the run ends under a
  * name, and why can be read. `REEL_SEED` and `REEL_ROUNDS` say which poison, and how much.
  */
-
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';

@@ -2,7 +2,6 @@
  * More than can be done: a flood of runs, with every service in a process of its own, and readers who do not read. Memory stays within
  * bounds, what is too much is turned away, and nothing that was accepted is lost. REEL_PRESSURE_RUNS=20000 for the long version.
  */
-
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,4 @@
 /** Every service in a process of its own, as in production: a run passes through all of them, one that is killed is taken over, one that is stopped finishes. */
-
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

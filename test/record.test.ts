@@ -1,5 +1,4 @@
 /** What models said in a run, recorded by the command line, says it again in another Reel. */
-
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -2,7 +2,6 @@
  * Whatever a run waits for outlives a restart of everything: a broker, a gateway and services that are killed at once, all while runs
  * wait for another try, a hung tool, a step's time, a person and their deadline, find each of them where it was, and none ends too soon.
  */
-
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';

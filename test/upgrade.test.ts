@@ -2,7 +2,6 @@
  * Services come and go under load, the gateway among them: one after the other gives way to another process, and an earlier version
  * to today's, while runs are under way. Nothing is lost or done twice, and no run stands still for long.
  */
-
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

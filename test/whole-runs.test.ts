@@ -1,5 +1,4 @@
 /** Whole runs on a real nats-server, over HTTP, with real MCP tools: the travel story, and everything that people get wrong. */
-
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -66,7 +66,8 @@ export async function unpack(body: string, load: (digest: string) => Promise<str
   }
   if (typeof fact?.blobs !== 'string' || typeof fact.data !== 'object' || fact.data === null) return body;
   let left = MAX_BYTES + AROUND_BYTES;
-  const [names, gone] = [fact.blobs.split(','), new Set(fact.blobs.split(','))];
+  const names = fact.blobs.split(',');
+  const gone = new Set(names);
   for (const name of names.slice(0, MOST)) {
     const reference = Object.hasOwn(fact.data, name) ? (fact.data[name] as Reference | null) : undefined;
     if (typeof reference?.blob !== 'string' || !/^[0-9a-f]{64}$/.test(reference.blob)) continue;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { type Place, theRun } from '@reel/contracts/address.ts';
-import type { Problem } from '@reel/contracts/envelope.ts';
+import type { Json, Problem } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { stepApproved, stepFailed, stepRequested, stepStarted, stepTimedOut } from '@reel/contracts/step.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
@@ -17,6 +17,8 @@ import { CALM, handle, simulate } from './simulator.ts';
 const at: Place = { kind: 'tool', id: 'a', n: 1 };
 const problem: Problem = { code: 'no', message: 'it said no', retryable: false };
 const busy = new Unsent({ code: 'resting', message: 'it is left alone for a while' });
+
+const executor = (perform: () => Promise<Json>) => definePerformer({ name: 'tool-executor', kind: 'tool', perform });
 
 /** Asks for a call and has it approved, as planner and policy would. */
 async function approve(door: Door, effect: Effect): Promise<void> {
@@ -33,16 +35,12 @@ async function approve(door: Door, effect: Effect): Promise<void> {
  */
 async function takenOver(attempts: readonly Error[]): Promise<Problem[]> {
   let tries = 0;
-  const performer = definePerformer({
-    name: 'tool-executor',
-    kind: 'tool',
-    perform: async () => {
-      tries += 1;
-      if (tries === attempts.length) await simulation.door.say(0, 'R', stepFailed(at, { problem }));
-      throw attempts[Math.min(tries, attempts.length) - 1] as Error;
-    },
+  const service = executor(async () => {
+    tries += 1;
+    if (tries === attempts.length) await simulation.door.say(0, 'R', stepFailed(at, { problem }));
+    throw attempts[Math.min(tries, attempts.length) - 1] as Error;
   });
-  const simulation = simulate({ players: [{ service: performer }], faults: CALM });
+  const simulation = simulate({ players: [{ service }], faults: CALM });
   await approve(simulation.door, 'idempotent');
   await simulation.door.say(0, 'R', stepStarted(at, { nonce: 'another' }));
   await simulation.run();
@@ -66,14 +64,10 @@ it('who may have done it says so, however often it reached nobody since', async 
 
 it('what was done and came too late is told however often the log cannot be read meanwhile', async () => {
   let calls = 0;
-  const performer = definePerformer({
-    name: 'tool-executor',
-    kind: 'tool',
-    perform: async () => {
-      calls += 1;
-      await simulation.door.say(0, 'R', stepTimedOut(at, { problem }));
-      return 1;
-    },
+  const service = executor(async () => {
+    calls += 1;
+    await simulation.door.say(0, 'R', stepTimedOut(at, { problem }));
+    return 1;
   });
   let away = 3;
   const flaky: typeof handle = (player, working, address, seq, count) => {
@@ -83,7 +77,7 @@ it('what was done and came too late is told however often the log cannot be read
       atLeast === undefined && away-- > 0 ? Promise.reject(new LogUnavailable('it is away')) : log.read(shard, run, atLeast);
     return handle(player, { ...working, log: { ...log, read } }, address, seq, count);
   };
-  const simulation = simulate({ players: [{ service: performer }], faults: CALM, bus: { handle: flaky } });
+  const simulation = simulate({ players: [{ service }], faults: CALM, bus: { handle: flaky } });
   await approve(simulation.door, 'once');
   await simulation.run();
   const late = simulation.entries.filter((entry) => !isVoid(entry) && entry.type === 'step.late.succeeded');

@@ -224,8 +224,8 @@ async function act(
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
       const given = told(await attempt(performer, approved, { ...deps, ...acting }), work.log);
-      // That this attempt reached nobody says nothing about an earlier one under the same key.
       if (given.said === 'unknown') mine = given.problem;
+      // That this attempt reached nobody says nothing about an earlier one under the same key.
       const isOpen = doubt && given.said === 'failed' && given.unsent;
       const result: Result = isOpen ? { said: 'unknown', problem: mine ?? given.problem, isTheirs: mine === undefined } : given;
       const again = result.said === 'unknown' && call.effect === 'idempotent' && !signal.aborted;

@@ -55,7 +55,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   const blobOf = (shard: number, run: string) => (digest: string) => storedBlob(manager, shard, run, digest);
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
   const completed = async (raw: Raw): Promise<Raw> => {
-    const at = parseAddress(raw.subject);
+    const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
     return at === undefined ? raw : await whole(raw, blobOf(at.shard, at.run));
   };
 

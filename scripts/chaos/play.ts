@@ -1,5 +1,4 @@
 /** Chaos: real processes and a real broker, runs of every kind, faults without end, and then the question what became of all that. */
-
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@reel/bus/connect.ts';

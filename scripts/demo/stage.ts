@@ -1,11 +1,11 @@
 /** What the stories are played on: a Reel with a broker of its own, and the world that its tools reach, all on this machine. */
-
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { ask } from '../api.ts';
 import { type Local, startLocal } from '../local.ts';
 import { NO_MODEL } from '../no-model.ts';
+import { until } from '../until.ts';
 import { startTicketing, type Ticketing } from './ticketing.ts';
 import { type RunningWorld, startWorld } from './world-server.ts';
 
@@ -46,11 +46,10 @@ export const openDesk = (): Promise<Ticketing> => startTicketing({ token: TOKEN,
 /** Resolves when tools of every kind are on offer. */
 export async function toolsAreOffered(): Promise<void> {
   const wanted = ['book_hotel', 'search_articles', 'createTicket', 'finance_record'];
-  const missing = async (): Promise<boolean> => {
+  await until(async () => {
     const { tools } = await ask<ToolList>('GET', '/v1/tools');
-    return wanted.some((name) => !tools.some((tool) => tool.name === name));
-  };
-  while (await missing()) await new Promise((resolve) => setTimeout(resolve, 20));
+    return wanted.every((name) => tools.some((tool) => tool.name === name));
+  });
 }
 
 /** @param dir where everything is kept. @param models settings that say who answers. */

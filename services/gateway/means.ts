@@ -16,4 +16,4 @@ export const OURS: { readonly [kind: string]: string } = { tool: 'tool-executor'
 
 /** Those of them that are away. */
 export const away = (kinds: ReadonlySet<string>): string[] =>
-  Object.keys(OURS).flatMap((kind) => (kinds.has(kind) ? [] : (OURS[kind] as string)));
+  Object.entries(OURS).flatMap(([kind, service]) => (kinds.has(kind) ? [] : [service]));

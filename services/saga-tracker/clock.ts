@@ -65,7 +65,8 @@ export function lookAt(attempt: Attempt, time: number, deadlineMs: number): numb
 
 /**
  * When to look next at a run that has not turned. It is exact without hearing a single request: what was asked for before now stands in
- * the history and has its due time there; what is asked for later is due a whole period later at the earliest, and by then we look again; or when the time of a step is over that was begun before.
+ * the history and has its due time there; what is asked for later is due a whole period later at the earliest, and by then we look again,
+ * or when the time of a step is over that was begun before.
  * Only when nothing is under way and the log has been silent for a period is there no need to: what ends the silence (a ruling, a
  * time that has come) is heard. If it is ended by a service that had been away that long, the sweep notices.
  */
