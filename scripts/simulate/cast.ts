@@ -3,8 +3,8 @@ import type { Player } from '@reel/bus/simulator.ts';
 import desk from '@reel/desk/desk.ts';
 import planner from '@reel/planner/planner.ts';
 import { type Judge, judgeBy } from '@reel/policy/cedar.ts';
-import type { PolicyFile } from '@reel/policy/policies.ts';
 import policy from '@reel/policy/policy.ts';
+import type { PolicyFile } from '@reel/policy/source.ts';
 import saga from '@reel/saga-tracker/saga-tracker.ts';
 import validator from '@reel/validator/validator.ts';
 

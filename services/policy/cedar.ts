@@ -5,7 +5,10 @@ import type { Problem } from '@reel/contracts/envelope.ts';
 import { type Finding, namesOf, toldOf } from './detect/findings.ts';
 import { type Looks, looksAtAll, looksOf, mentions } from './look.ts';
 import { deniesWhatever } from './partial.ts';
-import { type Action, actions, type Policy, PolicyError, type PolicyFile, parsePolicies } from './policies.ts';
+import { type Action, actions, isKinds, type Policy, parsePolicies } from './policies.ts';
+import { readSchema } from './schema.ts';
+import { PolicyError, type PolicyFile } from './source.ts';
+import { assertValid } from './validate.ts';
 import { cedarValue, unknown, type Value } from './value.ts';
 
 /** May this user do that to this, in this context? */
@@ -40,23 +43,14 @@ const LONGEST = 8_192;
 /** Makes the policies of these files ready to be asked. @throws PolicyError when they are not usable. */
 export function judgeBy(files: readonly PolicyFile[]): Judge {
   const policies = parsePolicies(files);
+  assertValid(policies.values(), readSchema(files.filter(isKinds)));
   const digest = digestOf(Object.fromEntries(files.map(({ name, text }) => [name, text])));
   const slices = Object.fromEntries(actions.map((action) => [action, sliceOf(action, policies, digest)])) as { [action in Action]: Slice };
   const answered = new Map<string, Opinion>();
 
-  const callFor = ({ who, action, resource, context }: Question, found: Value): StatefulAuthorizationCall => {
-    const type = { type: resource.type, id: resource.id };
-    const { looks, name } = slices[action];
-    const attributes = looksAtAll(looks.resource) ? (cedarValue(resource.attributes, looks.resource) as Record<string, never>) : undefined;
-    return {
-      principal: { type: 'User', id: who },
-      action: { type: 'Action', id: action },
-      resource: type,
-      context: cedarValue({ ...context, findings: found }, looks.context) as Record<string, never>,
-      preparsedPolicySetId: name,
-      validateRequest: false,
-      entities: attributes === undefined ? [] : [{ uid: type, attrs: attributes, parents: [] }],
-    };
+  const callFor = (question: Question, found: Value): StatefulAuthorizationCall => {
+    const { looks, name } = slices[question.action];
+    return { ...requestOf(question, found, looks), preparsedPolicySetId: name, validateRequest: false };
   };
 
   const ask = (question: Question): Opinion => {
@@ -77,6 +71,21 @@ export function judgeBy(files: readonly PolicyFile[]): Judge {
     deniesWhatever(callFor(question, unknown('findings')), slices[question.action].policies);
 
   return { digest, ask, rulesOut };
+}
+
+/** A question in Cedar's terms, as far as it is looked at. */
+export function requestOf({ who, action, resource, context }: Question, found: Value, looks: Looks) {
+  const type = { type: resource.type, id: resource.id };
+  const attributes = looksAtAll(looks.resource)
+    ? (cedarValue(resource.attributes ?? {}, looks.resource) as Record<string, never>)
+    : undefined;
+  return {
+    principal: { type: 'User', id: who },
+    action: { type: 'Action', id: action },
+    resource: type,
+    context: cedarValue({ ...context, findings: found }, looks.context) as Record<string, never>,
+    entities: attributes === undefined ? [] : [{ uid: type, attrs: attributes, parents: [] }],
+  };
 }
 
 /** The policies that an action can meet, and what they look at. Cedar copies the set for every question: so it had better be small. */

@@ -7,7 +7,7 @@ export type Look = { whole: boolean; readonly members: Map<string, Look> };
 /** What is looked at of the context, and of the attributes of the resource. */
 export type Looks = { readonly context: Look; readonly resource: Look };
 
-const noLook = (): Look => ({ whole: false, members: new Map() });
+export const noLook = (): Look => ({ whole: false, members: new Map() });
 
 /** What the conditions of these policies look at. */
 export function looksOf(policies: Iterable<PolicyJson>): Looks {

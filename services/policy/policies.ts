@@ -1,20 +1,18 @@
 /** The policies as people wrote them: a folder of Cedar files, read and checked before anything is judged by them. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type DetailedError, type PolicyJson, policySetTextToParts, policyToJson, type TypeAndId } from '@cedar-policy/cedar-wasm/nodejs';
-
-/** The policies cannot be used as they are; the message says where, what and what to do. */
-export class PolicyError extends Error {}
+import { extname, join } from 'node:path';
+import { type PolicyJson, policySetTextToParts, policyToJson, type TypeAndId } from '@cedar-policy/cedar-wasm/nodejs';
+import { nearest } from '@reel/contracts/workflow/nearest.ts';
+import { describe, PolicyError, type PolicyFile, placeIn } from './source.ts';
 
 export const actions = ['run', 'plan', 'step', 'undo', 'answer', 'vote'] as const;
 export type Action = (typeof actions)[number];
 
-export type PolicyFile = { readonly path: string; readonly name: string; readonly text: string };
-
 /** One policy. `hold` is the question of its `@hold("…")`, `reason` that of its `@reason("…")`. */
 export type Policy = {
   readonly id: string;
-  readonly where: string;
+  /** `path:line:column` of a place in its text. */
+  readonly at: (index: number) => string;
   readonly text: string;
   readonly json: PolicyJson;
   readonly effect: 'permit' | 'forbid';
@@ -24,7 +22,7 @@ export type Policy = {
   readonly reason?: string;
 };
 
-/** Every `*.cedar` file of a folder, by name. @throws PolicyError when there is none. */
+/** Every `*.cedar` and `*.cedarschema` file of a folder, by name. @throws PolicyError when there is none. */
 export function readFolder(folder: string): PolicyFile[] {
   let names: string[];
   try {
@@ -32,8 +30,14 @@ export function readFolder(folder: string): PolicyFile[] {
   } catch (error) {
     throw new PolicyError(`${folder}: policies cannot be read from there (${(error as Error).message}): let REEL_POLICIES name a folder`);
   }
-  const files = names.filter((name) => name.endsWith('.cedar')).sort();
-  if (files.length === 0) {
+  for (const name of names) {
+    const meant =
+      name.startsWith('.') || isPolicies({ name }) || isKinds({ name }) ? undefined : nearest(extname(name), ['.cedar', '.cedarschema']);
+    if (meant !== undefined)
+      throw new PolicyError(`${join(folder, name)}: it would not be read: let its name end in ${meant}, or take it away`);
+  }
+  const files = names.filter((name) => isPolicies({ name }) || isKinds({ name })).sort();
+  if (!files.some((name) => isPolicies({ name }))) {
     throw new PolicyError(
       `${folder}: no *.cedar file in it, so nothing would ever be permitted: write one, or let REEL_POLICIES name another`,
     );
@@ -41,21 +45,25 @@ export function readFolder(folder: string): PolicyFile[] {
   return files.map((name) => ({ path: join(folder, name), name, text: readFileSync(join(folder, name), 'utf8') }));
 }
 
+const isPolicies = ({ name }: Pick<PolicyFile, 'name'>): boolean => name.endsWith('.cedar');
+/** Whether a file declares kinds of steps. */
+export const isKinds = ({ name }: Pick<PolicyFile, 'name'>): boolean => name.endsWith('.cedarschema');
+
 /**
  * The policies of all files, by id: that of `@id("…")`, or `<file>#<k>` for the k-th of a file.
  * @throws PolicyError for what is not Cedar, an id that is taken, a template, a `@hold` on a forbid.
  */
 export function parsePolicies(files: readonly PolicyFile[]): ReadonlyMap<string, Policy> {
   const policies = new Map<string, Policy>();
-  for (const policy of files.flatMap(parseFile)) {
+  for (const policy of files.filter(isPolicies).flatMap(parseFile)) {
     const taken = policies.get(policy.id);
     if (taken !== undefined) {
       throw new PolicyError(
-        `${policy.where}: the id "${policy.id}" is taken by the policy at ${taken.where}: give one of them another @id`,
+        `${policy.at(0)}: the id "${policy.id}" is taken by the policy at ${taken.at(0)}: give one of them another @id`,
       );
     }
     if (policy.effect === 'forbid' && policy.hold !== undefined) {
-      throw new PolicyError(`${policy.where}: @hold on a forbid: what is forbidden is not held. Put it on the permit, or leave it out`);
+      throw new PolicyError(`${policy.at(0)}: @hold on a forbid: what is forbidden is not held. Put it on the permit, or leave it out`);
     }
     policies.set(policy.id, policy);
   }
@@ -95,12 +103,8 @@ function parsePolicy(file: PolicyFile, text: string, start: number, k: number): 
   const name = id ?? `${file.name}#${k}`;
   // An annotation without a value comes as null, whatever the typings say.
   const asked = hold === undefined ? {} : { hold: hold ?? `policy "${name}" wants a person to decide` };
-  const named = actionsOf(json);
-  for (const { type, id: action } of named ?? []) {
-    if (type === 'Action' && actions.some((known) => known === action)) continue;
-    throw new PolicyError(`${where}: ${type}::"${action}" is no action: ${actions.join(', ')} are, e.g. Action::"step"`);
-  }
-  const common = { id: name, where, text, json, effect: json.effect, actions: named?.map((action) => action.id) };
+  const at = (index: number): string => placeIn(file, start + index);
+  const common = { id: name, at, text, json, effect: json.effect, actions: actionsOf(json)?.map((action) => action.id) };
   return { ...common, ...asked, ...(reason ? { reason } : {}) };
 }
 
@@ -108,17 +112,4 @@ function actionsOf({ action }: PolicyJson): TypeAndId[] | undefined {
   if (action.op === 'All') return undefined;
   const uids = 'entities' in action ? action.entities : 'entity' in action ? [action.entity] : [];
   return uids.map((uid) => ('__entity' in uid ? uid.__entity : uid));
-}
-
-function describe(file: PolicyFile, { message, help, sourceLocations }: DetailedError): string {
-  const [at] = sourceLocations ?? [];
-  // Cedar counts bytes.
-  const where = at === undefined ? file.path : placeIn(file, Buffer.from(file.text).subarray(0, at.start).toString().length);
-  const hints = [at?.label, help].filter((hint) => hint != null);
-  return `${where}: ${message}${hints.length > 0 ? ` (${hints.join('; ')})` : ''}: correct it and start again`;
-}
-
-function placeIn({ path, text }: PolicyFile, index: number): string {
-  const before = text.slice(0, index).split('\n');
-  return `${path}:${before.length}:${(before.at(-1) as string).length + 1}`;
 }

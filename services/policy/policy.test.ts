@@ -86,7 +86,8 @@ test('a planned step is approved', async () => {
 
 test('a step of another kind is the entity of that kind', async () => {
   const made = call('answer', { definition: undefined, effect: 'once' });
-  const no = alsoBy('@id("no-thinking") @reason("too dear") forbid (principal, action, resource == DeepThought::"answer");');
+  const text = '@id("no-thinking") @reason("too dear") forbid (principal, action, resource == DeepThought::"answer");';
+  const no = alsoBy(text, 'entity DeepThought;');
   const { problem } = await verdictOn([...planned, step({ kind: 'deep-thought', id: 'think', n: 1 }, made)], no);
   assert.match(problem?.message as string, /^policy "no-thinking" forbids Action::"step" on DeepThought::"answer" .*: too dear$/);
   assert.equal(problem?.step, 'think');

@@ -37,10 +37,11 @@ export function aboutCall(action: 'step' | 'undo', at: Parts, step: Place, call:
   };
 }
 
-const theRunOf = (at: Parts, run: Run): Value => ({
+export const theRunOf = (at: Parts, run: Run): Value => ({
   id: at.run,
   workflow: run.workflow.name,
   requestedBy: referTo('User', run.requestedBy),
 });
 
-const pascalCase = (kind: string): string => kind.replace(/(?:^|-)([a-z0-9]?)/g, (_, letter: string) => letter.toUpperCase());
+/** The entity type of a kind of step: `DeepThought` for `deep-thought`. */
+export const pascalCase = (kind: string): string => kind.replace(/(?:^|-)([a-z0-9]?)/g, (_, letter: string) => letter.toUpperCase());

@@ -13,12 +13,13 @@ import { voteDenied } from '@reel/contracts/vote.ts';
 import type { Judge, Question } from './cedar.ts';
 import { findingsIn } from './detect/findings.ts';
 import { type Family, families } from './families.ts';
+import { type Run, theRunOf } from './question.ts';
 import { referTo } from './value.ts';
 
 type Vote = EventOf<'vote.request.cast'>;
 
 /** What is held, and where. */
-type Held = { readonly family: Family; readonly at: Parts; readonly form?: JsonSchema | undefined };
+type Held = { readonly family: Family; readonly at: Parts; readonly run: Run; readonly form?: JsonSchema | undefined };
 
 type Objection = { readonly code: string; readonly message: string };
 
@@ -51,7 +52,10 @@ function heldBy(question: string, history: History): Held | Objection {
   if (family !== 'undo' && history.occupant(theRun, 'turn') !== undefined) {
     return { code: 'run-turned', message: 'the run has turned: nothing that was held will be done any more' };
   }
-  return { family, at, form: held.data.form };
+  const run = history.find(runRequested, theRun)?.data;
+  if (run === undefined)
+    return { code: 'no-approved-run', message: 'the request of the run cannot be read, so nobody can tell who asked for it' };
+  return { family, at, run, form: held.data.form };
 }
 
 const isFamily = (about: string): about is Family => Object.hasOwn(families, about);
@@ -72,11 +76,10 @@ function whatIsWrong(form: JsonSchema, filled: Json): string | undefined {
   }
 }
 
-function questionOf({ at, data }: Vote, { at: place, family }: Held, history: History): Question {
-  const run = history.find(runRequested, theRun)?.data;
+function questionOf({ at, data }: Vote, { at: place, family, run }: Held, history: History): Question {
   const request = family === 'step' ? stepRequested : undoRequested;
   const uses = family === 'step' || family === 'undo' ? history.find(request, place)?.data.call.uses : undefined;
-  const requestedBy = run === undefined ? undefined : referTo('User', run.requestedBy);
+  const requestedBy = referTo('User', run.requestedBy);
   return {
     who: data.who,
     action: 'vote',
@@ -87,7 +90,7 @@ function questionOf({ at, data }: Vote, { at: place, family }: Held, history: Hi
       kind: place.kind,
       uses,
       requestedBy,
-      run: { id: at.run, workflow: run?.workflow.name, requestedBy },
+      run: theRunOf(at, run),
     },
   };
 }

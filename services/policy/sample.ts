@@ -9,12 +9,15 @@ import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { type Judge, judgeBy } from './cedar.ts';
 import { readFolder } from './policies.ts';
 import { defaultPolicies } from './policy.ts';
+import type { PolicyFile } from './source.ts';
 
 export const byDefault = (): Judge => judgeBy(readFolder(defaultPolicies));
 
-/** The default policies and these. */
-export const alsoBy = (text: string): Judge =>
-  judgeBy([...readFolder(defaultPolicies), { path: 'policies/more.cedar', name: 'more.cedar', text }]);
+const fileOf = (name: string, text: string): PolicyFile => ({ path: `policies/${name}`, name, text });
+
+/** The default policies and these. @param kinds a declaration of kinds of steps */
+export const alsoBy = (text: string, kinds = ''): Judge =>
+  judgeBy([...readFolder(defaultPolicies), fileOf('more.cedar', text), fileOf('kinds.cedarschema', kinds)]);
 
 const tool = (name: string, more: Partial<ToolDefinition> = {}): ToolDefinition => ({
   name,

@@ -9,7 +9,7 @@ import { secretsIn } from './secret.ts';
  * What is looked for. A detector counts what it finds in a text. `label` is the name of the member in which the text stands, in lower-case
  * words: '' where there is none.
  */
-const detectors = { 'card-number': cardNumbersIn, secret: secretsIn, 'personal-data': personalDataIn } as const;
+export const detectors = { 'card-number': cardNumbersIn, secret: secretsIn, 'personal-data': personalDataIn } as const;
 export type Detector = keyof typeof detectors;
 
 /** So many of them at that place: a JSON pointer, with `*` for the name of a member that itself tells what was found. */
