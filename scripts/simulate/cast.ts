@@ -3,6 +3,7 @@ import type { Player } from '@reel/bus/simulator.ts';
 import desk from '@reel/desk/desk.ts';
 import planner from '@reel/planner/planner.ts';
 import { type Judge, judgeBy } from '@reel/policy/cedar.ts';
+import { fitting } from '@reel/policy/fitting.ts';
 import policy from '@reel/policy/policy.ts';
 import type { PolicyFile } from '@reel/policy/source.ts';
 import saga from '@reel/saga-tracker/saga-tracker.ts';
@@ -17,9 +18,9 @@ export const cast = (judge: Judge): Player[] => [
   { service: desk },
 ];
 
-/** Policies, to be asked the same in every run: what they rule out, which costs most, is worked out once. */
+/** Policies, to be asked the same in every run, and nothing that the schema of questions does not describe: what they rule out, which costs most, is worked out once. */
 export function judgeOf(files: readonly PolicyFile[]): Judge {
-  const judge = judgeBy(files);
+  const judge = fitting(judgeBy(files));
   const known = new Map<string, boolean>();
   return {
     ...judge,

@@ -76,17 +76,64 @@ test('equal questions are answered once, different ones are not', () => {
   assert.equal(judge.ask(question({ arguments: { n: 4 } })).allowed, true);
 });
 
-test('a forbid that cannot be evaluated denies, and so does a hold', () => {
-  const permit = 'permit (principal, action, resource);';
-  for (const lost of ['@id("lost") forbid', '@id("lost") @hold("?") permit']) {
-    const opinion = by(`${permit} ${lost} (principal, action, resource) when { context.arguments.amount > 500 };`).ask(
-      question({ arguments: { amount: 500.5 } }),
-    );
-    assert.ok(!opinion.allowed);
-    assert.deepEqual(opinion.policies, ['lost']);
-    assert.equal(opinion.problem.code, 'policy-error');
-    assert.match(opinion.problem.message, /policy "lost" could not be evaluated: type error: expected long/);
+/** Conditions that Cedar cannot evaluate on these arguments, why, and arguments for which they hold. */
+const broken: [condition: string, args: Value, why: RegExp, right: Value][] = [
+  ['context.arguments.a > 500', {}, /does not have the attribute `a`/, { a: 501 }],
+  ['context.arguments.a > 500', { a: null }, /does not have the attribute `a`/, { a: 501 }],
+  ['context.arguments.a.b.c == 1', { a: { b: {} } }, /does not have the attribute `c`/, { a: { b: { c: 1 } } }],
+  ['context.arguments.a > 500', { a: 500.5 }, /expected long, got decimal/, { a: 501 }],
+  ['context.arguments.a > 500', { a: '501' }, /expected long, got string/, { a: 501 }],
+  ['context.arguments.a > 500', { a: 9_007_199_254_740_992 }, /expected long, got string/, { a: 501 }],
+  ['context.arguments.a.greaterThan(decimal("500.0"))', { a: 501 }, /expected decimal, got long/, { a: 500.5 }],
+  ['context.arguments.a + 9223372036854775807 > 0', { a: 1 }, /overflow/, { a: 0 }],
+  ['context.arguments.a * 9223372036854775807 > 0', { a: 2 }, /overflow/, { a: 1 }],
+  ['decimal(context.arguments.a) == decimal("1.0")', { a: 'one' }, /`one` is not a well-formed decimal/, { a: '1.0' }],
+  ['decimal(context.arguments.a) == decimal("1.0")', { a: '1.00001' }, /decimal/, { a: '1.0' }],
+  ['ip(context.arguments.a).isLoopback()', { a: '127.0.0.999' }, /invalid IP address/, { a: '127.0.0.1' }],
+  ['datetime(context.arguments.a) > datetime("2026-01-01")', { a: 'soon' }, /datetime/, { a: '2026-02-01' }],
+  ['duration(context.arguments.a) > duration("1h")', { a: 'long' }, /duration/, { a: '2h' }],
+  ['context.arguments.a like "x*"', { a: 1 }, /expected string, got long/, { a: 'xy' }],
+  ['context.arguments.a.contains("x")', { a: 'x' }, /expected set, got string/, { a: ['x'] }],
+  ['context.arguments.a && true', { a: 'true' }, /expected bool, got string/, { a: true }],
+  ['if context.arguments.a then true else false', { a: 1 }, /expected bool, got long/, { a: true }],
+  ['!context.arguments.a', { a: 'no' }, /expected bool, got string/, { a: false }],
+  [
+    'context.arguments.a in User::"ann" || true',
+    { a: 'ann' },
+    /expected \(entity of type `any_entity_type`\)|expected .*entity/,
+    { a: 'x' },
+  ],
+];
+
+test('a forbid that cannot be evaluated denies, and so does a hold; a permit that cannot be permits nothing', () => {
+  for (const [condition, args, why, right] of broken) {
+    const asked = (policies: string, given: Value = args): Opinion => by(policies).ask(question({ arguments: given }));
+    const rule = (head: string): string => `@id("lost") ${head} (principal, action == Action::"step", resource) when { ${condition} };`;
+    for (const head of ['forbid', '@hold("?") permit', '@reason("so") forbid']) {
+      const opinion = asked(`permit (principal, action, resource); ${rule(head)}`);
+      assert.ok(!opinion.allowed, `${head} ${condition}`);
+      assert.deepEqual(opinion.policies, ['lost'], condition);
+      assert.equal(opinion.problem.code, 'policy-error');
+      assert.match(opinion.problem.message, /^policy "lost" could not be evaluated: /);
+      assert.match(opinion.problem.message, why, condition);
+    }
+    const alone = asked(rule('permit'));
+    assert.equal(alone.allowed ? '' : alone.problem.code, 'not-permitted', condition);
+    const beside = asked(`permit (principal, action, resource); ${rule('permit')}`);
+    assert.ok(beside.allowed, condition);
+    if (condition.includes(' || true')) continue;
+    assert.ok(asked(rule('permit'), right).allowed, `${condition} on ${JSON.stringify(right)}`);
+    const forbidden = asked(`permit (principal, action, resource); ${rule('forbid')}`, right);
+    assert.equal(forbidden.allowed ? '' : forbidden.problem.code, 'forbidden', condition);
   }
+});
+
+test('a forbid that asks with has first forbids nothing where there is nothing to forbid', () => {
+  const text =
+    'permit (principal, action, resource); forbid (principal, action, resource) when { context has arguments && context.arguments has a.b && context.arguments.a.b > 5 };';
+  const allowed = (args: Value): boolean => by(text).ask(question({ arguments: args })).allowed;
+  assert.deepEqual([{}, { a: {} }, { a: { b: null } }, { a: { b: 5 } }].map(allowed), [true, true, true, true]);
+  assert.deepEqual([{ a: { b: 6 } }, { a: { b: '6' } }, { a: 6 }].map(allowed), [false, false, false]);
 });
 
 test('a permit that cannot be evaluated permits nothing, and the denial says so', () => {

@@ -64,10 +64,10 @@ function visit(expression: Expression, scene: Scene, found: Misnamed[]): readonl
     case '.':
     case 'has': {
       let at = into(operands.left);
-      const path = [...pathOf(operands.left)];
+      let path = pathOf(operands.left);
       for (const name of [operands.attr].flat()) {
         at = membersOf(at, name, path, found);
-        path.push(name);
+        path = [...path, name];
       }
       return operator === 'has' ? [FREE] : at;
     }

@@ -44,4 +44,4 @@ export const theRunOf = (at: Parts, run: Run): Value => ({
 });
 
 /** The entity type of a kind of step: `DeepThought` for `deep-thought`. */
-export const pascalCase = (kind: string): string => kind.replace(/(?:^|-)([a-z0-9]?)/g, (_, letter: string) => letter.toUpperCase());
+const pascalCase = (kind: string): string => kind.replace(/(?:^|-)([a-z0-9]?)/g, (_, letter: string) => letter.toUpperCase());

@@ -36,7 +36,7 @@ export type Schema = {
 };
 
 /** A kind of step of somebody's own has what a person's has. */
-const LIKE = 'Person';
+export const LIKE = 'Person';
 const PERFORMED = ['step', 'undo'];
 
 /** @param kinds the `*.cedarschema` files beside the policies. @throws PolicyError for one that declares anything but kinds of steps. */
