@@ -19,6 +19,7 @@ import { live } from './live.ts';
 import { folder } from './operator.ts';
 import { columns, folded, table } from './page.ts';
 import { planView } from './plan-view.ts';
+import { addPolicyCheck } from './policy-check.ts';
 import { recordScript } from './record.ts';
 import { type Settling, settle } from './settle.ts';
 import { storyTree } from './story-tree.ts';
@@ -292,6 +293,7 @@ command('contracts', 'the JSON Schemas of the envelope, of every fact and of the
 });
 
 addVerify(reel);
+addPolicyCheck(reel);
 addArchive(reel);
 
 reel.parseAsync().catch((error: Error) => {

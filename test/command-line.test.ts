@@ -1,6 +1,6 @@
 /** The command line, as an operator uses it, against a running Reel. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
@@ -153,4 +153,26 @@ it('lists tools, prints contracts as JSON Schemas, and the cast without a fault'
   assert.equal(cast.stderr, '');
   assert.equal(cast.code, 0);
   assert.match(cast.stdout, /step\.verdict\.approved +policy +tool-executor, model-executor, desk/);
+});
+
+it('says what is wrong with policies before anything is judged by them, and the services do not start with it', async () => {
+  const policies = join(dir, 'policies');
+  await mkdir(policies);
+  const write = (text: string): Promise<void> => writeFile(join(policies, 'a.cedar'), text);
+  const about = (condition: string): string =>
+    `permit (principal, action, resource);\nforbid (principal, action == Action::"step", resource == Tool::"echo")\nwhen { ${condition} };\n`;
+  await write(about('context has argments && context.argments.value > 3'));
+  const wrong = `${join(policies, 'a.cedar')}:3:20: context never has "argments": it has arguments, findings, input, run, step; did you mean "arguments"?`;
+  const refused = await cli(['policy', 'check', policies]);
+  assert.deepEqual(refused, { code: 1, stdout: '', stderr: `reel: ${wrong}\n` });
+  const env = { REEL_POLICIES: policies };
+  const up = await cli(['up', '--dir', join(dir, 'up'), '--port', '0', '--nats-port', '0'], env);
+  assert.equal(up.code, 1);
+  assert.ok(up.stderr.includes(wrong), up.stderr);
+  await write(about('context.arguments has valeu && context.arguments.valeu > 3'));
+  const warned = await cli(['policy', 'check', '--tools'], env);
+  assert.equal(warned.code, 0);
+  assert.match(warned.stdout, /^2 policies in .* can be used: sha256:/);
+  assert.match(warned.stderr, /^warning: .*a\.cedar:3:30: none of echo takes "valeu"; did you mean "value"\?\n$/);
+  assert.equal((await cli(['policy', 'check'])).stderr, '');
 });

@@ -26,3 +26,18 @@ export function placeIn({ path, text }: PolicyFile, index: number): string {
   const before = text.slice(0, index).split('\n');
   return `${path}:${before.length}:${(before.at(-1) as string).length + 1}`;
 }
+
+/** Where the last of these names stands, after the others if it does so anywhere; 0 where it does not stand at all. */
+export function indexIn(text: string, names: readonly string[]): number {
+  const tokens = tokensOf(text);
+  const follows = (k: number): boolean => names.every((name, back) => tokens[k - names.length + 1 + back]?.text === name);
+  const token = tokens.find((_, k) => follows(k)) ?? tokens.find((one) => one.text === names.at(-1));
+  return token?.index ?? 0;
+}
+
+/** The names and texts of a policy in their order, without what stands between them. */
+export function tokensOf(text: string): { readonly text: string; readonly index: number }[] {
+  const tokens = text.matchAll(/\/\/[^\n]*|"((?:[^"\\]|\\.)*)"|[A-Za-z_]\w*/g);
+  const isName = ({ 0: token }: RegExpExecArray): boolean => !token.startsWith('//') && token !== 'has';
+  return [...tokens].filter(isName).map(({ 0: token, 1: quoted, index }) => ({ text: quoted ?? token, index }));
+}

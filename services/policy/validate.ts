@@ -5,7 +5,7 @@ import { looksOf } from './look.ts';
 import { type Misnamed, misnamedIn } from './names.ts';
 import type { Policy } from './policies.ts';
 import type { Schema } from './schema.ts';
-import { indexOf, inWords, PolicyError } from './source.ts';
+import { indexIn, indexOf, inWords, PolicyError, tokensOf } from './source.ts';
 
 /** What each annotation is for. */
 const ANNOTATIONS = ['id', 'hold', 'reason'];
@@ -25,7 +25,7 @@ export function assertValid(policies: Iterable<Policy>, schema: Schema): void {
 
 function faultsIn(policy: Policy, schema: Schema): Fault[] {
   const misnamed = misnamedIn(policy.json, policy.actions ?? Object.keys(schema.actions), schema);
-  const named = misnamed.map((one) => ({ index: indexIn(policy.text, one), message: one.message }));
+  const named = misnamed.map((one) => ({ index: indexIn(policy.text, [...one.path, one.name]), message: one.message }));
   return [...annotationFaults(policy), ...named, ...cedarFaults(policy, schema, misnamed)].sort((a, b) => a.index - b.index);
 }
 
@@ -65,20 +65,4 @@ function cedarsWords(error: DetailedError, { entities }: Schema): string {
   if (told === undefined || type === undefined) return words;
   const declared = `a kind of step of your own is declared in a *.cedarschema file beside the policies: entity ${type};`;
   return `${told}${didYouMean(type, Object.keys(entities)) || `; ${declared}`}`;
-}
-
-/** Where a policy names it: the names before it help to find the right one. */
-function indexIn(text: string, { path, name }: Misnamed): number {
-  const tokens = tokensOf(text);
-  const wanted = [...path, name];
-  const ends = tokens.flatMap((_, k) => (wanted.every((word, back) => tokens[k - wanted.length + 1 + back]?.text === word) ? k : []));
-  const token = ends.length > 0 ? tokens[ends[0] as number] : tokens.find((one) => one.text === name);
-  return token?.index ?? 0;
-}
-
-/** The names and texts of a policy in their order, without what stands between them. */
-function tokensOf(text: string): { readonly text: string; readonly index: number }[] {
-  const tokens = text.matchAll(/\/\/[^\n]*|"((?:[^"\\]|\\.)*)"|[A-Za-z_]\w*/g);
-  const isName = ({ 0: token }: RegExpExecArray): boolean => !token.startsWith('//') && token !== 'has';
-  return [...tokens].filter(isName).map(({ 0: token, 1: quoted, index }) => ({ text: quoted ?? token, index }));
 }
