@@ -7,8 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { aboutOf, addressOf, keyOf, type Parts, type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Event, Json, Problem } from '@reel/contracts/envelope.ts';
 import type { Usage } from '@reel/contracts/model.ts';
+import { runRequested } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import * as steps from '@reel/contracts/step.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import * as undos from '@reel/contracts/undo.ts';
 import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
@@ -140,7 +142,7 @@ export async function perform(
   const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
   const isWanted = async (): Promise<boolean> => wantedStill(historyOf(await log.read(shard, run)), entry.at);
   return await traced(`${performer.name} ${call.uses}`, entry.traceparent, async (traceparent) =>
-    conclude(await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt }, work, isWanted)),
+    conclude(await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt, tool: toolOf(call, newest) }, work, isWanted)),
   );
 }
 
@@ -169,6 +171,12 @@ async function start(
   return !isVoid(occupant) && occupant.type === words.started.type ? { time: occupant.time } : 'declined';
 }
 
+/** The tool that was approved: its definition is the one that the run was requested with. */
+function toolOf({ uses, definition }: Call, newest: History): ToolDefinition | undefined {
+  const tools = definition === undefined ? {} : (newest.find(runRequested, theRun)?.data.tools ?? {});
+  return Object.hasOwn(tools, uses) ? tools[uses] : undefined;
+}
+
 const isHarmless = ({ effect }: Pick<Call, 'effect'>): boolean => effect === 'read-only' || effect === 'metered';
 
 function wantedStill(newest: History, at: Place): boolean {
@@ -180,7 +188,7 @@ function wantedStill(newest: History, at: Place): boolean {
 }
 
 /** What is to be done; `doubt`: somebody may have done it under the same key already. */
-type Task = { readonly call: Call; readonly form: Json | undefined; readonly doubt: boolean };
+type Task = { readonly call: Call; readonly form: Json | undefined; readonly doubt: boolean; readonly tool: ToolDefinition | undefined };
 
 /** Calls the performer, again under the same key when an idempotent call ended in doubt, until it is known or the time is up. */
 async function act(
@@ -192,7 +200,7 @@ async function act(
   work: Work,
   isWanted: () => Promise<boolean>,
 ): Promise<Result> {
-  const { call, form } = task;
+  const { call, form, tool } = task;
   let { doubt } = task;
   let mine: Problem | undefined;
   const timeout = new AbortController();
@@ -211,6 +219,7 @@ async function act(
     effect: call.effect,
     timeoutMs: call.timeoutMs,
     definition: call.definition,
+    tool,
     prompt: call.prompt,
     output: call.output,
     form,

@@ -4,7 +4,7 @@ import { isStepKind, type Place } from '@reel/contracts/address.ts';
 import type { Draft, FactDefinition, Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import type { ModelDefinition, Usage } from '@reel/contracts/model.ts';
 import type { EventOf, FactType } from '@reel/contracts/story.ts';
-import type { Effect } from '@reel/contracts/tool.ts';
+import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Door } from './door.ts';
 import type { History } from './history.ts';
 
@@ -74,6 +74,8 @@ export type ApprovedCall = {
   readonly effect: Effect;
   readonly timeoutMs: number;
   readonly definition?: string | undefined;
+  /** The tool of that definition, as the run was requested with it. */
+  readonly tool?: ToolDefinition | undefined;
   /** What is asked, in words, and the schema that the result has to meet. */
   readonly prompt?: string | undefined;
   readonly output?: JsonSchema | undefined;

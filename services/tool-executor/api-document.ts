@@ -1,4 +1,5 @@
 /** Reads an OpenAPI document, and the files that it refers to, into one whose references all point into itself. */
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,20 +12,34 @@ const MOST_BYTES = 20_000_000;
 /** The document cannot be had at the moment. */
 export class Unreadable extends Error {}
 
+/** A document as it was read, and whether what it was read from says something else by now. */
+export type Reading = { readonly document: unknown; hasChanged(stop: AbortSignal): Promise<boolean> };
+
+/** A text, and by what a server knows it again. */
+type Text = { readonly text: string; readonly etag?: string | undefined };
+
 /**
  * @param place a URL, or an absolute path. What a document at a URL refers to is read from the same origin only; a file's, from files.
  * @throws Unreadable when it cannot be had; DocumentError when it can, and is not YAML or JSON, or a reference leads nowhere.
  */
-export async function readDocument(place: string, stop: AbortSignal): Promise<unknown> {
+export async function readDocument(place: string, stop: AbortSignal): Promise<Reading> {
   const remote = !isAbsolute(place);
   const origin = remote ? new URL(place).origin : undefined;
-  const read = async (url: string): Promise<string> => {
+  const texts = new Map<string, { readonly digest: string; readonly etag: string | undefined }>();
+  const read = async (url: string, signal: AbortSignal): Promise<Text | undefined> => {
     try {
-      if (remote) return await download(url, stop);
-      return await readFile(url.startsWith('file:') ? fileURLToPath(url) : decodeURIComponent(url), 'utf8');
+      if (remote) return await download(url, signal, texts.get(url)?.etag);
+      return { text: await readFile(url.startsWith('file:') ? fileURLToPath(url) : decodeURIComponent(url), 'utf8') };
     } catch (error) {
       throw new Unreadable(`${url} cannot be read: ${explained(error)}`, { cause: error });
     }
+  };
+  const hasChanged = async (signal: AbortSignal): Promise<boolean> => {
+    for (const [url, { digest }] of texts) {
+      const now = await read(url, signal);
+      if (now !== undefined && hash('sha256', now.text) !== digest) return true;
+    }
+    return false;
   };
   const allowed = ({ url }: { url: string }): boolean =>
     remote ? new URL(url, place).origin === origin : !/^[a-z]{2,}:\/\//i.test(url) || url.startsWith('file:');
@@ -32,30 +47,37 @@ export async function readDocument(place: string, stop: AbortSignal): Promise<un
   const resolver = {
     order: 1,
     canRead: allowed,
-    read: async ({ url }: { url: string }) =>
-      await read(url).catch((error: Unreadable) => {
+    read: async ({ url }: { url: string }) => {
+      const there = await read(url, stop).catch((error: Unreadable) => {
         unreadable = error;
         throw error;
-      }),
+      });
+      const { text = '', etag } = there ?? {};
+      texts.set(url, { digest: hash('sha256', text), etag });
+      return text;
+    },
   };
   try {
     const whole = await $RefParser.bundle(place, { resolve: { file: false, http: false, within: resolver } });
     // A date in YAML is a string in JSON, and what is sent is JSON.
-    return JSON.parse(JSON.stringify(whole)) as unknown;
+    return { document: JSON.parse(JSON.stringify(whole)) as unknown, hasChanged };
   } catch (error) {
     throw unreadable ?? new DocumentError((error as Error).message.replaceAll(/\s+/g, ' ').slice(0, 500));
   }
 }
 
-async function download(url: string, stop: AbortSignal): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.any([stop, AbortSignal.timeout(READ_MS)]), redirect: 'error' });
+/** @param etag of what is known of it already: nothing is read when it is that still. */
+async function download(url: string, stop: AbortSignal, etag: string | undefined): Promise<Text | undefined> {
+  const headers: Record<string, string> = etag === undefined ? {} : { 'if-none-match': etag };
+  const response = await fetch(url, { headers, signal: AbortSignal.any([stop, AbortSignal.timeout(READ_MS)]), redirect: 'error' });
   if (!response.ok) {
     await response.body?.cancel();
+    if (response.status === 304 && etag !== undefined) return undefined;
     throw new Error(`the answer is ${response.status}`);
   }
   const body = await response.arrayBuffer();
   if (body.byteLength > MOST_BYTES) throw new Error(`it has ${body.byteLength} bytes, and may have ${MOST_BYTES}`);
-  return new TextDecoder().decode(body);
+  return { text: new TextDecoder().decode(body), etag: response.headers.get('etag') ?? undefined };
 }
 
 const explained = (error: unknown): string => {

@@ -6,9 +6,10 @@ import { explain } from './answer.ts';
 import { type ApiAnswer, type Asked, isServerTrouble, resultOf, tooLarge, troubleWith } from './api-answer.ts';
 import { type Auth, authFor } from './api-auth.ts';
 import { type ApiRequest, requestOf } from './api-call.ts';
-import { readDocument } from './api-document.ts';
+import { type Reading, readDocument, Unreadable } from './api-document.ts';
 import { type Api, ConfigError } from './config.ts';
 import { ofOperation } from './definition.ts';
+import { once } from './once.ts';
 import { type ApiOperation, readOpenApi } from './openapi.ts';
 import { DocumentError } from './openapi-schema.ts';
 import type { Trouble } from './rests.ts';
@@ -17,6 +18,7 @@ import type { Called, Offer } from './shelf.ts';
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 60_000;
 const MOST_HOPS = 5;
+const READ_AGAIN_MS = 10_000;
 
 export type KeptApi = {
   /** Resolves when the document was tried once. */
@@ -24,24 +26,27 @@ export type KeptApi = {
   close(): Promise<void>;
 };
 
+type Put = (offers: Offer[]) => unknown;
+
 /** What an API offers whose document is a file. @throws ConfigError when it cannot be used: nobody but its author can mend it. */
-export async function readApi(name: string, api: Api, log: Logger): Promise<Offer[]> {
+export async function readApi(name: string, api: Api, put: Put, log: Logger): Promise<void> {
+  const { signal } = new AbortController();
   try {
-    return offersOf(name, api, await readDocument(api.document, new AbortController().signal), log);
+    follow(name, api, await readDocument(api.document, signal), { put, log, stop: signal });
   } catch (error) {
     throw new ConfigError(`apis.${name}.document: ${api.document}: ${explain(error)}`);
   }
 }
 
 /** Reads the document of an API from its URL until it can be used, and tells what it offers. */
-export function keepApi(name: string, api: Api, offers: (offers: Offer[]) => unknown, log: Logger): KeptApi {
+export function keepApi(name: string, api: Api, put: Put, log: Logger): KeptApi {
   const stop = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let waitMs = FIRST_WAIT_MS;
   async function open(): Promise<void> {
     try {
-      const made = offersOf(name, api, await readDocument(api.document, stop.signal), log);
-      if (!stop.signal.aborted) offers(made);
+      const offers = (made: Offer[]): unknown => (stop.signal.aborted ? undefined : put(made));
+      follow(name, api, await readDocument(api.document, stop.signal), { put: offers, log, stop: stop.signal });
     } catch (error) {
       if (stop.signal.aborted) return;
       log.error(
@@ -63,6 +68,38 @@ export function keepApi(name: string, api: Api, offers: (offers: Offer[]) => unk
       await reading;
     },
   };
+}
+
+/**
+ * Tells what an API offers by its document, and has every call look whether that still says so: at once where the call has an effect, and
+ * after a while where it only reads. A document that cannot be read at the moment is taken to say what it said: what is called is the
+ * operation that was approved, whatever has become of its description.
+ */
+function follow(name: string, api: Api, first: Reading, { put, log, stop }: { put: Put; log: Logger; stop: AbortSignal }): void {
+  let reading = first;
+  let lookedMs = Date.now();
+  const offered = ({ document }: Reading): Offer[] =>
+    offersOf(name, api, document, log).map((offer) => ({
+      ...offer,
+      look: offer.definition.effect === 'read-only' ? lookNowAndThen : look,
+    }));
+  const look = once(async () => {
+    try {
+      lookedMs = Date.now();
+      if (!(await reading.hasChanged(stop))) return;
+      const now = await readDocument(api.document, stop);
+      put(offered(now));
+      reading = now;
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      log.warn(
+        { api: name, why: explain(error) },
+        `The document of the API "${name}" cannot be read again: it is called as it was described.`,
+      );
+    }
+  });
+  const lookNowAndThen = (): Promise<void> => (Date.now() - lookedMs < READ_AGAIN_MS ? Promise.resolve() : look());
+  put(offered(first));
 }
 
 /** @throws DocumentError when the document is none, or lacks what the configuration says of it. */

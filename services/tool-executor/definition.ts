@@ -1,6 +1,6 @@
 /** What is known about a tool before it is called, from what a server, a document or a module says of it and what the configuration knows better. */
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
-import { digestOf } from '@reel/bus/digest.ts';
+import { canonical, digestOf } from '@reel/bus/digest.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Compensation, type Effect, StrictCompensation, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
@@ -72,6 +72,19 @@ function settings({ timeoutMs = TIMEOUT_MS, concurrency = CONCURRENCY, compensat
 }
 
 const sealed = (all: Omit<ToolDefinition, 'digest'>): ToolDefinition => ({ ...all, digest: digestOf(all) });
+
+/** In which parts a tool is not what it was, in words. */
+export function differencesOf(before: ToolDefinition, now: ToolDefinition): string {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter((name) => name !== 'digest') as (keyof ToolDefinition)[];
+  const differing = names.filter((name) => canonical(before[name]) !== canonical(now[name]));
+  const short = (value: unknown): boolean => value === undefined || ['number', 'string'].includes(typeof value);
+  const words = differing.map((name) => {
+    const [was, is] = [before[name], now[name]];
+    if (name === 'description' || !short(was) || !short(is)) return `its ${name} differs`;
+    return `its ${name} is ${JSON.stringify(is) ?? 'not said'}, and was ${JSON.stringify(was) ?? 'not said'}`;
+  });
+  return words.join(', ') || 'it differs in nothing that is known of it';
+}
 
 const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => z.toJSONSchema(schema, { io }) as unknown as JsonSchema;
 

@@ -4,6 +4,7 @@ import type { Logger } from '@reel/bus/service.ts';
 import { explain } from './answer.ts';
 import type { Server } from './config.ts';
 import { type Connection, connect } from './mcp.ts';
+import { once } from './once.ts';
 
 const CONNECT_MS = 30_000;
 const CHECK_MS = 10_000;
@@ -13,8 +14,8 @@ const LONGEST_WAIT_MS = 30_000;
 const STEADY_MS = 30_000;
 
 export type Told = {
-  /** The server is there, and these are its tools. */
-  offers(tools: readonly Tool[], connection: Connection): unknown;
+  /** The server is there, and these are its tools now; `listed` asks anew, and resolves when what is told is what it has from then on. */
+  offers(tools: readonly Tool[], connection: Connection, listed: () => Promise<void>): unknown;
   /** The server is not there any more. */
   gone(): unknown;
 };
@@ -48,6 +49,7 @@ export function keep(name: string, server: Server, told: Told, log: Logger, conn
     let connection: Connection | undefined;
     let state: 'new' | 'standing' | 'over' = 'new';
     let strange = 0;
+    let before = '';
     const lose = (why: string): void => {
       const stood = state === 'standing';
       state = 'over';
@@ -66,12 +68,14 @@ export function keep(name: string, server: Server, told: Told, log: Logger, conn
       const why = await connection?.check();
       if (why !== undefined) lose(why);
     });
-    const refresh = once(async () => {
+    const refresh: () => Promise<void> = once(async () => {
       const tools = await connection?.list();
       if (tools === undefined || connection === undefined || state === 'over' || stop.signal.aborted) return;
       state = 'standing';
       current = connection;
-      told.offers(tools, connection);
+      const now = JSON.stringify(tools);
+      if (now !== before) told.offers(tools, connection, refresh);
+      before = now;
     });
     const trouble = (error: Error): void => {
       log[strange++ === 0 ? 'warn' : 'debug'](
@@ -110,23 +114,3 @@ const complaint = (name: string, server: Server): string =>
   'url' in server
     ? `The server "${name}" cannot be used, so its tools are not offered: check that it runs and that its url and headers are right.`
     : `The server "${name}" does not start, so its tools are not offered: run its command by hand in ${server.cwd}, and check its env.`;
-
-/** Does it once more at the end when it was asked for meanwhile, and never twice at a time. */
-function once(doIt: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  let asked = false;
-  return () => {
-    asked = true;
-    running ??= (async () => {
-      try {
-        while (asked) {
-          asked = false;
-          await doIt();
-        }
-      } finally {
-        running = undefined;
-      }
-    })();
-    return running;
-  };
-}

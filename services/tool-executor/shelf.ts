@@ -9,6 +9,8 @@ import type { Trouble } from './rests.ts';
 /** A tool, and how it is called. */
 export type Offer = {
   readonly definition: ToolDefinition;
+  /** Asks whether this is what it is by now, and has the shelf stocked with what it is; absent where it cannot change. */
+  readonly look?: () => Promise<void>;
   readonly call: (args: { readonly [name: string]: Json }, acting: Called) => Promise<Json>;
 };
 

@@ -2,14 +2,15 @@
 
 import { isAbsolute } from 'node:path';
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
-import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings } from '@reel/bus/service.ts';
+import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
-import { isServerTrouble, resultOf, troubleOf, unavailable } from './answer.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
+import { explain, isServerTrouble, resultOf, troubleOf, unavailable } from './answer.ts';
 import { keepApi, readApi } from './api.ts';
 import { type Api, type Config, readConfig, type Server } from './config.ts';
-import { IN_PROCESS, ofServer } from './definition.ts';
-import { keep } from './keep.ts';
+import { differencesOf, IN_PROCESS, ofServer } from './definition.ts';
+import { keep, type Told } from './keep.ts';
 import type { Connection } from './mcp.ts';
 import { loadModules } from './modules.ts';
 import { openRests, type Rests } from './rests.ts';
@@ -17,6 +18,8 @@ import { type Called, type Offer, openShelf, type Shelf } from './shelf.ts';
 
 /** How long the start waits for servers; those that take longer are offered when they are there. */
 const START_MS = 5_000;
+/** How long a server may take to say whether a tool is still what it was. */
+const LOOK_MS = 5_000;
 
 export type Waits = { readonly startMs?: number; readonly connectMs?: number; readonly now?: () => number };
 
@@ -32,14 +35,14 @@ export async function openTools(surroundings: Surroundings, waits: Waits = {}) {
   surroundings.offer({ tools: [] });
   shelf.stock(IN_PROCESS, await loadModules(config.modules));
   const apis = Object.entries(config.apis);
-  const fromFiles = await Promise.all(apis.filter(isFile).map(async ([name, api]) => [name, await readApi(name, api, log)] as const));
   // Until the start is over nothing is put out, so that of two servers with one name the first in the file has it, not the faster one.
-  let early: Map<string, Offer[]> | undefined = new Map(fromFiles);
+  let early: Map<string, Offer[]> | undefined = new Map();
   const put = (name: string, offers: Offer[]): unknown => (early === undefined ? shelf.stock(name, offers) : early.set(name, offers));
+  await Promise.all(apis.filter(isFile).map(([name, api]) => readApi(name, api, (offers) => put(name, offers), log)));
   const servers = Object.entries(config.servers).map(([name, server]) => {
-    const offers = (tools: readonly Tool[], connection: Connection): unknown => {
+    const offers: Told['offers'] = (tools, connection, listed) => {
       rests.back(name);
-      return put(name, offersOf(name, server, tools, connection, log));
+      return put(name, offersOf(name, server, tools, { connection, listed, log }));
     };
     return keep(name, server, { offers, gone: () => put(name, []) }, log, waits.connectMs);
   });
@@ -67,7 +70,9 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-function offersOf(name: string, server: Server, tools: readonly Tool[], connection: Connection, log: Logger): Offer[] {
+type Link = { readonly connection: Connection; readonly listed: () => Promise<void>; readonly log: Logger };
+
+function offersOf(name: string, server: Server, tools: readonly Tool[], { connection, listed: look, log }: Link): Offer[] {
   for (const unknown of Object.keys(server.tools).filter((tool) => !tools.some((listed) => listed.name === tool))) {
     log.warn(
       { server: name, tool: unknown },
@@ -76,7 +81,7 @@ function offersOf(name: string, server: Server, tools: readonly Tool[], connecti
   }
   return tools.flatMap((tool) => {
     try {
-      return [{ definition: ofServer(name, tool, server.tools[tool.name]), call: callerOf(name, tool.name, connection) }];
+      return [{ definition: ofServer(name, tool, server.tools[tool.name]), look, call: callerOf(name, tool.name, connection) }];
     } catch (error) {
       log.error({ server: name, tool: tool.name }, `The server "${name}": ${(error as Error).message}; the tool is not offered.`);
       return [];
@@ -105,14 +110,13 @@ export async function performCall(call: ApprovedCall, context: Context): Promise
   if (offer === undefined) return await missing(call.uses, context);
   const { definition, places } = offer;
   const { server } = definition;
-  if (call.definition !== undefined && call.definition !== definition.digest) {
-    const message = `the tool "${call.uses}" is not the one that was approved: it is ${definition.digest}, approved was ${call.definition}; submit the run again`;
-    throw new Failure({ code: 'tool-changed', message, retryable: false });
-  }
-  const wrong = server === IN_PROCESS ? undefined : wrongWith(definition, call.arguments);
-  if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
-  const make = (trouble: () => void): Promise<Json> =>
-    offer.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs, trouble });
+  const make = async (trouble: () => void): Promise<Json> => {
+    const now = await lookAgain(call, offer, context, trouble);
+    refuseChanged(call, now.definition);
+    const wrong = server === IN_PROCESS ? undefined : wrongWith(now.definition, call.arguments);
+    if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
+    return await now.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs, trouble });
+  };
   // Before there is a place: those who have one may be waiting for a server that does not answer.
   if (server !== IN_PROCESS) rests.refuse(server, call.uses);
   const leave = await places.take(signal);
@@ -122,6 +126,41 @@ export async function performCall(call: ApprovedCall, context: Context): Promise
   } finally {
     leave();
   }
+}
+
+/**
+ * The tool as it is at this moment: a server may have changed it since it was listed, and need not have said so. Nothing has been sent to
+ * it yet, so that whatever is wrong, nobody is in doubt about an effect.
+ */
+async function lookAgain(call: ApprovedCall, offer: Offer, { shelf, signal }: Context, trouble: () => void): Promise<Offer> {
+  if (offer.look === undefined) return offer;
+  let why = 'its server did not say what it has in time';
+  // Before the time of the call is up: after that, nobody would be sure that nothing was sent.
+  const looking = offer.look().then(
+    () => '',
+    (error: unknown) => explain(error),
+  );
+  await within(
+    Math.min(LOOK_MS, call.timeoutMs / 2),
+    looking.then((answer) => {
+      why = answer;
+    }),
+  );
+  if (why !== '') {
+    trouble();
+    throw unavailable(`${call.uses}: whether it is still what was approved cannot be told: ${why}`);
+  }
+  signal.throwIfAborted();
+  const now = shelf.find(call.uses);
+  if (now === undefined) throw unavailable(`the tool "${call.uses}" is not offered any more`);
+  return now;
+}
+
+/** @throws Unsent: about an earlier attempt, when it was another tool, this says nothing. */
+function refuseChanged({ uses, definition, tool }: ApprovedCall, now: ToolDefinition): void {
+  if (definition === now.digest) return;
+  const message = `the tool "${uses}" is not the one that was approved${tool === undefined ? '' : `: ${differencesOf(tool, now)}`}; it is ${now.digest}, approved was ${definition ?? 'none'}; submit the run again`;
+  throw new Unsent({ code: 'tool-changed', message, retryable: false });
 }
 
 /** The server of a tool that was there is in trouble; of one that never was, nothing is known. @throws always */
