@@ -39,6 +39,8 @@ export type LocalReel = {
 export type ReelOptions = {
   /** Paths of modules with tools, besides the world's. */
   readonly modules?: string[];
+  /** MCP servers with tools besides the world, as the tools file has them. */
+  readonly servers?: object;
   /** Plain APIs with tools, as the tools file has them. */
   readonly apis?: object;
   readonly policies?: string;
@@ -53,7 +55,11 @@ export async function startReel(options: ReelOptions = {}): Promise<LocalReel> {
   const toolsFile = join(dir, 'tools.json');
   await writeFile(
     toolsFile,
-    JSON.stringify({ servers: { world: { url: world.url } }, modules: options.modules ?? [], apis: options.apis ?? {} }),
+    JSON.stringify({
+      servers: { world: { url: world.url }, ...options.servers },
+      modules: options.modules ?? [],
+      apis: options.apis ?? {},
+    }),
   );
   const starting = startLocal({
     dir: join(dir, 'reel'),

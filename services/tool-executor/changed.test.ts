@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type ApprovedCall, Failure } from '@reel/bus/service.ts';
+import { type ApprovedCall, Failure, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { serveHttp } from './fixtures/http.ts';
@@ -84,6 +84,14 @@ for (const how of ['announced', 'unannounced'] as const) {
     }
   });
 }
+
+test('that a tool changed says nothing about an earlier attempt under the same key', async (context) => {
+  const { state, server } = await payments(context);
+  const { call, registry } = await opened(context, { servers: { shop: { url: server.url } } });
+  const approved = approvalOf(registry.tools.get('pay'));
+  state.tool = { ...pay, description: 'Pays the shop.' };
+  await assert.rejects(call('pay', { cents: 1 }, approved), Unsent);
+});
 
 test('a call without any definition is not one that was approved', async (context) => {
   const { state, server } = await payments(context);
