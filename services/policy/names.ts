@@ -82,6 +82,10 @@ function visit(expression: Expression, scene: Scene, found: Misnamed[]): readonl
       mayBe(into(operands.left), textsIn(operands.right), found);
       mayBe(into(operands.right), textsIn(operands.left), found);
       return [FREE];
+    case 'hasTag':
+    case 'getTag':
+      tagless(into(operands.left), operands.right, found);
+      return [FREE];
     case 'like':
       mayBeLike(into(operands.left), operands.pattern, found);
       return [FREE];
@@ -109,6 +113,13 @@ function membersOf(all: readonly Known[], name: string, path: readonly string[],
   const has = there.length === 0 ? 'nothing' : there.join(', ');
   found.push({ path, name, message: `${path.join('.') || 'it'} never has "${name}": it has ${has}${didYouMean(name, there)}` });
   return [FREE];
+}
+
+/** Nothing that policies may look at has tags. */
+function tagless(all: readonly Known[], name: Expression, found: Misnamed[]): void {
+  if (all.some(({ members }) => members === undefined)) return;
+  const [tag = ''] = textsIn(name);
+  found.push({ path: [], name: tag, message: `it never has the tag "${tag}": nothing here has tags` });
 }
 
 function mayBe(all: readonly Known[], texts: readonly string[], found: Misnamed[]): void {

@@ -40,6 +40,7 @@ test('what is named and is not there is refused, with its place, what is there, 
     [step('context.findings.contains("card-numbers")'), /:2:29: .*did you mean "card-number"/],
     [step('context.findings.containsAny(["secret", "secrets"])'), /:2:43: it is never "secrets"/],
     [step('resource.kind == (if context has input then "tol" else "tool")'), /:2:47: it is never "tol"/],
+    [step('true || resource.hasTag("team")'), /:2:27: it never has the tag "team"/],
     [step('resource.kind like "modle*"'), /:2:22: it is never like "modle\*"/],
     ['forbid (principal, action == Action::"stpe", resource);', /:1:30: unrecognized action.*did you mean `Action::"step"`/],
     [step('action == Action::"vtoe"'), /:2:13: unrecognized action/],
@@ -115,12 +116,17 @@ function misspelt(word: string): string[] {
 const NOT_OURS =
   /@(id|reason|hold)\("$|\b(Tool|User|Workflow|Person)::"$|Question::"\w+\/$|\.(uses|workflow) == "$|\.(arguments|input)( has |\.)$/;
 
+/** Cedar's own words, which Cedar holds up to its grammar: each is tried once. */
+const GRAMMAR = /^(permit|forbid|when|unless|principal|action|resource|in|has|contains|Action)$/;
+
 test('a slip in any name that Reel knows keeps every policy that is written here from being read', () => {
   let tried = 0;
+  const grammar = new Set<string>();
   for (const text of new Set(written().flatMap(policiesIn))) {
     assert.equal(refusal(text), '');
     for (const { 0: word, index } of text.matchAll(/\/\/[^\n]*|[A-Za-z][\w-]*/g)) {
-      if (word.startsWith('//') || NOT_OURS.test(text.slice(0, index)) || inText(text, index)) continue;
+      if (word.startsWith('//') || NOT_OURS.test(text.slice(0, index)) || inText(text, index) || grammar.has(word)) continue;
+      if (GRAMMAR.test(word)) grammar.add(word);
       for (const slip of misspelt(word)) {
         const wrong = `${text.slice(0, index)}${slip}${text.slice(index + word.length)}`;
         assert.notEqual(refusal(wrong), '', `${word} as ${slip} in: ${text.slice(Math.max(0, index - 60), index + 60)}`);
@@ -128,7 +134,7 @@ test('a slip in any name that Reel knows keeps every policy that is written here
       }
     }
   }
-  assert.ok(tried > 500, `${tried}`);
+  assert.ok(tried > 300, `${tried}`);
 });
 
 /** Whether it stands within a text for people. */

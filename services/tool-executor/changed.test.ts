@@ -100,6 +100,15 @@ test('a call without any definition is not one that was approved', async (contex
   assert.equal(state.calls, 0);
 });
 
+test('what a tool has become since it was listed is called where that is what was approved', async (context) => {
+  const { state, server } = await payments(context);
+  const { call } = await opened(context, { servers: { shop: { url: server.url } } });
+  state.tool = { ...pay, description: 'Pays the shop.' };
+  const another = await opened(context, { servers: { shop: { url: server.url } } });
+  const { code, message } = await problemOf(call('pay', { cents: 1 }, approvalOf(another.registry.tools.get('pay'))));
+  assert.equal(code, 'done', message);
+});
+
 test('many calls at a time look once for all that wait, and each of them before it is made', async (context) => {
   const { state, server } = await payments(context);
   const { call, registry } = await opened(context, { servers: { shop: { url: server.url } } });
