@@ -1,6 +1,7 @@
 /** A policy that misspells what it looks at is refused before it judges anything. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { judgeBy } from './cedar.ts';
@@ -142,3 +143,19 @@ function inText(text: string, index: number): boolean {
   const line = text.slice(text.lastIndexOf('\n', index) + 1, index);
   return /@(id|reason|hold)\("[^"]*$/.test(line);
 }
+
+test('a file whose name is a slip is refused: what it forbids would not be read', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'policies-'));
+  const write = (name: string): void => writeFileSync(join(folder, name), '');
+  for (const name of ['a.cedar', 'README.md', 'old.cedar.bak', '.hidden.ceder']) write(name);
+  assert.deepEqual(
+    readFolder(folder).map(({ name }) => name),
+    ['a.cedar'],
+  );
+  for (const name of ['b.ceder', 'b.CEDAR', 'b.cedr', 'b.cedarshema']) {
+    write(name);
+    assert.throws(() => readFolder(folder), { message: new RegExp(`${name}: it would not be read: let its name end in \\.cedar`) });
+    rmSync(join(folder, name));
+  }
+  rmSync(folder, { recursive: true });
+});
