@@ -62,6 +62,7 @@ export async function* watch(
       headers: { accept: 'text/event-stream', 'last-event-id': last },
       ...(signal === undefined ? {} : { signal }),
     });
+    if (response.status === 204) return;
     const events = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
     for await (const { id = last, data } of events ?? []) {
       last = id;

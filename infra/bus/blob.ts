@@ -14,13 +14,22 @@ const AROUND_BYTES = 16 * 1024;
 /** True for data that no fact can carry. It is the data that count: what repeats another fact's is never larger for who says it, and where. */
 export const isTooLarge = (data: unknown): boolean => Buffer.byteLength(JSON.stringify(data)) > MAX_BYTES + AROUND_BYTES;
 
+/** A fact that the log cannot take, whoever says it: too large, or too deep. `field` is the largest of its data. */
+export class Misfit extends Fatal {
+  readonly field: string | undefined;
+  constructor(message: string, field?: string) {
+    super(message);
+    this.field = field;
+  }
+}
+
 export type Blob = { readonly digest: string; readonly body: string };
 type Reference = { readonly blob: string; readonly bytes: number };
 
-/** The text of a fact, and the values that have to be stored before it. @throws Fatal above the limits, naming the field. */
+/** The text of a fact, and the values that have to be stored before it. @throws Misfit above the limits, naming the field. */
 export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
   const body = JSON.stringify(fact);
-  if (isTooDeep(body)) throw new Fatal(`${fact.type} is nested deeper than ${DEEPEST} levels: flatten it, or pass it on as text`);
+  if (isTooDeep(body)) throw new Misfit(`${fact.type} is nested deeper than ${DEEPEST} levels: flatten it, or pass it on as text`);
   if (body.length <= INLINE_BYTES / 4) return { body, blobs: [] };
   const bytes = Buffer.byteLength(body);
   if (bytes <= INLINE_BYTES) return { body, blobs: [] };
@@ -30,8 +39,9 @@ export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
     .sort((a, b) => b.bytes - a.bytes);
   const largest = fields[0];
   if (largest === undefined || (bytes > MAX_BYTES && isTooLarge(fact.data))) {
-    throw new Fatal(
+    throw new Misfit(
       `${fact.type}: data.${largest?.name} has ${largest?.bytes} bytes and a fact at most ${MAX_BYTES}: store it elsewhere and pass on a reference`,
+      largest?.name,
     );
   }
   const data = { ...fact.data };

@@ -17,7 +17,7 @@ export type Door = {
   say(shard: number, run: string, draft: Draft, options?: { cause?: string; traceparent?: string | undefined }): Promise<Outcome>;
   /** The newest facts of a run; without any, an empty history. */
   look(shard: number, run: string): Promise<History>;
-  /** The shard of a run that exists, or undefined. */
+  /** The shard of a run that exists, as the leader of its stream knows, or undefined: at once in either case. Looking at it finds it then. */
   find(run: string): Promise<number | undefined>;
   /** What stands at a slot now. */
   occupant(shard: number, run: string, at: Place, slot: string): Promise<Entry | undefined>;

@@ -36,6 +36,12 @@ export async function openDoor(name: string, options: DoorOptions): Promise<{ do
     find: async (run) => {
       for (let shard = 0; shard < shards; shard += 1) {
         if ((await look(shard, run)).occupant(theRun, 'request') !== undefined) return shard;
+        // What another replica has just been told may not have come here yet: its leader is asked, once.
+        const request = await reader.occupant(addressOf({ shard, run, ...theRun, slot: 'request' }));
+        if (request !== undefined) {
+          await reader.read(shard, run, request.seq);
+          return shard;
+        }
       }
       return undefined;
     },

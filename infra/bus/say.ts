@@ -1,6 +1,7 @@
 /** Saying: every fact goes out write-once, in order, as often as it takes until it is known to stand or to have lost. */
 import { type Address, addressOf } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
+import { pack } from './blob.ts';
 import { digestOf } from './digest.ts';
 import type { Entry } from './history.ts';
 import { isVoid } from './history.ts';
@@ -18,6 +19,14 @@ export type Voice = {
 };
 
 export type Outcome = { readonly said: true; readonly seq: number } | { readonly said: false; readonly occupant: Entry };
+
+/**
+ * Looks whether a draft can be said, before anything is said for its sake: what it is, and how large it is with all that is said around it.
+ * @throws Fatal as `sayOne` does.
+ */
+export function checkSayable(draft: Draft, { source, shard, run, cause, traceparent }: Voice): void {
+  pack(envelop(draft, { shard, run, ...draft.at, slot: draft.slot }, source, cause, traceparent, 0));
+}
 
 /** Says one fact. What stands there with the same cause, from the same source, counts as said: it was, by an earlier delivery. */
 export async function sayOne(log: Log, voice: Voice, draft: Draft): Promise<Outcome> {

@@ -2,6 +2,7 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { Misfit } from '@reel/bus/blob.ts';
 import type { Door } from '@reel/bus/door.ts';
 import { isVoid } from '@reel/bus/history.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
@@ -11,11 +12,12 @@ import { cancelRequested } from '@reel/contracts/run.ts';
 import { bodyLimit } from 'hono/body-limit';
 import type { Admission } from './admission.ts';
 import { approvalsOf, decide } from './approvals.ts';
-import { BODY_BYTES, checkDepth, notJson, tooLarge } from './body.ts';
-import { eventOf, streamOf } from './events.ts';
+import { BODY_BYTES, checkDepth, notJson, textIn, tooLarge } from './body.ts';
+import { checkAsked, checkBodyHeaders, takesEvents } from './edge.ts';
+import { eventOf, nothingLeft, streamHeaders, streamOf } from './events.ts';
 import { fieldErrors } from './field-errors.ts';
 import { cursorOf, newestFirst, placeIn } from './pages.ts';
-import { HttpProblem, problemResponse } from './problems.ts';
+import { HttpProblem, misfitProblem, problemResponse } from './problems.ts';
 import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
 import { type Runs, summaryOf } from './runs.ts';
@@ -66,6 +68,13 @@ const TRY_AGAIN = 'Nothing was lost; try again';
 /** The log may have stored what it did not acknowledge. */
 const UNKNOWN = 'Nobody can tell yet whether this was accepted: ask again, with the same Idempotency-Key, and it happens once';
 
+/** The methods that are served at a path. */
+function allowedAt({ routes }: OpenAPIHono, path: string): string[] {
+  const here = routes.filter(({ path: at, method }) => method !== 'ALL' && new RegExp(`^${at.replace(/:[^/]+/g, '[^/]+')}$`).test(path));
+  const methods = here.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  return here.length === 0 ? [] : [...new Set([...methods, 'OPTIONS'])];
+}
+
 export function appOf(surroundings: Surroundings): OpenAPIHono {
   const { door, runs, admission, log, names, closing } = surroundings;
   const app = new OpenAPIHono({
@@ -94,6 +103,11 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   });
   app.onError(async (error, c) => {
     if (error instanceof HttpProblem) return problemResponse(error, c.req.path);
+    if (error instanceof Misfit) return problemResponse(misfitProblem(error), c.req.path);
+    if (c.req.raw.signal.aborted) {
+      log.info({ path: c.req.path, error: error.message }, 'the caller has gone');
+      return problemResponse(new HttpProblem(400, 'cut-off', 'The request was cut off', error.message), c.req.path);
+    }
     if ((error as { status?: number }).status === 400) return problemResponse(notJson(await c.req.text()), c.req.path);
     const errorId = randomUUID();
     const away = error instanceof LogUnavailable;
@@ -105,45 +119,33 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
       : new HttpProblem(500, 'internal', 'Something went wrong here', `The log of the gateway has more under ${errorId}`);
     return problemResponse(problem, c.req.path, errorId);
   });
-  app.notFound((c) => {
-    const methods = app.routes.filter(
-      ({ path, method }) => method !== 'ALL' && new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`).test(c.req.path),
-    );
-    const allowed = [...new Set(methods.map(({ method }) => method))].join(', ');
-    if (allowed === '')
-      return problemResponse(new HttpProblem(404, 'not-found', 'There is nothing here', `${c.req.path}: see /openapi.json`), c.req.path);
-    const detail = `${c.req.method} ${c.req.path}: it takes ${allowed}`;
-    const response = problemResponse(new HttpProblem(405, 'method-not-allowed', 'Not with this method', detail), c.req.path);
-    response.headers.set('allow', allowed);
-    return response;
-  });
   app.use(async (c, next) => {
-    const host = (c.req.header('host') ?? '').replace(/:\d+$/, '');
-    if (!['127.0.0.1', 'localhost', '[::1]', ...names].includes(host))
+    const { method, path } = c.req;
+    const asked = { method, path, header: (name: string) => c.req.header(name) };
+    checkAsked(asked, names);
+    const allowed = allowedAt(app, path);
+    if (allowed.length === 0) throw new HttpProblem(404, 'not-found', 'There is nothing here', `${path}: see /openapi.json`);
+    const allow = { allow: allowed.join(', ') };
+    if (method === 'OPTIONS') return c.body(null, 204, allow);
+    if (!allowed.includes(method))
       throw new HttpProblem(
-        421,
-        'wrong-host',
-        'This is not the host that was meant',
-        `Host is "${host}": until authentication comes, only ${['127.0.0.1', 'localhost', ...names].join(', ')} are served; REEL_HOSTNAMES names others`,
+        405,
+        'method-not-allowed',
+        'Not with this method',
+        `${method} ${path}: it takes ${allow.allow}`,
+        undefined,
+        allow,
       );
-    const bytes = Number(c.req.header('content-length') ?? 0);
-    if (bytes > BODY_BYTES) throw tooLarge(bytes);
-    if (c.req.method === 'POST' && bytes > 0 && !/^application\/json\b/.test(c.req.header('content-type') ?? '')) {
-      throw new HttpProblem(
-        415,
-        'unsupported-media-type',
-        'Only JSON is understood',
-        `Content-Type is "${c.req.header('content-type') ?? ''}" and has to be application/json`,
-      );
-    }
-    await next();
+    if (method === 'POST') checkBodyHeaders(asked);
+    return await next();
   });
+  const limited = bodyLimit({ maxSize: BODY_BYTES, onError: (c) => problemResponse(tooLarge(), c.req.path) });
+  const legible: typeof limited = async (c, next) => {
+    checkDepth(textIn(await c.req.arrayBuffer()));
+    await next();
+  };
   // Who sends in pieces does not say beforehand how much it will be.
-  app.use(bodyLimit({ maxSize: BODY_BYTES, onError: (c) => problemResponse(tooLarge(), c.req.path) }));
-  app.use(async (c, next) => {
-    if (c.req.method === 'POST') checkDepth(await c.req.text());
-    await next();
-  });
+  for (const look of [limited, legible]) app.use((c, next) => (c.req.method === 'POST' ? look(c, next) : next()));
 
   const find = async (id: string): Promise<number> => {
     const shard = runs.get(id)?.shard ?? (/^[A-Za-z0-9_-]{1,64}$/.test(id) ? await door.find(id) : undefined);
@@ -194,14 +196,13 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   app.openapi(routes.events, async (c) => {
     const run = c.req.param('id');
     const shard = await find(run);
-    if ((c.req.header('accept') ?? '').includes('text/event-stream'))
-      return streamOf(door, {
-        shard,
-        run,
-        lastSeq: Number(c.req.header('last-event-id') ?? 0) || 0,
-        tokens: c.req.valid('query').tokens === 'true',
-        closing,
-      });
+    if (takesEvents(c.req.header('accept'))) {
+      const lastSeq = Number(c.req.valid('header')['last-event-id'] ?? 0);
+      // A browser comes again until it is told that there is no more.
+      if (nothingLeft(await door.look(shard, run), lastSeq)) return c.body(null, 204) as never;
+      if (c.req.method === 'HEAD') return c.body(null, 200, streamHeaders) as never;
+      return streamOf(door, { shard, run, lastSeq, tokens: c.req.valid('query').tokens === 'true', closing });
+    }
     return c.json({ events: (await door.look(shard, run)).entries().map(eventOf) }, 200) as never;
   });
   app.openapi(routes.cancel, async (c) => {

@@ -7,9 +7,9 @@ import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { expiresAt } from '@reel/contracts/expiry.ts';
 import { runRequested } from '@reel/contracts/run.ts';
-import { checkAgainst } from '@reel/contracts/schema.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
+import { wrongBy } from './field-errors.ts';
 import { HttpProblem } from './problems.ts';
 import { iso } from './run-state.ts';
 import { approvalId, type Listed, type Runs } from './runs.ts';
@@ -58,8 +58,10 @@ const PATIENCE_MS = 10_000;
 /** Casts a vote and waits for what policy makes of it. @throws HttpProblem */
 export async function decide(door: Door, id: string, decision: Decision, traceparent: string): Promise<Ruling> {
   const at = parseAddress(`reel.${id}.verdict`);
-  const history = at === undefined ? undefined : await door.look(at.shard, at.run);
-  const held = at === undefined ? undefined : history?.occupant(at, 'verdict');
+  const known = at !== undefined && at.shard < door.shards;
+  const history = known ? await door.look(at.shard, at.run) : undefined;
+  // What another replica has just told of may not have come here yet: the leader is asked, once.
+  const held = known ? (history?.occupant(at, 'verdict') ?? (await door.occupant(at.shard, at.run, at, 'verdict'))) : undefined;
   if (at === undefined || history === undefined || held === undefined || isVoid(held) || !held.type.endsWith('.held')) {
     throw new HttpProblem(404, 'no-such-approval', 'Nothing is held under this id', `"${id}" is not among GET /v1/approvals`);
   }
@@ -67,7 +69,7 @@ export async function decide(door: Door, id: string, decision: Decision, tracepa
   if (ruled !== undefined) throw alreadyRuled(ruled);
   const { form } = held.data as { form?: JsonSchema };
   if (decision.decision === 'grant' && form !== undefined) {
-    const wrong = checkAgainst(form, decision.form);
+    const wrong = wrongBy(form, decision.form);
     if (wrong !== undefined)
       throw new HttpProblem(422, 'form-invalid', 'The form is not filled in as asked', wrong, [
         { path: 'body.form', message: wrong, value: (decision.form ?? null) as never },

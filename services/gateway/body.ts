@@ -6,6 +6,8 @@ export const BODY_BYTES = 1_048_576;
 /** Deeper than people write, and far from where recursion ends. */
 const DEEPEST = 200;
 
+const NOT_JSON = 'The body is not JSON';
+
 /** @param bytes undefined when nobody counted them. */
 export const tooLarge = (bytes?: number): HttpProblem =>
   new HttpProblem(
@@ -13,7 +15,21 @@ export const tooLarge = (bytes?: number): HttpProblem =>
     'too-large',
     'The request is too large',
     `the body ${bytes === undefined ? 'goes on, and' : `has ${bytes} bytes and`} may have ${BODY_BYTES} bytes: pass on a reference instead`,
+    [{ path: 'body', message: `may have ${BODY_BYTES} bytes` }],
   );
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The text of a body. @throws HttpProblem when it is not UTF-8: what else it may be would be guessed. */
+export function textIn(body: ArrayBuffer): string {
+  try {
+    return utf8.decode(body);
+  } catch {
+    throw new HttpProblem(400, 'invalid-json', NOT_JSON, 'it is not UTF-8: send a JSON object in UTF-8', [
+      { path: 'body', message: 'has to be UTF-8' },
+    ]);
+  }
+}
 
 /** @throws HttpProblem when lists and objects are nested too deeply to be looked through. */
 export function checkDepth(text: string): void {
@@ -31,15 +47,15 @@ export function checkDepth(text: string): void {
         'too-deep',
         'The body is nested too deeply',
         `its lists and objects go deeper than ${DEEPEST} levels: flatten them, or pass them on as text`,
+        [{ path: 'body', message: `may be nested ${DEEPEST} levels deep` }],
       );
   }
 }
 
 /** Why the text is not JSON, in the parser's words, and what was expected. */
 export function notJson(text: string): HttpProblem {
-  const title = 'The body is not JSON';
-  if (text.trim() === '') return new HttpProblem(400, 'invalid-json', title, 'it is empty: send a JSON object');
-  return new HttpProblem(400, 'invalid-json', title, `${whyNot(text)}; send a JSON object`);
+  const why = text.trim() === '' ? 'it is empty' : whyNot(text);
+  return new HttpProblem(400, 'invalid-json', NOT_JSON, `${why}; send a JSON object`, [{ path: 'body', message: why }]);
 }
 
 function whyNot(text: string): string {

@@ -1,7 +1,7 @@
 /** The facts of a run as readers get them: JSON at once, or a stream that resumes where it was cut off. */
 
 import type { Door } from '@reel/bus/door.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { CloudEvent, VoidEntry } from './shapes.ts';
 
@@ -51,6 +51,12 @@ export type Reading = {
   readonly closing: AbortSignal;
 };
 
+export const streamHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+
+/** True when the run is over, and the reader knows all of it. */
+export const nothingLeft = (history: History, lastSeq: number): boolean =>
+  history.occupant(theRun, 'outcome') !== undefined && (history.entries().at(-1)?.seq ?? 0) <= lastSeq;
+
 /** Server-sent events of one run, until it is over or the reader has gone. */
 export function streamOf(door: Door, reading: Reading): Response {
   let telling: ReturnType<typeof tell> | undefined;
@@ -64,7 +70,7 @@ export function streamOf(door: Door, reading: Reading): Response {
     },
     new ByteLengthQueuingStrategy({ highWaterMark: QUEUED_BYTES }),
   );
-  return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' } });
+  return new Response(body, { headers: streamHeaders });
 }
 
 type Controller = Pick<ReadableStreamDefaultController<Uint8Array>, 'enqueue' | 'close' | 'desiredSize'>;

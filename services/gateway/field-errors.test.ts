@@ -38,7 +38,7 @@ test('a long value is not sent back', () => {
 });
 
 test('a body that is no JSON is told why', () => {
-  assert.match(notJson('').message, /^it is empty: send a JSON object$/);
+  assert.match(notJson('').message, /^it is empty; send a JSON object$/);
   assert.match(notJson('{"goal": "x"').message, /JSON.*position 12.*; send a JSON object$/);
 });
 

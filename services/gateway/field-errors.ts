@@ -1,4 +1,7 @@
 /** What a zod shape found wrong with a request, in words: where, what is there, and what was expected. Pure. */
+
+import type { JsonSchema } from '@reel/contracts/envelope.ts';
+import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
 import { pathText } from '@reel/contracts/workflow/place.ts';
 import type { ProblemDetails } from './shapes.ts';
 
@@ -52,4 +55,14 @@ function messageOf({ code, message }: Issue, shown: string | undefined): string 
   const wanted = bare(message);
   if (shown === undefined) return `it is missing: ${wanted}`;
   return `${wanted}, and is ${shown.length > 80 ? `${shown.slice(0, 79)}…` : shown}`;
+}
+
+/** What is wrong with a value by a schema that somebody else wrote, or with applying it: a schema may refer to itself without end. */
+export function wrongBy(schema: JsonSchema, value: unknown): string | undefined {
+  try {
+    return checkAgainst(schema, value);
+  } catch (error) {
+    if (!(error instanceof SchemaError || error instanceof RangeError)) throw error;
+    return `its schema cannot be applied: ${error.message}`;
+  }
 }

@@ -2,7 +2,6 @@
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import type { Door } from '@reel/bus/door.ts';
 import { defineDoor } from '@reel/bus/service.ts';
 import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
@@ -10,6 +9,7 @@ import { voteCast } from '@reel/contracts/vote.ts';
 import { openAdmission } from './admission.ts';
 import { appOf } from './app.ts';
 import { openRuns, type Runs } from './runs.ts';
+import { serverFor } from './server.ts';
 
 /** How long those who are being answered have to hear it to the end, well within the time that a process has to stop. */
 const LEAVE_MS = 5000;
@@ -29,7 +29,7 @@ export default defineDoor({
     await recall(door, runs);
     const admission = openAdmission(runs, env['REEL_MAX_BACKLOG']);
     const app = appOf({ door, runs, admission, log, names, closing: closing.signal });
-    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    const server = serverFor(app.fetch);
     await listen(server, host, port);
     return {
       url: `http://${host}:${(server.address() as AddressInfo).port}`,

@@ -1,4 +1,5 @@
 /** Errors as RFC 9457 problem details, made in one place. */
+import type { Misfit } from '@reel/bus/blob.ts';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ProblemDetails } from './shapes.ts';
 
@@ -20,6 +21,12 @@ export class HttpProblem extends Error {
     this.headers = headers;
   }
 }
+
+/** What the log cannot take. Its parts are the caller's, or what was taken along from outside. */
+export const misfitProblem = ({ field, message }: Misfit): HttpProblem =>
+  new HttpProblem(413, 'too-large', 'It is too large for the log', message, [
+    { path: field === undefined ? 'body' : `body.${field}`, message },
+  ]);
 
 const RETRY_AFTER_S = 5;
 

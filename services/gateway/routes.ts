@@ -35,6 +35,12 @@ const SubmitHeaders = z.object({
     .optional(),
 });
 const EventsQuery = z.strictObject({ tokens: z.enum(['true', 'false']).optional() });
+const EventsHeaders = z.object({
+  'last-event-id': z
+    .string()
+    .regex(/^\d{0,15}$/, 'Last-Event-ID is the id of an event of this stream: digits')
+    .optional(),
+});
 const RunsQuery = z.strictObject({
   status: RunStatus.optional(),
   workflow: z.string().optional(),
@@ -75,12 +81,15 @@ export const routes = {
   events: createRoute({
     method: 'get',
     path: '/v1/runs/{id}/events',
-    request: { params: RunParam, query: EventsQuery },
+    request: { params: RunParam, query: EventsQuery, headers: EventsHeaders },
     responses: {
       200: {
         description:
           'What was said; with Accept: text/event-stream as server-sent events that resume from Last-Event-ID. With tokens=true also `event: tokens`, without an id: a piece (Tokens) of what a step is making. Pieces are shown once and not kept; slow readers miss some.',
         content: { ...json(RunEvents), 'text/event-stream': { schema: z.string() } },
+      },
+      204: {
+        description: 'As server-sent events: the run is over, and nothing was said after Last-Event-ID. There is no use in asking again',
       },
       ...problems,
     },

@@ -4,9 +4,9 @@ import { hash } from 'node:crypto';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { checkSayable } from '@reel/bus/say.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
-import { checkAgainst } from '@reel/contracts/schema.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Attempt } from '@reel/contracts/workflow/attempt.ts';
@@ -15,6 +15,7 @@ import { pathText } from '@reel/contracts/workflow/place.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { monotonicFactory } from 'ulid';
 import { checkDepth } from './body.ts';
+import { wrongBy } from './field-errors.ts';
 import { frameOf } from './goal.ts';
 import { away, type Means, OURS } from './means.ts';
 import { HttpProblem, nobodyThere } from './problems.ts';
@@ -50,7 +51,7 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
   const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
   const workflow = goal === undefined ? checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means);
   const input = body.input ?? {};
-  const wrong = workflow.input === undefined ? undefined : checkAgainst(workflow.input, input);
+  const wrong = workflow.input === undefined ? undefined : wrongBy(workflow.input, input);
   if (wrong !== undefined)
     throw new HttpProblem(422, 'invalid-input', 'The input is not what the workflow takes', wrong, [
       { path: 'body.input', message: wrong },
@@ -62,6 +63,7 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
       'deadline-too-far',
       'The deadline is too far away',
       `deadlineMs is ${lifeMs} and may be at most ${LONGEST_MS} (15 days): facts are kept for 30`,
+      [{ path: body.deadlineMs === undefined ? 'body.workflow.deadlineMs' : 'body.deadlineMs', message: `may be at most ${LONGEST_MS}` }],
     );
   const reasons = goal !== undefined || attemptsIn(workflow).some(({ kind }) => kind === 'model');
   const asked = {
@@ -73,8 +75,11 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
     ...(reasons ? { models: [...means.models] } : {}),
     deadlineMs: Date.now() + lifeMs,
   };
+  const requested = runRequested(theRun, { ...asked, ...(key === undefined ? {} : { idempotencyKey: key }) });
   let run = ulid();
   let created = true;
+  // A key is claimed for good: nothing is refused after that.
+  checkSayable(requested, { source: 'gateway', shard: 0, run, traceparent });
   if (key !== undefined) {
     const claimed = await claimKey(door, key, { run, request: digestOf({ ...body, workflow }), body: digestOf(body) });
     created = claimed === run;
@@ -82,9 +87,7 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
   }
   const shard = shardOf(run, door.shards);
   if (!created && (await door.occupant(shard, run, theRun, 'request')) !== undefined) return { run, shard, created };
-  const said = await door.say(shard, run, runRequested(theRun, { ...asked, ...(key === undefined ? {} : { idempotencyKey: key }) }), {
-    traceparent,
-  });
+  const said = await door.say(shard, run, requested, { traceparent });
   if (!said.said && key === undefined) throw new Error(`run ${run} exists already`);
   return { run, shard, created };
 }
