@@ -6,14 +6,18 @@ import { load } from '@reel/services/main.ts';
 import { configure, type Installation, installationIn, provisionAt, remember, rolesIn } from './installation.ts';
 import { reachable } from './local.ts';
 
-/** Admits the service that is the default export of the module at `path`. @throws when nothing runs in `dir`, or the broker refuses. */
-export async function admit(path: string, dir: string): Promise<Role> {
+/**
+ * Admits the service that is the default export of the module at `path`.
+ * @param maySay the slots that people fill through the gateway, and this service may as well (`vote.request`).
+ * @throws when nothing runs in `dir`, when it cannot be admitted, or the broker refuses.
+ */
+export async function admit(path: string, dir: string, maySay: readonly string[] = []): Promise<Role> {
   const installation = installationIn(dir);
   const running = await reachable(dir);
   if (running === undefined)
     throw new Error(`nothing was started in ${dir}: \`npx reel up\` first, or --dir names the folder of a running one`);
   const role = roleOf(await load(path));
-  await remember(installation, role);
+  await remember(installation, [role], maySay);
   const roles = await rolesIn(installation);
   await configure(installation, roles, running.syncInterval ?? '2m');
   await reload(running.pidFiles ?? [installation.pidFile]);

@@ -1,8 +1,8 @@
 /** A Reel beside a broker that somebody else runs, such as a cluster's: what has to be in place before its services start. */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PROVISIONER } from '@reel/bus/accounts.ts';
 import { roleOf } from '@reel/bus/role.ts';
-import { load } from '@reel/services/main.ts';
+import { load, SERVICES } from '@reel/services/main.ts';
 import { stringify } from 'yaml';
 import { configureAccounts, installationIn, provisionAt, remember, rolesIn, writeWhole } from './installation.ts';
 
@@ -16,13 +16,14 @@ export const CAST = 'cast';
  * Gives Reel's services and those at `paths` their credentials in `dir`, and writes the broker's accounts there. Who has a key keeps it.
  * The folder is a kustomization, with a Secret for each service, that an overlay takes in. @returns what was written, in words.
  */
-export async function writeCredentials(dir: string, paths: readonly string[]): Promise<string> {
+export async function writeCredentials(dir: string, paths: readonly string[], maySay: readonly string[] = []): Promise<string> {
   const installation = installationIn(dir);
-  for (const path of paths) await remember(installation, roleOf(await load(path)));
+  const newcomers = await Promise.all(paths.map(async (path) => roleOf(await load(path))));
+  if (newcomers.length > 0) await remember(installation, newcomers, maySay);
   const roles = await rolesIn(installation);
   await configureAccounts(installation, roles);
-  const names = ['provisioner', ...roles.map(({ name }) => name)];
-  const cast = (await readdir(join(dir, 'cast')).catch(() => [])).map((file) => `cast/${file}`);
+  const names = [PROVISIONER, ...roles.map(({ name }) => name)];
+  const cast = roles.filter(({ name }) => !(SERVICES as readonly string[]).includes(name)).map(({ name }) => `cast/${name}.json`);
   const kustomization = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',

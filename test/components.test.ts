@@ -51,7 +51,7 @@ let env: NodeJS.ProcessEnv;
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'reel-components-'));
   await writeFile(join(dir, 'tools.json'), JSON.stringify({ modules: [join(import.meta.dirname, 'tools.ts')] }));
-  await remember(installationIn(join(dir, 'reel')), roleOf(parrot));
+  await remember(installationIn(join(dir, 'reel')), [roleOf(parrot)]);
   local = await startLocal({ dir: join(dir, 'reel'), services: [], env: {} });
   env = { ...local.env, ...NO_MODEL, REEL_PORT: '0', REEL_TOOLS: join(dir, 'tools.json') };
   served = await here(watched, await load('policy'));

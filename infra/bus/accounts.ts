@@ -50,6 +50,8 @@ const read = (stream: string): string[] => [
 
 /** Whoever looks after an installation: reads every run, and says nothing. */
 export const OPERATOR = 'operator';
+/** Who makes streams and durables. */
+export const PROVISIONER = 'provisioner';
 
 function operator(nkey: string, shards: number): User {
   const publish = Array.from({ length: shards }, (_, shard) => [...read(reelStream(shard)), ...read(blobStream(shard))]).flat();
@@ -105,7 +107,7 @@ function accountsBlock({ roles, shards, publicKeys }: AccountsConfig): string {
   return `accounts {
   LOG {
     jetstream: enabled
-    users: [ { nkey: ${key('provisioner')} } ]
+    users: [ { nkey: ${quoted(key(PROVISIONER))} } ]
     exports: [
 ${exported.map((subject) => `      ${line(subject)}`).join('\n')}
       { stream: "live.>" }
@@ -136,12 +138,17 @@ const exported: readonly { subject: string; many?: boolean }[] = [
   { subject: '$JS.ACK.>' },
 ];
 
-const line = ({ subject, many }: (typeof exported)[number]): string => `{ service: "${subject}"${many ? ', response_type: stream' : ''} }`;
+/** Any text as a string of the configuration: what is neither plain nor ASCII is written as bytes, so that nothing in it ends the string. */
+export const quoted = (text: string): string =>
+  `"${text.replace(/[^\x20-\x7e]|["\\]/gu, (letter) => [...Buffer.from(letter)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''))}"`;
+
+const line = ({ subject, many }: (typeof exported)[number]): string =>
+  `{ service: ${quoted(subject)}${many ? ', response_type: stream' : ''} }`;
 
 const renamed = (subject: string): string =>
   subject.startsWith('$JS.API.') ? `, to: "${API_PREFIX}.${subject.slice('$JS.API.'.length)}"` : '';
 
-const list = (subjects: readonly string[]): string => `[${[...new Set(subjects)].map((subject) => `"${subject}"`).join(', ')}]`;
+const list = (subjects: readonly string[]): string => `[${[...new Set(subjects)].map(quoted).join(', ')}]`;
 
 const user = ({ nkey, publish, subscribe }: User): string =>
-  `{ nkey: ${nkey}, permissions: { publish: { allow: ${list(publish)} }, subscribe: { allow: ${list(subscribe)} } } }`;
+  `{ nkey: ${quoted(nkey)}, permissions: { publish: { allow: ${list(publish)} }, subscribe: { allow: ${list(subscribe)} } } }`;

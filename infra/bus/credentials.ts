@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { createUser, fromSeed } from '@nats-io/nkeys';
 import { nkeyAuthenticator } from 'nats';
 
-const seedFile = (folder: string, name: string): string => join(folder, `${name}.nk`);
+/** @throws when the name would lead out of the folder, or to a file of another kind. */
+function seedFile(folder: string, name: string): string {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+    throw new Error(`${JSON.stringify(name)} cannot be the name of a service: 1 to 64 of A-Z a-z 0-9 _ - are`);
+  return join(folder, `${name}.nk`);
+}
 
 /** The public keys of these names; what has no seed yet gets one. */
 export async function ensureCredentials(folder: string, names: readonly string[]): Promise<Map<string, string>> {
