@@ -1,4 +1,5 @@
 /** The gateway as the command line sees it: plain HTTP, with errors that say what to do. */
+import { inLine, line } from '@reel/bus/terminal.ts';
 import type { CloudEvent, ProblemDetails, Tokens, VoidEntry } from '@reel/gateway/shapes.ts';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { reachable } from './local.ts';
@@ -40,10 +41,13 @@ async function reach(path: string, init: RequestInit): Promise<Response> {
 
 function inWords({ type, title, detail, errors = [] }: ProblemDetails): string {
   const lines = errors.map(
-    ({ path, message, line, column }) => `  ${line === undefined ? '' : `${line}:${column ?? 1}  `}${path}: ${message}`,
+    ({ path, message, line: row, column }) => line`  ${row === undefined ? '' : `${row}:${column ?? 1}  `}${path}: ${message}`,
   );
   // The fields say more than their sum does.
-  return [detail === '' || (lines.length > 0 && type.endsWith('/invalid-request')) ? title : `${title}: ${detail}`, ...lines].join('\n');
+  return [
+    detail === '' || (lines.length > 0 && type.endsWith('/invalid-request')) ? inLine(title) : line`${title}: ${detail}`,
+    ...lines,
+  ].join('\n');
 }
 
 /** The facts of a run as they are said, from the first, until the run is over. */

@@ -7,6 +7,7 @@ import { type History, historyOf } from '@reel/bus/history.ts';
 import { gathered } from '@reel/bus/protocol/gather.ts';
 import { BUCKET_NAME, bucketShelf, type Shelf } from '@reel/bus/shelf.ts';
 import type { Raw } from '@reel/bus/tail.ts';
+import { line, print, printJson } from '@reel/bus/terminal.ts';
 import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
 import type { Command } from 'commander';
 import { Refused } from './api.ts';
@@ -197,7 +198,7 @@ export function addArchive(reel: Command): void {
     .option('--json', 'for programs: JSON')
     .action(async ({ dir, to = join(dir, 'archive'), before, check = false, json = false }: ArchiveOptions) => {
       const beforeMs = moment(before, '--before');
-      const print = (text: string, value: unknown): void => void process.stdout.write(`${json ? JSON.stringify(value, null, 2) : text}\n`);
+      const tell = (text: string, value: unknown): void => (json ? printJson(value, 2) : print(text));
       await withShelf(to, dir, (shelf) =>
         withLog(dir, async (log, shards) => {
           if (!check) {
@@ -205,20 +206,22 @@ export function addArchive(reel: Command): void {
             const { volumes, runs, facts } = written;
             if (lacking.length > 0) process.exitCode = 1;
             const lines = lacking.map(
-              ({ run, address, digest }) => `${run}  is not archived: the value ${digest} of ${address} is not in the log`,
+              ({ run, address, digest }) => line`${run}  is not archived: the value ${digest} of ${address} is not in the log`,
             );
-            return print([...lines, `${runs} runs, ${facts} facts in ${volumes} new volumes in ${shelf.place}`].join('\n'), {
+            return tell([...lines, `${runs} runs, ${facts} facts in ${volumes} new volumes in ${shelf.place}`].join('\n'), {
               place: shelf.place,
               ...written,
               lacking,
             });
           }
           const missing = await unarchived(log, shards, shelf, beforeMs);
-          const lines = missing.map(({ run, endedMs }) => `${run}  ended ${when(new Date(endedMs).toISOString())}, and is not archived`);
+          const lines = missing.map(
+            ({ run, endedMs }) => line`${run}  ended ${when(new Date(endedMs).toISOString())}, and is not archived`,
+          );
           if (missing.length > 0) process.exitCode = 1;
           const absent = (await shelf.names()) === undefined ? ', which is not there' : '';
           const then = when(new Date(beforeMs).toISOString());
-          return print(
+          return tell(
             [...lines, `${missing.length} runs that ended before ${then} are not in ${shelf.place}${absent}`].join('\n'),
             missing,
           );

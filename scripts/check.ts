@@ -1,7 +1,9 @@
 // `npm run check`: everything that can be wrong without a person seeing it, in one table. Only failures show their output.
+
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { print } from '@reel/bus/terminal.ts';
 import { root } from './tree.ts';
 
 type Check = { name: string; command: string[] };
@@ -51,8 +53,8 @@ async function runAll(): Promise<Outcome[]> {
 
 const outcomes = await runAll();
 const failed = outcomes.filter(({ code }) => code !== 0);
-for (const { name, output } of failed) console.log(`── ${name} ──\n${output.trimEnd()}\n`);
+for (const { name, output } of failed) print(`── ${name} ──\n${output.trimEnd()}\n`);
 for (const { name, code, seconds } of outcomes) {
-  console.log(`${name.padEnd(10)} ${code === 0 ? 'ok    ' : 'failed'} ${seconds.toFixed(1).padStart(6)} s`);
+  print(`${name.padEnd(10)} ${code === 0 ? 'ok    ' : 'failed'} ${seconds.toFixed(1).padStart(6)} s`);
 }
 process.exitCode = failed.length > 0 ? 1 : 0;

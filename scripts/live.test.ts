@@ -47,7 +47,7 @@ test('a text goes on in its line until something else is told, or another step w
 test('what a model writes gives the terminal no orders', () => {
   const { written, shown } = page();
   shown(piece('m', 'a\u001b]0;mine\u0007b\u009b2Jc\td\r'));
-  assert.equal(written.join(''), `${margin('m')}a]0;mineb2Jc\td`);
+  assert.equal(written.join(''), `${margin('m')}a\\u{1b}]0;mine\\u{7}b\\u{9b}2Jc\td\\u{d}`);
 });
 
 test('the end says what models came to, and when there were none but scripts', () => {

@@ -1,7 +1,7 @@
 /** A run for the eye while it goes on: its facts as lines, and between them what models are writing, as they write it. */
+import { inLine, visible } from '@reel/bus/terminal.ts';
 import type { Tokens } from '@reel/gateway/shapes.ts';
 import type { Told } from './api.ts';
-import { harmless } from './page.ts';
 import { storyTree } from './story-tree.ts';
 
 export type Live = {
@@ -25,14 +25,14 @@ export function live(write: (text: string) => void, inColour: boolean, width: nu
       write(`${line(told)}\n`);
     },
     shown: ({ at, text }) => {
-      const name = at.n > 1 ? `${at.id} (${at.n})` : at.id;
+      const name = inLine(at.n > 1 ? `${at.id} (${at.n})` : at.id);
       const margin = `${' '.repeat(11)}${name.padEnd(14)}| `;
       if (writing !== margin) {
         close();
         write(margin);
         writing = margin;
       }
-      write(harmless(text).replaceAll('\n', `\n${margin}`));
+      write(visible(text).replaceAll('\n', `\n${margin}`));
     },
     close,
   };

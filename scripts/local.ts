@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Serving, serve } from '@reel/bus/serve.ts';
+import { logTo } from '@reel/bus/terminal.ts';
 import type { Cluster } from '@reel/nats/cluster.ts';
 import { leash } from '@reel/nats/leash.ts';
 import { load } from '@reel/services/main.ts';
@@ -55,7 +56,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const roles = await rolesIn(installation);
   await configure(installation, roles, syncInterval);
   const broker = await (options.clustered ? clustered(installation) : single(installation, options.natsPort));
-  const log = pino({ level: logLevel }, pino.destination(2));
+  const log = pino({ level: logLevel }, logTo(2));
   const { credentials } = installation;
   const { replicas, pidFiles } = broker;
   const env = { ...process.env, ...options.env, REEL_NATS: broker.url, REEL_CREDENTIALS: credentials };

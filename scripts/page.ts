@@ -1,20 +1,16 @@
-/** What fits on a terminal: texts cut or folded to its width, tables, and nothing that a terminal would take for an order. Pure, but for the width. */
+/** What fits on a terminal: texts cut or folded to its width, and tables. What is hidden in them is made visible first: it takes room. Pure. */
 
-/** How many columns there are; where nobody sees them, as in a pipe, as many as most terminals have. */
-export const columns = (): number => Math.max(80, process.stdout.columns ?? (Number(process.env['COLUMNS']) || 120));
-
-/** A model or a tool may say anything, also what a terminal takes for an order. Newlines and tabs stay. */
-export const harmless = (text: string): string => text.replace(/(?![\n\t])\p{Cc}/gu, '');
+import { visible } from '@reel/bus/terminal.ts';
 
 /** The text in one line of at most that width. */
 export function cut(text: string, width: number): string {
-  const line = harmless(text.replace(/\s*[\n\t]\s*/g, ' '));
-  return line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line;
+  const line = visible(text.replace(/\s*[\n\t]\s*/g, ' '));
+  return line.length > width ? `${line.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, '')}…` : line;
 }
 
 /** The text in lines of at most that width: broken between words where they fit, and where it has line breaks of its own. */
 export function folded(text: string, width: number): string[] {
-  return harmless(text)
+  return visible(text)
     .split('\n')
     .flatMap((line) => foldedLine(line, width));
 }

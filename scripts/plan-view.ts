@@ -1,4 +1,5 @@
 /** A plan for the eye: its steps in the order in which they can come, what each does with what, and what it waits for. Pure text. */
+import { inLine } from '@reel/bus/terminal.ts';
 import { usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
@@ -8,11 +9,11 @@ import { folded } from './page.ts';
 export function planView({ steps }: Workflow, width: number): string {
   const shown = inOrder(steps.filter((step) => !isReasoning(step)));
   if (shown.length === 0) return '  no steps: the answer is given at once';
-  const widest = Math.max(...shown.map(({ id }) => id.length));
+  const widest = Math.max(...shown.map(({ id }) => inLine(id).length));
   const margin = ' '.repeat(7 + widest);
   return shown
     .map((step, index) => {
-      const head = `${String(index + 1).padStart(3)}  ${step.id.padEnd(widest)}  `;
+      const head = `${String(index + 1).padStart(3)}  ${inLine(step.id).padEnd(widest)}  `;
       return (
         head +
         linesOf(step)

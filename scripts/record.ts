@@ -1,9 +1,10 @@
 /** A run's model calls as a script: what models answered in it, the offline model answers again, to exactly the same questions. */
+import { visible } from '@reel/bus/terminal.ts';
 import { parseAddress } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { type Call, stepFailed, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import { outputDigestOf } from '@reel/model-executor/offline/completion.ts';
-import { stringify } from 'yaml';
+import { Document, visit } from 'yaml';
 import { Refused, type Told } from './api.ts';
 
 type Body = { readonly [field: string]: Json };
@@ -37,7 +38,7 @@ export function recordScript(events: readonly Told[]): string {
   const replies = [...asked.values()].flatMap(({ question, said }) => repliesOf(question, said));
   const opening =
     '# Recorded by `reel record`: the same answers to exactly the same requests. Loosen `exactly` to `match` to make it answer others.\n';
-  return opening + stringify({ name: `recorded ${run}`, replies }, { lineWidth: 0, aliasDuplicateObjects: false });
+  return opening + yamlText({ name: `recorded ${run}`, replies });
 }
 
 /** What the executor asks a model for a call, as the conditions of a reply. */
@@ -77,4 +78,19 @@ function repliesOf(question: Body, said: readonly Body[]): Body[] {
   const alike = new Set(said.map((body) => JSON.stringify(body))).size === 1;
   if (alike) return [{ ...question, ...said[0] }];
   return said.map((body, n) => ({ ...question, where: n < said.length - 1 ? `attempt = ${n}` : `attempt >= ${n}`, ...body }));
+}
+
+/** As YAML in which nothing is hidden: what a model has said may come to a terminal on its way to the file. */
+function yamlText(value: object): string {
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value === 'string' && visible(scalar.value) !== scalar.value) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document
+    .toString({ lineWidth: 0 })
+    .replace(/[^\x20-\x7e\n]/gu, (letter) =>
+      visible(letter) === letter ? letter : `\\U${(letter.codePointAt(0) as number).toString(16).padStart(8, '0')}`,
+    );
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The operator's command line: `npx reel --help`. Everything goes through the gateway's HTTP API, except what starts a Reel. */
-import { createInterface } from 'node:readline/promises';
+import { mayDo } from '@reel/bus/admissible.ts';
+import { columns, confirmed, inColour, isAttended, jsonText, line, print, printJson, warn, write } from '@reel/bus/terminal.ts';
 import { Envelope } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
 import { StrictWorkflow, type Workflow } from '@reel/contracts/workflow/format.ts';
@@ -13,11 +14,12 @@ import { admit } from './admit.ts';
 import { ask, Refused, type Told, watch } from './api.ts';
 import { addArchive, archivedRun } from './archive.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
+import { commandLine } from './command-line.ts';
 import { componentRows, HEADINGS } from './components.ts';
 import { provisionBroker, writeCredentials } from './deployment.ts';
 import { live } from './live.ts';
 import { folder } from './operator.ts';
-import { columns, folded, table } from './page.ts';
+import { folded, table } from './page.ts';
 import { planView } from './plan-view.ts';
 import { addPolicyCheck } from './policy-check.ts';
 import { recordScript } from './record.ts';
@@ -29,14 +31,15 @@ import { up } from './up.ts';
 import { addVerify } from './verify.ts';
 
 const reel = new Command('reel').description('Governed, durable, observable runs of model calls, tool calls and human decisions.');
-const inColour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const json = (value: unknown): void => print(JSON.stringify(value, null, 2));
+reel.configureOutput({ writeOut: write, writeErr: (text) => warn(text.trimEnd()) });
+const json = (value: unknown): void => printJson(value, 2);
 type Json = { json?: boolean };
 type Following = Json & { tokens?: boolean };
 
 const command = (usage: string, description: string): Command =>
   reel.command(usage).description(description).option('--json', 'for programs: JSON');
+
+const MAY_SAY = 'what it is let say as people do through the gateway, with commas between: e.g. vote.request';
 
 reel
   .command('up')
@@ -51,10 +54,11 @@ reel
   .command('admit <PATH>')
   .description('give a service of your own its durable and its credentials, while everything runs')
   .option('--dir <DIR>', 'the folder of the running Reel', process.env['REEL_DIR'] ?? '.reel')
-  .action(async (path: string, { dir }: { dir: string }) => {
-    const { name, kind } = await admit(path, dir);
+  .option('--may-say <SLOTS>', MAY_SAY)
+  .action(async (path: string, { dir, maySay }: { dir: string; maySay?: string }) => {
+    const role = await admit(path, dir, maySay?.split(','));
     print(
-      `${name} is admitted${kind === undefined ? '' : `, and performs steps of kind ${kind}`}. Start it with:\n  npx node services/main.ts ${path}`,
+      `${role.name} is admitted. It ${mayDo(role)}. Start it with:\n  ${commandLine({ command: 'npx node services/main.ts', operands: [path] })}`,
     );
   });
 
@@ -62,7 +66,10 @@ reel
   .command('credentials [PATH...]')
   .description('for a broker elsewhere: keys for every service, for those at PATH too, and its accounts; all as a kustomization')
   .requiredOption('--dir <DIR>', 'where they are kept; what is there already stays as it is')
-  .action(async (paths: string[], { dir }: { dir: string }) => print(await writeCredentials(dir, paths)));
+  .option('--may-say <SLOTS>', MAY_SAY)
+  .action(async (paths: string[], { dir, maySay }: { dir: string; maySay?: string }) =>
+    print(await writeCredentials(dir, paths, maySay?.split(','))),
+  );
 
 reel
   .command('provision')
@@ -86,7 +93,10 @@ command('run <FILE-OR-GOAL>', 'submit a workflow (YAML or JSON), or a goal in wo
     const body = await submissionOf(what, options);
     const run = await ask<Submitted>('POST', '/v1/runs', body, options.key === undefined ? {} : { 'idempotency-key': options.key });
     if (options.plan) return await tail(run.id, options, reviewing(options.by, options.json ?? false));
-    if (!options.follow && !options.tokens) return options.json ? json(run) : print(`${run.id}  ${run.status}\n  npx reel show ${run.id}`);
+    if (!options.follow && !options.tokens)
+      return options.json
+        ? json(run)
+        : print(`${line`${run.id}  ${run.status}`}\n  ${commandLine({ command: 'npx reel show', operands: [run.id] })}`);
     return await tail(run.id, options);
   });
 
@@ -99,13 +109,12 @@ function reviewing(who: string, asJson: boolean): (told: Told) => Promise<boolea
     if (told.type !== 'plan.verdict.held' || plan === undefined) return true;
     const id = approvalOf(told.id);
     if (!asJson) print(`\nThe plan:\n${planView(plan, columns())}\n`);
-    if (asJson || !process.stdin.isTTY || !process.stdout.isTTY) {
-      if (!asJson) print(`It waits for somebody to decide:\n  npx reel approve ${id} --who ${who}\n  npx reel refuse ${id} --who ${who}`);
+    if (asJson || !isAttended()) {
+      const suggested = (word: string): string => commandLine({ command: `npx reel ${word}`, operands: [id], options: { who } });
+      if (!asJson) print(`It waits for somebody to decide:\n  ${suggested('approve')}\n  ${suggested('refuse')}`);
       return false;
     }
-    const terminal = createInterface({ input: process.stdin, output: process.stdout });
-    const yes = /^y(es)?$/i.test((await terminal.question('Carry it out? [y/N] ')).trim());
-    terminal.close();
+    const yes = await confirmed('Carry it out?');
     await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, {
       decision: yes ? 'grant' : 'refuse',
       who,
@@ -147,23 +156,24 @@ command('show <RUN>', 'one run: its facts by cause, how it ended, or what it wai
       kept === undefined
         ? await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`)
         : { events: kept.entries().map(eventOf) };
-    const line = storyTree(inColour, columns());
-    for (const told of events) print(line(told));
+    const lineOf = storyTree(inColour(), columns());
+    for (const told of events) print(lineOf(told));
     return print(`\n${summary(run, columns())}`);
   });
 
 /** Some of what is shown may be missing: that is said beside it. */
 function incomplete({ message }: Error): void {
-  process.stderr.write(`${message}\n`);
+  warn(message);
   process.exitCode = 1;
 }
 
 /** Whoever follows a run that waits for a person is told how to go on, with the fields of the form; `approvals --json` has all of it. */
 function howToDecide({ id, data }: { id: string; data: unknown }): string {
   const { form } = data as { form?: { properties?: object } };
-  const fields = Object.keys(form?.properties ?? {}).map((field) => `"${field}":…`);
-  const filled = form === undefined ? '' : ` --form '{${fields.join(',')}}'`;
-  return `           npx reel approve ${approvalOf(id)} --who YOU${filled}`;
+  // JSON has an escape for everything; with one for the quotes of a shell there is nothing left in it that means something there.
+  const fields = Object.keys(form?.properties ?? {}).map((field) => `${jsonText(field).replaceAll("'", '\\u0027')}:…`);
+  const filled = form === undefined ? {} : { form: `{${fields.join(',')}}` };
+  return `           ${commandLine({ command: 'npx reel approve', operands: [approvalOf(id)], options: { who: 'YOU', ...filled } })}`;
 }
 
 /** The id that `approve` takes, of the address of a held verdict. */
@@ -175,9 +185,9 @@ async function tail(
   { json: asJson = false, tokens = false }: Following,
   seen: (told: Told) => Promise<boolean> = async () => true,
 ): Promise<void> {
-  const page = live((text) => void process.stdout.write(text), inColour, columns());
+  const page = live(write, inColour(), columns());
   for await (const one of watch(run, { tokens })) {
-    if (asJson) print(JSON.stringify(one));
+    if (asJson) printJson(one);
     else if ('text' in one) page.shown(one);
     else {
       page.told(one);
@@ -200,7 +210,7 @@ reel
   .description('what models said in a run, as a script for the offline model (services/model-executor/offline/README.md)')
   .action(async (id: string) => {
     const { events } = await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`);
-    process.stdout.write(recordScript(events));
+    write(recordScript(events));
   });
 
 command('approvals', 'what waits for a person (--json has the forms and the arguments)').action(async (options: Json) => {
@@ -209,8 +219,8 @@ command('approvals', 'what waits for a person (--json has the forms and the argu
   if (approvals.length === 0) return print('nothing waits for a person');
   const width = columns();
   for (const { id, workflow, step, heldAt, prompt, form } of approvals) {
-    print(`${id}  ${workflow}, ${step}, since ${when(heldAt)}${form === undefined ? '' : ', with a form'}`);
-    for (const line of folded(prompt, width - 2)) print(`  ${line}`);
+    print(line`${id}  ${workflow}, ${step}, since ${when(heldAt)}${form === undefined ? '' : ', with a form'}`);
+    for (const text of folded(prompt, width - 2)) print(`  ${text}`);
   }
 });
 
@@ -225,7 +235,7 @@ for (const [name, decision] of [
     .action(async (id: string, { who, why, form, ...options }: Json & { who: string; why: string; form?: string }) => {
       const body = { decision, who, why, ...(form === undefined ? {} : { form: parseJson(form, '--form') }) };
       const ruling = await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, body);
-      return options.json ? json(ruling) : print(`${ruling.ruling} by ${ruling.who}`);
+      return options.json ? json(ruling) : print(line`${ruling.ruling} by ${ruling.who}`);
     });
 }
 
@@ -238,7 +248,7 @@ command('settle <RUN> <STEP>', 'say how a step goes on that has failed, or of wh
   .option('--why <WHY>', 'what they found', 'no reason was given')
   .action(async (run: string, step: string, options: Json & Settling) => {
     const ruling = await settle(run, step, options);
-    return options.json ? json(ruling) : print(`${ruling.ruling} by ${ruling.who}`);
+    return options.json ? json(ruling) : print(line`${ruling.ruling} by ${ruling.who}`);
   });
 
 command('cancel <RUN>', 'stop a run; what it did is undone')
@@ -246,7 +256,7 @@ command('cancel <RUN>', 'stop a run; what it did is undone')
   .option('--why <WHY>', 'the reason', 'no reason was given')
   .action(async (run: string, { who, why, ...options }: Json & { who: string; why: string }) => {
     const cancelled = await ask<Cancelled>('POST', `/v1/runs/${encodeURIComponent(run)}/cancel`, { who, why });
-    return options.json ? json(cancelled) : print(`${cancelled.status}: ${cancelled.detail}`);
+    return options.json ? json(cancelled) : print(line`${cancelled.status}: ${cancelled.detail}`);
   });
 
 command('tools', 'the tools on offer').action(async (options: Json) => {
@@ -279,7 +289,7 @@ command('cast', 'who says what, and who hears it')
     const faults = castFaults(services);
     if (options.json) json({ cast: castOf(services), faults });
     else print(castTable(castOf(services)));
-    for (const fault of faults) process.stderr.write(`${fault}\n`);
+    for (const fault of faults) warn(fault);
     if (options.check && faults.length > 0) process.exitCode = 1;
   });
 
@@ -297,6 +307,6 @@ addPolicyCheck(reel);
 addArchive(reel);
 
 reel.parseAsync().catch((error: Error) => {
-  process.stderr.write(`${error instanceof Refused ? error.message : `reel: ${error.message}`}\n`);
+  warn(error instanceof Refused ? error.message : `reel: ${error.message}`);
   process.exitCode = 1;
 });

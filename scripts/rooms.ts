@@ -1,7 +1,9 @@
 // Checks who imports whom (the rules are in .dependency-cruiser.cjs), and that the check saw our files at all:
 // with the wrong TypeScript beside it, dependency-cruiser reads nothing and is content.
+
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { print } from '@reel/bus/terminal.ts';
 import { rooms, root, sources } from './tree.ts';
 
 type Violation = { rule: { name: string }; from: string; to: string; cycle?: { name: string }[] };
@@ -31,5 +33,5 @@ if (ours.length <= 20 || unseen.length > ours.length * 0.2) {
     `dependency-cruiser read ${ours.length - unseen.length} of our ${ours.length} files; not ${unseen.slice(0, 5).join(', ')} ...`,
   );
 }
-console.log([...complaints, `${ours.length - unseen.length} files, ${complaints.length} complaints`].join('\n'));
+print([...complaints, `${ours.length - unseen.length} files, ${complaints.length} complaints`].join('\n'));
 process.exitCode = complaints.length > 0 ? 1 : 0;

@@ -1,5 +1,6 @@
 /** A run for the eye: its facts in the order of the log, indented where one cause has several consequences. Pure text. */
 
+import { inLine, paint } from '@reel/bus/terminal.ts';
 import { parseAddress } from '@reel/contracts/address.ts';
 import type { CloudEvent } from '@reel/gateway/shapes.ts';
 import type { Told } from './api.ts';
@@ -8,8 +9,8 @@ import { counted, cut, folded } from './page.ts';
 const COLOURS = { good: 32, bad: 31, wait: 33, plain: 0, dim: 90 } as const;
 type Colour = keyof typeof COLOURS;
 
-const paint = (text: string, colour: Colour, inColour: boolean): string =>
-  inColour && colour !== 'plain' ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
+const painted = (text: string, colour: Colour, inColour: boolean): string =>
+  inColour && colour !== 'plain' ? paint(text, COLOURS[colour]) : text;
 
 const MOOD: Record<string, Colour> = {
   succeeded: 'good',
@@ -55,11 +56,11 @@ export function storyTree(inColour: boolean, width: number): (told: Told) => str
     const timeMs = Date.parse(told.time);
     startMs ??= timeMs;
     const when = `+${((timeMs - startMs) / 1000).toFixed(3)}`.padStart(9);
-    if ('void' in told) return `${when}  ${paint(cut(`void ${told.address}: ${told.void}`, width - 11), 'bad', inColour)}`;
+    if ('void' in told) return `${when}  ${painted(cut(`void ${told.address}: ${told.void}`, width - 11), 'bad', inColour)}`;
     const depth = depthOf(told, depths);
     const branch = depth === 0 ? '' : `${'│ '.repeat(depth - 1)}├ `;
     const { subject, answer, mood } = factOf(told);
-    const head = `${when}  ${paint(told.source.padEnd(14), 'dim', inColour)}  ${branch}${subject} ${paint(answer, mood, inColour)}`;
+    const head = `${when}  ${painted(inLine(told.source).padEnd(14), 'dim', inColour)}  ${branch}${subject} ${painted(answer, mood, inColour)}`;
     const text = gist(told);
     if (text === '') return head;
     const length = `${branch}${subject} ${answer}`.length;
@@ -68,7 +69,7 @@ export function storyTree(inColour: boolean, width: number): (told: Told) => str
     const lines = WHOLE.has(mood) && !explained.has(text) ? folded(text, room) : [cut(text, room)];
     explained.add(text);
     const gap = ' '.repeat(column - MARGIN - length);
-    return `${head}${gap}${lines.map((line) => paint(line, 'dim', inColour)).join(`\n${' '.repeat(column)}`)}`;
+    return `${head}${gap}${lines.map((line) => painted(line, 'dim', inColour)).join(`\n${' '.repeat(column)}`)}`;
   };
 }
 
@@ -76,7 +77,7 @@ export function storyTree(inColour: boolean, width: number): (told: Told) => str
 function factOf(told: CloudEvent): { subject: string; answer: string; mood: Colour } {
   const [about = '', slot, last = ''] = told.type.split('.');
   const subject = ['run', 'plan', 'answer'].includes(about) ? about : placeOf(told);
-  return { subject, answer: slot === 'turn' ? `turned: ${last}` : last, mood: MOOD[last] ?? 'plain' };
+  return { subject: inLine(subject), answer: inLine(slot === 'turn' ? `turned: ${last}` : last), mood: MOOD[last] ?? 'plain' };
 }
 
 /** The first consequence of a fact goes on in its line; the others branch off. */

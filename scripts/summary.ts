@@ -1,4 +1,5 @@
 /** How a run stands, in words for the terminal. Pure. */
+import { jsonText, line } from '@reel/bus/terminal.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Run } from '@reel/gateway/shapes.ts';
 import { counted, folded } from './page.ts';
@@ -9,15 +10,15 @@ export const when = (time: string): string => time.slice(0, 19).replace('T', ' '
 /** How a run stands, in a few lines of at most `width`; JSON and addresses are not broken. */
 export function summary(run: Run, width: number): string {
   const fold = (text: string): string[] => folded(text, width - 4).map((line, index) => (index === 0 ? line : `  ${line}`));
-  const lines = [`${run.id}  ${run.workflow}  ${run.status}`];
+  const lines = [line`${run.id}  ${run.workflow}  ${run.status}`];
   if (run.goal !== undefined) lines.push(...fold(`goal: ${run.goal}`));
   if (run.answer !== undefined) lines.push(...answerLines(run.answer, run.goal !== undefined, fold));
-  for (const { step, problem } of run.omitted ?? []) lines.push(`without ${step}: ${problem.message}`);
+  for (const { step, problem } of run.omitted ?? []) lines.push(line`without ${step}: ${problem.message}`);
   if (run.problem !== undefined) lines.push(...fold(`problem: ${run.problem.code}: ${run.problem.message}`));
   if (run.undone.length > 0) lines.push(...fold(`undone: ${run.undone.map(({ id }) => id).join(', ')}`));
   for (const { id, problem } of run.stranded) lines.push(...fold(`left behind: ${id}: ${problem.message}`));
   for (const { address, waitsFor, owedBy, since } of run.waitsFor)
-    lines.push(`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
+    lines.push(line`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
   lines.push(...costLines(run.usage).flatMap(fold));
   return lines.join('\n');
 }
@@ -25,9 +26,9 @@ export function summary(run: Run, width: number): string {
 /** The answer; to a goal in words, with what each claim rests on. */
 function answerLines(answer: Json, toGoal: boolean, fold: (text: string) => string[]): string[] {
   const { text, claims, data } = (toGoal ? answer : {}) as { text?: string; claims?: { claim: string; step: string }[]; data?: Json };
-  if (text === undefined) return [`answer: ${JSON.stringify(answer, null, 2)}`];
+  if (text === undefined) return [`answer: ${jsonText(answer, 2)}`];
   const cited = (claims ?? []).flatMap(({ claim, step }) => fold(`[${step}] ${claim}`).map((line) => `  ${line}`));
-  return [...fold(`answer: ${text}`), ...cited, ...(data === undefined ? [] : [`data: ${JSON.stringify(data, null, 2)}`])];
+  return [...fold(`answer: ${text}`), ...cited, ...(data === undefined ? [] : [`data: ${jsonText(data, 2)}`])];
 }
 
 /** What the models came to; and whether they were any. */

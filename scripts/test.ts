@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { warn, write } from '@reel/bus/terminal.ts';
 import { findServer } from '@reel/nats/find.ts';
 import { NO_MODEL } from './no-model.ts';
 import { filesBelow, rooms, root } from './tree.ts';
@@ -15,13 +16,13 @@ const ALONE = ['busy', 'chaos', 'cluster', 'pressure', 'upgrade'].map((name) => 
 const isWanted = (path: string): boolean => wanted.length === 0 || wanted.some((part) => path.includes(part));
 const files = filesBelow(rooms, (path) => path.endsWith('.test.ts') && isWanted(path));
 if (files.length === 0) {
-  console.error(wanted.length > 0 ? `No test file has ${wanted.join(' or ')} in its path.` : 'There are no test files.');
+  warn(wanted.length > 0 ? `No test file has ${wanted.join(' or ')} in its path.` : 'There are no test files.');
   process.exit(1);
 }
 
 // Once here, so that the files do not each look for it, or fetch it, at the same time.
 process.env['NATS_SERVER'] = await findServer().catch((error: Error) => {
-  console.error(error.message);
+  warn(error.message);
   process.exit(1);
 });
 
@@ -58,7 +59,5 @@ const results = [
 ];
 const sum = (of: (result: Result) => number): number => results.reduce((total, result) => total + of(result), 0);
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
-process.stdout.write(
-  `\n# files ${files.length}\n# pass ${sum(({ passed }) => passed)}\n# fail ${sum(({ failed }) => failed)}\n# seconds ${seconds}\n`,
-);
+write(`\n# files ${files.length}\n# pass ${sum(({ passed }) => passed)}\n# fail ${sum(({ failed }) => failed)}\n# seconds ${seconds}\n`);
 process.exitCode = sum(({ failed }) => failed) > 0 ? 1 : 0;

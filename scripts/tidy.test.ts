@@ -83,3 +83,52 @@ test("no path of one person's machine is written down", () => {
     [],
   );
 });
+
+/** The streams of a process, by whatever way they are come by: as members, by taking it apart or handing it on, by modules, files and numbers. */
+const WRITES = new RegExp(
+  [
+    '\\bconsole\\b',
+    '\\bprocess\\.(std(out|err)|binding)\\b',
+    '\\bprocess\\[',
+    '[=(,:?]\\s*process\\s*[;,)]',
+    'node:(process|console|tty)\\b',
+    '/dev/(tty|std)',
+    'writeSync\\([12]\\b',
+    'pino\\.destination',
+  ].join('|'),
+);
+
+test('one file writes to the terminal', () => {
+  const code = (path: string): string[] =>
+    read(path)
+      .split('\n')
+      .map((text) => text.replace(/^\s*(\/\/|\/?\*).*$/, ''));
+  const found = sources()
+    .filter(
+      (path) => /^(scripts|infra)\/|^services\/main\.ts$/.test(path) && !path.endsWith('.test.ts') && path !== 'infra/bus/terminal.ts',
+    )
+    .flatMap((path) => code(path).flatMap((text, index) => (WRITES.test(text) ? [`${path}:${index + 1}`] : [])));
+  assert.deepEqual(
+    found.map((place) => place.replace(/:\d+$/, '')),
+    // The broker's finder knows nothing of the bus, and says one line of its own. The test runner's report is passed on, colours and all.
+    ['infra/nats/find.ts', 'scripts/test.ts'],
+    found.join(' '),
+  );
+  for (const text of [
+    'console.log(x)',
+    'console.error(x)',
+    'process.stdout.write(x)',
+    'process.stderr.write(x)',
+    "process['stdout'].write(x)",
+    'const { stdout } = process;',
+    'const out = process;',
+    "import { stdout } from 'node:process';",
+    "import { log } from 'node:console';",
+    'report.pipe(process.stdout)',
+    "createWriteStream('/dev/tty')",
+    'writeSync(1, x)',
+    'pino.destination(2)',
+    'use(process, 1)',
+  ])
+    assert.match(text, WRITES);
+});

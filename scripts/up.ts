@@ -1,5 +1,6 @@
 /** `reel up`: a whole Reel in one process, beside a nats-server of its own, until it is told to stop. */
 import { resolve } from 'node:path';
+import { inLine, print } from '@reel/bus/terminal.ts';
 import type { ComponentList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { startLocal } from './local.ts';
@@ -19,15 +20,14 @@ export async function up({ dir, port, natsPort, fsync }: { dir: string; port: st
   const models = components
     .flatMap(({ offers }) => offers.models ?? [])
     .map(({ name, scripted }) =>
-      scripted ? `${name}: not a model, answers come from scripts; OPENAI_API_KEY and REEL_MODEL name one` : name,
+      scripted ? `${inLine(name)}: not a model, answers come from scripts; OPENAI_API_KEY and REEL_MODEL name one` : inLine(name),
     );
-  process.stdout.write(`Reel serves at ${local.api}  (OpenAPI: ${local.api}/openapi.json)
+  print(`Reel serves at ${local.api}  (OpenAPI: ${local.api}/openapi.json)
   broker  ${local.nats}, data and credentials in ${resolve(dir)}
   tools   ${tools === undefined ? 'none: REEL_TOOLS names the file that says where they are' : resolve(tools)}
   models  ${models.join(', ') || 'none'}
   disk    ${fsync ? 'every fact is on disk before it is acknowledged' : 'written every two minutes: --fsync for a machine that may lose power'}
-Try in another terminal:  npx reel run FILE --follow     or  npx reel run "a goal in words" --plan     Stop with Ctrl-C.
-`);
+Try in another terminal:  npx reel run FILE --follow     or  npx reel run "a goal in words" --plan     Stop with Ctrl-C.`);
   const stop = (): void => void local.stop().then(() => process.exit(0));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);

@@ -2,12 +2,14 @@
  * `node scripts/verify-load.ts [FACTS]`: how fast a log is verified, and in how much memory. Real runs are recorded here once, and told
  * again under other names until there are so many facts; then the log is read from a process of its own.
  */
+
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAcks } from '@reel/bus/acks.ts';
 import { connect } from '@reel/bus/connect.ts';
+import { write } from '@reel/bus/terminal.ts';
 import { openWholeLog } from '@reel/bus/whole-log.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { client, inARow } from './bench/load.ts';
@@ -33,10 +35,10 @@ try {
   const begin = performance.now();
   const told = await tellAgain(id, facts);
   const seconds = (performance.now() - begin) / 1000;
-  process.stdout.write(`${told} facts were told in ${seconds.toFixed(0)} s, on ${availableParallelism()} cores\n`);
+  write(`${told} facts were told in ${seconds.toFixed(0)} s, on ${availableParallelism()} cores\n`);
   const { nowMb } = await memoryOf(Number(await readFile(installationIn(local.dir).pidFile, 'utf8')));
   const bytes = await bytesBelow(join(local.dir, 'jetstream'));
-  process.stdout.write(
+  write(
     `the broker: ${nowMb.toFixed(0)} MB, ${((nowMb * 2 ** 20) / told).toFixed(0)} bytes a fact; on disk ${(bytes / told).toFixed(0)} bytes a fact\n`,
   );
   for (const command of process.argv.slice(3).length > 0 ? process.argv.slice(3) : ['verify']) await timed(command.split(' '));
@@ -78,5 +80,5 @@ async function timed(command: readonly string[]): Promise<void> {
     },
   );
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
-  process.stdout.write(`reel ${command.join(' ')}: exit ${code} after ${((performance.now() - begin) / 1000).toFixed(1)} s\n`);
+  write(`reel ${command.join(' ')}: exit ${code} after ${((performance.now() - begin) / 1000).toFixed(1)} s\n`);
 }

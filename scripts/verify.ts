@@ -3,6 +3,7 @@
 import { nothingVerified, type Verified, verifyOne, verifyShard, verifyWindow } from '@reel/bus/protocol/verify.ts';
 import type { Circumstances } from '@reel/bus/protocol/view.ts';
 import { rules } from '@reel/bus/protocol.ts';
+import { line, print, printJson } from '@reel/bus/terminal.ts';
 import { parseAddress } from '@reel/contracts/address.ts';
 import type { Command } from 'commander';
 import { Refused } from './api.ts';
@@ -46,7 +47,7 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 
 /** What was found, for the eye: a line for each finding, and one for all. */
 function verdict({ runs, open, cut, facts, findings }: Verified, seconds: number): string {
-  const lines = findings.map(({ rule, address, message }) => `${rule}  ${address}  ${message}`);
+  const lines = findings.map(({ rule, address, message }) => line`${rule}  ${address}  ${message}`);
   const more = [open > 0 ? `${open} of them open` : '', cut > 0 ? `${cut} cut off by age and not verified` : ''].filter(
     (text) => text !== '',
   );
@@ -76,21 +77,19 @@ export function addVerify(reel: Command): void {
     .option('--json', 'for programs: JSON')
     .action(async (run: string | undefined, options: VerifyOptions & { json?: boolean; rules?: boolean }) => {
       if (options.rules) {
-        process.stdout.write(
-          options.json
-            ? `${JSON.stringify(
-                rules.map(({ name, sentence }) => ({ name, sentence })),
-                null,
-                2,
-              )}\n`
-            : `${ruleBook()}\n`,
-        );
+        if (options.json)
+          printJson(
+            rules.map(({ name, sentence }) => ({ name, sentence })),
+            2,
+          );
+        else print(ruleBook());
         return;
       }
       const begin = performance.now();
       const verified = await verify(run, options);
       const seconds = (performance.now() - begin) / 1000;
-      process.stdout.write(`${options.json ? JSON.stringify({ ...verified, seconds }, null, 2) : verdict(verified, seconds)}\n`);
+      if (options.json) printJson({ ...verified, seconds }, 2);
+      else print(verdict(verified, seconds));
       if (verified.findings.length > 0) process.exitCode = 1;
     });
 }

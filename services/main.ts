@@ -7,6 +7,7 @@ import { openHealth } from '@reel/bus/health.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
 import type { Serving } from '@reel/bus/serve.ts';
 import type { AnyService } from '@reel/bus/service.ts';
+import { warn } from '@reel/bus/terminal.ts';
 
 /** The services of this repository, in the order of a run. */
 export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model-executor', 'desk', 'validator', 'saga-tracker'] as const;
@@ -31,7 +32,7 @@ const JOIN_AGAIN_MS = 1000;
 async function main(names: readonly string[]): Promise<void> {
   if (names.length === 0)
     throw new Error(`which service? node services/main.ts NAME … with ${SERVICES.join(', ')}, or the path of a module`);
-  const { env } = process;
+  const env = process.env;
   // Who was killed is back sooner: it takes half the processor time to load what was compiled before. What is imported above is not kept.
   enableCompileCache();
   let serving: Serving | undefined;
@@ -40,7 +41,7 @@ async function main(names: readonly string[]): Promise<void> {
     Promise.resolve(serving?.stop()).then(
       () => process.exit(0),
       (error: Error) => {
-        console.error(error.message);
+        warn(error.message);
         process.exit(1);
       },
     );
@@ -58,7 +59,7 @@ async function main(names: readonly string[]): Promise<void> {
     serving = await serve(services, { broker, env }).catch(async (error: Error) => {
       // Who is watched may wait: whoever watches knows for how long. Anybody else wants to know at once.
       if (watched === undefined || !(error instanceof LogUnavailable)) throw error;
-      if (why !== error.message) console.error(error.message);
+      if (why !== error.message) warn(error.message);
       why = error.message;
       await setTimeout(JOIN_AGAIN_MS);
       return undefined;
@@ -75,7 +76,7 @@ function portOf(text: string): number {
 
 if (import.meta.main) {
   main(process.argv.slice(2)).catch((error: Error) => {
-    console.error(error.message);
+    warn(error.message);
     process.exit(1);
   });
 }

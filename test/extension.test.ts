@@ -54,7 +54,7 @@ it('a new performer is admitted without a restart, and performs steps of its kin
   const received: { body: string; key: string | undefined }[] = [];
   const { server, url } = await listen(received, () => {});
   const { stdout } = await cli('admit', file('sms.ts'), '--dir', reel.local.dir);
-  assert.match(stdout, /sms-sender is admitted, and performs steps of kind sms/);
+  assert.match(stdout, /sms-sender is admitted\. It performs steps of kind sms, and may say what becomes of those: step\.start/);
   reel.local.env['SMS_URL'] = url;
   const child = await reel.local.spawn([file('sms.ts')]);
   const run = await reel.finish({ name: 'tell', steps: [{ id: 'sms', kind: 'sms', with: { to: '+351', text: 'hello' } }] });

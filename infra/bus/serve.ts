@@ -21,6 +21,7 @@ import { hearsSubjects, roleOf } from './role.ts';
 import type { AnyService, Performer, Ring, Service, Surroundings } from './service.ts';
 import { openStage, type Stage } from './show.ts';
 import { openSweep } from './sweep.ts';
+import { logTo } from './terminal.ts';
 
 export type Serving = {
   /** Where the doors can be reached, by the name of the service. */
@@ -46,7 +47,7 @@ const PATIENCE_MS = 600_000;
 
 /** Serves these services until they are stopped. @throws when one of them cannot start; the others are stopped then. */
 export async function serve(services: readonly AnyService[], options: ServeOptions): Promise<Serving> {
-  const { broker, shards = 1, env = process.env, log = pino({ name: 'reel', level: env['REEL_LOG'] ?? 'info' }) } = options;
+  const { broker, shards = 1, env = process.env, log = pino({ name: 'reel', level: env['REEL_LOG'] ?? 'info' }, logTo(1)) } = options;
   const first = services[0];
   if (first === undefined) throw new Error('serve: there is no service to serve');
   const reading = await connect(broker, first.name);

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ceiling } from '@reel/bus/bare.ts';
+import { write } from '@reel/bus/terminal.ts';
 import { startServer } from '@reel/nats/server.ts';
 import { atOnce, client, inARow, manyAtOnce, oneByOne, percentile } from './load.ts';
 import { show as recover } from './recover.ts';
@@ -67,7 +68,7 @@ async function measure(title: string, syncInterval: string, runs: number): Promi
   const { api, natsPid } = system.ready;
   const one = client(api, 1);
   const many = client(api, LOOPS);
-  process.stdout.write(`\n${title}\n        p50 ms  p95 ms  p99 ms    runs/s  steps/s  CPU ms/step (Reel + broker)\n`);
+  write(`\n${title}\n        p50 ms  p95 ms  p99 ms    runs/s  steps/s  CPU ms/step (Reel + broker)\n`);
   for (const [, workflow] of WORKFLOWS) await manyAtOnce(many, workflow, LOOPS, runs);
   for (const [name, workflow, steps] of WORKFLOWS) {
     const latencies = await oneByOne(one, workflow, runs);
@@ -76,7 +77,7 @@ async function measure(title: string, syncInterval: string, runs: number): Promi
     const after = [await usage(system.child.pid as number), await usage(natsPid)] as const;
     const cpu = after.map((use, i) => (use.cpuMs - (before[i] as Usage).cpuMs) / (runs * 5 * steps));
     const row = [0.5, 0.95, 0.99].map((p) => text(percentile(latencies, p)).padStart(8)).join('');
-    process.stdout.write(
+    write(
       `  ${name}  ${row}  ${text(perSecond, 0).padStart(8)} ${text(perSecond * steps, 0).padStart(8)}  ${text(cpu[0] as number, 2)} + ${text(cpu[1] as number, 2)}\n`,
     );
   }
@@ -85,17 +86,17 @@ async function measure(title: string, syncInterval: string, runs: number): Promi
   const perStep = async (workflow: object, steps: number, count: number): Promise<number> =>
     percentile(await oneByOne(one, workflow, count), 0.5) / steps;
   const costs = [await perStep(short, 10, 30), await perStep(long, longSteps, 3)] as const;
-  process.stdout.write(
+  write(
     `  per step: ${text(costs[0], 3)} ms in a run of 10, ${text(costs[1], 3)} ms in a run of ${longSteps}: ratio ${text(costs[1] / costs[0], 2)}\n`,
   );
   const peaks = [await usage(system.child.pid as number), await usage(natsPid)] as const;
   const check = await system.checked();
   const { runs: held, facts, storedBytes } = check;
-  process.stdout.write(`  peak memory: Reel ${text(peaks[0].peakMb, 0)} MB, broker ${text(peaks[1].peakMb, 0)} MB\n`);
-  process.stdout.write(
+  write(`  peak memory: Reel ${text(peaks[0].peakMb, 0)} MB, broker ${text(peaks[1].peakMb, 0)} MB\n`);
+  write(
     `  protocol: ${check.runs} runs checked, ${check.findings.length} findings${check.findings.length === 0 ? '' : `\n    ${check.findings.slice(0, 10).join('\n    ')}`}\n`,
   );
-  process.stdout.write(
+  write(
     `  log: ${facts} facts, ${text(facts / held)} a run; on disk ${text(storedBytes / facts, 0)} bytes a fact, ${text(storedBytes / held / 1024)} KiB a run\n`,
   );
   if (check.findings.length > 0) process.exitCode = 1;
@@ -111,16 +112,14 @@ async function bare(syncInterval: string): Promise<void> {
   await writeFile(configFile, `jetstream { sync_interval: "${syncInterval}" }\n`);
   const server = await startServer({ dataDir: join(dir, 'data'), configFile });
   const { factsPerSecond, hopMs } = await ceiling(server.url, LOOPS, 49, quick ? 200 : 1000);
-  process.stdout.write(
+  write(
     `\nCeiling, sync_interval ${syncInterval}: bare JetStream over 49 hops (W2's): ${text(factsPerSecond, 0)} facts/s, ${text(hopMs, 3)} ms a hop\n`,
   );
   await server.stop();
   await rm(dir, { recursive: true, force: true });
 }
 
-process.stdout.write(
-  'Reel benchmark: every step requested, judged by Cedar, performed, validated; every fact persisted. Submit to result over HTTP.\n',
-);
+write('Reel benchmark: every step requested, judged by Cedar, performed, validated; every fact persisted. Submit to result over HTTP.\n');
 await bare('2m');
 await measure('Lazy fsync (sync_interval 2m), all services in one process', '2m', quick ? 40 : 200);
 await bare('always');

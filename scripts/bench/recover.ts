@@ -1,10 +1,12 @@
 /** How much longer a run takes when whoever performs its third step of five gets SIGKILL in the middle of it. */
+
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { write } from '@reel/bus/terminal.ts';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type Local, startLocal } from '../local.ts';
@@ -123,8 +125,8 @@ const AIM_MS = 1000;
 
 /** Prints both cases, and fails where they are over the aim. */
 export async function show(rounds: number): Promise<void> {
-  process.stdout.write(`\nRecover: SIGKILL of the performer in the third of five steps of 200 ms; ms beyond the undisturbed run\n`);
-  process.stdout.write('                              undisturbed ms     p50     p95     max   begun again after p50     max\n');
+  write(`\nRecover: SIGKILL of the performer in the third of five steps of 200 ms; ms beyond the undisturbed run\n`);
+  write('                              undisturbed ms     p50     p95     max   begun again after p50     max\n');
   for (const [title, replicas] of [
     ['another replica goes on', 2],
     ['the same one, started again', 1],
@@ -134,6 +136,6 @@ export async function show(rounds: number): Promise<void> {
     if ((cells[0] as number) > AIM_MS) process.exitCode = 1;
     const usual = percentile(undisturbedMs, 0.5).toFixed(0).padStart(14);
     const again = `${percentile(againMs, 0.5).toFixed(0).padStart(24)}${(againMs.at(-1) ?? Number.NaN).toFixed(0).padStart(8)}`;
-    process.stdout.write(`  ${title.padEnd(28)}${usual}${cells.map((ms) => ms.toFixed(0).padStart(8)).join('')}${again}\n`);
+    write(`  ${title.padEnd(28)}${usual}${cells.map((ms) => ms.toFixed(0).padStart(8)).join('')}${again}\n`);
   }
 }

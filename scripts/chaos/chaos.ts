@@ -1,8 +1,10 @@
 /** `npm run chaos`: runs of every kind under continuous faults, and a table of what became of them. A seed that fails keeps its folder. */
+
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { warn, write } from '@reel/bus/terminal.ts';
 import { type ChaosOptions, play } from './play.ts';
 import { table } from './table.ts';
 
@@ -40,7 +42,7 @@ const number = (name: 'runs' | 'seconds' | 'seed' | 'in-flight' | 'every', other
 // Who leaves by exit takes along what was started, be it frozen.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-if (values.help) process.stdout.write(HELP);
+if (values.help) write(HELP);
 else {
   const seed = number('seed', Date.now() % 1_000_000);
   const dir = values.dir ?? join(tmpdir(), `reel-chaos-${seed}`);
@@ -54,14 +56,14 @@ else {
     everyMs: number('every', 700),
     apart: values.apart ?? false,
     disk: values.disk ?? false,
-    told: (line) => process.stderr.write(`${line}\n`),
+    told: (line) => warn(`${line}`),
   };
   const report = await play(options);
-  process.stdout.write(table(report));
+  write(table(report));
   if (report.findings.length > 0) {
     process.exitCode = 1;
     await writeFile(join(dir, 'findings.txt'), `${report.findings.join('\n')}\n`);
-    process.stdout.write(
+    write(
       `\nSeed ${seed} failed. Everything is kept in ${dir}: the log (npx reel verify --dir ${join(dir, 'reel')} once its broker runs), what services said, effects.jsonl.\n`,
     );
   } else if (values.dir === undefined) await rm(dir, { recursive: true, force: true });

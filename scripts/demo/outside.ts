@@ -2,8 +2,10 @@
  * The demo's world and its ticketing API in a process of their own, for a Reel on other machines. `GET /` tells what took effect.
  * `node scripts/demo/outside.ts --state FILE [--host 0.0.0.0] [--delay-ms tool=ms]`
  */
+
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
+import { printJson } from '@reel/bus/terminal.ts';
 import { TOKEN } from './stage.ts';
 import { startTicketing, type Ticketing } from './ticketing.ts';
 import { startWorld } from './world-server.ts';
@@ -29,6 +31,6 @@ if (import.meta.main) {
   createServer((_, response) => {
     const outside: Outside = { world: world.state(), ticketing: [...ticketing.ledger] };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(outside));
-  }).listen(PORTS.ledger, host, () => console.log(JSON.stringify({ ...PORTS, host })));
+  }).listen(PORTS.ledger, host, () => printJson({ ...PORTS, host }));
   process.once('SIGTERM', () => process.exit(0));
 }

@@ -1,8 +1,9 @@
 /** Tells a story: its words, then every fact as it is said, then what came of it. */
+import { columns } from '@reel/bus/terminal.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { ask, follow } from '../api.ts';
-import { columns, folded } from '../page.ts';
+import { folded } from '../page.ts';
 import { storyTree } from '../story-tree.ts';
 import { costLines } from '../summary.ts';
 import { decide } from './person.ts';

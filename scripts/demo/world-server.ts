@@ -2,6 +2,7 @@
  * The demo's world as a Streamable HTTP MCP server, whose state is a file: written before it answers, so that what was done stays done.
  * `node scripts/demo/world-server.ts --state FILE [--port 0] [--delay-ms tool=ms] [--hang-after-effect tool [--hang-when text]]`
  */
+
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import { printJson } from '@reel/bus/terminal.ts';
 import { act, type Outcome, type WorldCall } from './world.ts';
 import { freshWorld, type World } from './world-state.ts';
 import { tools } from './world-tools.ts';
@@ -140,7 +142,7 @@ if (import.meta.main) {
     delayMs: Object.fromEntries(delays),
     hangAfterEffect: values['hang-after-effect'],
     hangWhen: values['hang-when'],
-    onHang: (key) => console.log(JSON.stringify({ hanging: key })),
+    onHang: (key) => printJson({ hanging: key }),
   });
-  console.log(JSON.stringify({ url }));
+  printJson({ url });
 }

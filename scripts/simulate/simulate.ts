@@ -1,5 +1,6 @@
 // `npm run simulate -- --seeds N [--from S] [--story NAME]… [--jobs J]`: plays so many seeds on all cores; the least that fails is printed as a
 // script. `npm run simulate -- --replay FILE` plays such a script again, and prints what happens.
+
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,8 +8,10 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Simulation } from '@reel/bus/simulator.ts';
+import { print, warn } from '@reel/bus/terminal.ts';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
+import { commandLine } from '../command-line.ts';
 import { Broken, play } from './play.ts';
 import { shrink } from './shrink.ts';
 import { storyOf, turnsOf } from './stories.ts';
@@ -50,7 +53,7 @@ async function playAll(options: Options): Promise<readonly Failed[]> {
   let next = first;
   let played = 0;
   const speed = (): string => `${((1000 * played) / (performance.now() - started)).toFixed(1)} seeds/s`;
-  const telling = setInterval(() => console.log(`${played} of ${seeds} seeds, ${failed.length} failed, ${speed()}`), TOLD_EVERY_MS);
+  const telling = setInterval(() => print(`${played} of ${seeds} seeds, ${failed.length} failed, ${speed()}`), TOLD_EVERY_MS);
 
   async function work(): Promise<void> {
     const child = fork(join(import.meta.dirname, 'worker.ts'));
@@ -63,7 +66,7 @@ async function playAll(options: Options): Promise<readonly Failed[]> {
       child.send(portion);
       const [report] = (await Promise.race([once(child, 'message'), gone])) as [Report];
       played += report.played;
-      for (const one of report.failed) console.log(`seed ${one.seed} of ${one.story}: ${one.message.split('\n')[0]}`);
+      for (const one of report.failed) print(`seed ${one.seed} of ${one.story}: ${one.message.split('\n')[0]}`);
       failed.push(...report.failed);
     }
     gone.catch(() => {});
@@ -74,7 +77,7 @@ async function playAll(options: Options): Promise<readonly Failed[]> {
   } finally {
     clearInterval(telling);
   }
-  console.log(`${played} seeds from ${first} on, ${failed.length} failed, ${speed()}, ${jobs} processes`);
+  print(`${played} seeds from ${first} on, ${failed.length} failed, ${speed()}, ${jobs} processes`);
   return failed;
 }
 
@@ -84,13 +87,15 @@ async function tellWhy(failed: readonly Failed[]): Promise<void> {
   for (const { story: name, seed } of firsts.values()) {
     const found = await shrink(storyOf(name), seed);
     if (found === undefined) {
-      console.log(`seed ${seed} of ${name} does not fail again: something in it is not told by chance alone`);
+      print(`seed ${seed} of ${name} does not fail again: something in it is not told by chance alone`);
       continue;
     }
     const file = join(tmpdir(), `reel-${name}-${seed}.yaml`);
     const text = stringify(found, { lineWidth: 0 });
     writeFileSync(file, text);
-    console.log(`\nseed ${seed} of ${name}, with as little as still fails:\n\n${text}\n  npm run simulate -- --replay ${file}\n`);
+    print(
+      `\nseed ${seed} of ${name}, with as little as still fails:\n\n${text}\n  ${commandLine({ command: 'npm run simulate --', options: { replay: file } })}\n`,
+    );
   }
 }
 
@@ -110,7 +115,7 @@ async function replay(file: string): Promise<void> {
     const never = faults.filter((line) => !script.includes(line.trim()));
     const idle =
       never.length === 0 ? '' : `\n\nThese faults never happened, because their moment never came or had another:\n  ${never.join('\n  ')}`;
-    console.log(`${trace.join('\n')}\n\n${end}${idle}`);
+    print(`${trace.join('\n')}\n\n${end}${idle}`);
   };
   try {
     const { simulation } = await play(storyOf(name), data as never, { seed: 0, script: faults });
@@ -132,6 +137,6 @@ try {
     if (failed.length > 0) process.exitCode = 1;
   }
 } catch (error) {
-  console.error((error as Error).message);
+  warn((error as Error).message);
   process.exitCode = 1;
 }

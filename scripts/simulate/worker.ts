@@ -1,4 +1,5 @@
 // One of several processes that play seeds: told which, it tells of those that failed.
+import { warn } from '@reel/bus/terminal.ts';
 import { dataOf, failureOf } from './shrink.ts';
 import { storyAt, turnsOf } from './stories.ts';
 
@@ -21,7 +22,7 @@ process.on('message', (portion: Portion) => {
   play(portion).then(
     (report) => process.send?.(report),
     (error: Error) => {
-      console.error(error.stack);
+      warn(error.stack ?? error.message);
       process.exit(1);
     },
   );
