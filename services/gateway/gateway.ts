@@ -22,7 +22,7 @@ export default defineDoor({
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new Error(`REEL_PORT is "${env['REEL_PORT']}" and has to be a port: 0 (any free one) to 65535`);
     const host = env['REEL_HOST'] ?? '127.0.0.1';
-    const names = (env['REEL_HOSTNAMES'] ?? '').split(',').filter(Boolean);
+    const names = (env['REEL_HOSTNAMES'] ?? '').toLowerCase().split(',').filter(Boolean);
     const closing = new AbortController();
     const runs = openRuns();
     const unfollow = door.follow(runs.enter);

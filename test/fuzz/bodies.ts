@@ -36,6 +36,16 @@ const hostileText = fc.constantFrom(
   '{"__proto__":{"x":1}}',
   '{"constructor":{"prototype":{"x":1}}}',
   '{"toString":1,"hasOwnProperty":2,"then":3,"toJSON":4}',
+  `"${'a'.repeat(40)}!"`,
+  `"${'x'.repeat(70_000)}"`,
+  `"${'é'.repeat(40_000)}"`,
+  `[${'0,'.repeat(9_999)}0]`,
+  deep(150),
+  deep(190),
+  deep(260),
+);
+/** Schemas that are none, that refer to themselves, or whose checking takes long. */
+const schemaText = fc.constantFrom(
   '{"$ref":"#"}',
   '{"$ref":"#/nowhere"}',
   '{"allOf":[{"$ref":"#"}]}',
@@ -54,16 +64,21 @@ const hostileText = fc.constantFrom(
   '{"multipleOf":0}',
   '{"minLength":-1}',
   '{"format":"nope"}',
+  '{"type":"object","properties":{"x":{"type":"string","pattern":"^(a+)+$"}}}',
+  '{"$defs":{"a":{"pattern":"^(a|a)*$"}},"additionalProperties":{"$ref":"#/$defs/a"}}',
+  `{"$defs":{${Array.from({ length: 24 }, (_, n) => `"d${n}":{"allOf":[{"$ref":"#/$defs/d${n + 1}"},{"$ref":"#/$defs/d${n + 1}"}]}`).join(',')},"d24":{}},"$ref":"#/$defs/d0"}`,
+);
+/** What is held against them. */
+const judgedText = fc.constantFrom(
   `"${'a'.repeat(40)}!"`,
-  `"${'x'.repeat(70_000)}"`,
-  `"${'é'.repeat(40_000)}"`,
-  `[${'0,'.repeat(9_999)}0]`,
-  deep(150),
-  deep(190),
-  deep(260),
+  `{"x":"${'a'.repeat(40)}!"}`,
+  `[${Array.from({ length: 20_000 }, (_, n) => `[${n}]`).join(',')}]`,
+  '{}',
+  '1',
 );
 const value = fc.oneof(
   { weight: 3, arbitrary: hostileText },
+  { weight: 1, arbitrary: schemaText },
   { weight: 1, arbitrary: fc.json({ maxDepth: 4 }) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text)) },
 );
@@ -138,7 +153,8 @@ function spoilt(body: object, edits: readonly Edit[]): string {
       }
     };
     walk(root);
-    const [holder, key] = places[place % places.length] as [Holder, string];
+    // The whole of a body is replaced elsewhere.
+    const [holder, key] = (places[1 + (place % (places.length - 1))] ?? [root, 'body']) as [Holder, string];
     const hole = `${HOLE}${texts.push(text) - 1}${HOLE}`;
     if (how === 'drop' && holder !== root) Reflect.deleteProperty(holder, key);
     else if (how === 'copy') holder[`${key}2`] = holder[key];
@@ -153,7 +169,7 @@ function spoilt(body: object, edits: readonly Edit[]): string {
 }
 
 /** A schema from somewhere else, at a place where one is wanted, and a value that is held against it. */
-const judged = fc.tuple(hostileText, value, fc.nat(4)).map(([schema, given, place]) => {
+const judged = fc.tuple(schemaText, fc.oneof(judgedText, value), fc.nat(4)).map(([schema, given, place]) => {
   const bodies = [
     `{"workflow":{"name":"s","deadlineMs":2000,"input":${schema},"steps":[{"id":"a","uses":"echo","with":{"value":1}}]},"input":${given}}`,
     `{"workflow":{"name":"s","deadlineMs":2000,"steps":[{"id":"a","uses":"echo","with":{"value":1},"output":${schema}}]}}`,
@@ -163,6 +179,19 @@ const judged = fc.tuple(hostileText, value, fc.nat(4)).map(([schema, given, plac
   ];
   return bodies[place] as string;
 });
+/** Names that are nearly those of others, of which there are many. */
+const misspelt = fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 40 })).map(([steps, each]) =>
+  JSON.stringify({
+    workflow: {
+      name: 'm',
+      steps: Array.from({ length: steps }, (_, n) => ({
+        id: `a-step-with-a-long-name-${n}`,
+        uses: 'ecko',
+        dependsOn: Array.from({ length: each }, (_, k) => `a-stepp-with-a-long-nam-${n}-${k}`),
+      })),
+    },
+  }),
+);
 /** About as large as may be: what is added on the way makes it too large, or not. */
 const large = fc.tuple(fc.integer({ min: 940_000, max: 1_060_000 }), fc.boolean()).map(([bytes, plain]) => {
   const filling = plain ? 'x'.repeat(bytes) : '\\u0001'.repeat(bytes / 6);
@@ -180,5 +209,6 @@ export const bodyFor = (path: string): fc.Arbitrary<string> => {
     { weight: 25, arbitrary: value },
     { weight: 25, arbitrary: cutOff },
     { weight: 3 * submitted, arbitrary: large },
+    { weight: 3 * submitted, arbitrary: misspelt },
   );
 };
