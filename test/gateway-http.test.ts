@@ -202,7 +202,9 @@ it('what is not there is said not to be there at once, wherever it is looked for
   const tries: [string, string, object?][] = [
     ...[
       '0.nope.tool.a.1',
-      '1.nope.tool.a.1',
+      '1.nowhere.tool.a.1',
+      '9999.elsewhere.tool.a.1',
+      '1.never.run.run.1',
       `7.${run}.tool.a.1`,
       `9999.${run}.tool.a.1`,
       `0.${run}.tool.b.1`,

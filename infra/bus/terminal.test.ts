@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { inLine, jsonText, line, paint, rendered, visible } from './terminal.ts';
 
@@ -76,4 +77,18 @@ test('letters of every script, and emoji of several parts, stay as they are', ()
     '1\ufe0f\u20e3',
   ])
     assert.equal(visible(text), text);
+});
+
+test('a line of the log hides nothing either, and says the same', () => {
+  const file = new URL('./terminal.ts', import.meta.url).href;
+  const program = `import pino from 'pino'; import { logTo } from ${JSON.stringify(file)}; pino({}, logTo(1)).info({ error: process.env.TEXT }, process.env.TEXT);`;
+  const text = hostile.filter((one) => one.isWellFormed()).join(' ');
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+    env: { TEXT: text },
+    cwd: import.meta.dirname,
+    encoding: 'utf8',
+  });
+  assert.doesNotMatch(said.trimEnd(), HIDDEN);
+  const { error, msg } = JSON.parse(said) as { error: string; msg: string };
+  assert.deepEqual([error, msg], [text, text]);
 });

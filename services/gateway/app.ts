@@ -68,11 +68,17 @@ const TRY_AGAIN = 'Nothing was lost; try again';
 /** The log may have stored what it did not acknowledge. */
 const UNKNOWN = 'Nobody can tell yet whether this was accepted: ask again, with the same Idempotency-Key, and it happens once';
 
-/** The methods that are served at a path. */
-function allowedAt({ routes }: OpenAPIHono, path: string): string[] {
-  const here = routes.filter(({ path: at, method }) => method !== 'ALL' && new RegExp(`^${at.replace(/:[^/]+/g, '[^/]+')}$`).test(path));
-  const methods = here.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
-  return here.length === 0 ? [] : [...new Set([...methods, 'OPTIONS'])];
+/** The methods that are served at each path, as far as routes have been added. */
+function methodsOf({ routes }: OpenAPIHono): (path: string) => readonly string[] {
+  const patterns = new Map<string, { pattern: RegExp; methods: Set<string> }>();
+  for (const { path, method } of routes) {
+    if (method === 'ALL') continue;
+    const pattern = new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`);
+    const { methods } = patterns.get(path) ?? patterns.set(path, { pattern, methods: new Set() }).get(path)!;
+    for (const one of method === 'GET' ? ['GET', 'HEAD'] : [method]) methods.add(one);
+  }
+  const served = [...patterns.values()].map(({ pattern, methods }) => ({ pattern, methods: [...methods, 'OPTIONS'] }));
+  return (path) => served.find(({ pattern }) => pattern.test(path))?.methods ?? [];
 }
 
 export function appOf(surroundings: Surroundings): OpenAPIHono {
@@ -119,11 +125,13 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
       : new HttpProblem(500, 'internal', 'Something went wrong here', `The log of the gateway has more under ${errorId}`);
     return problemResponse(problem, c.req.path, errorId);
   });
+  let served: ReturnType<typeof methodsOf> | undefined;
   app.use(async (c, next) => {
     const { method, path } = c.req;
     const asked = { method, path, header: (name: string) => c.req.header(name) };
     checkAsked(asked, names);
-    const allowed = allowedAt(app, path);
+    served ??= methodsOf(app);
+    const allowed = served(path);
     if (allowed.length === 0) throw new HttpProblem(404, 'not-found', 'There is nothing here', `${path}: see /openapi.json`);
     const allow = { allow: allowed.join(', ') };
     if (method === 'OPTIONS') return c.body(null, 204, allow);
