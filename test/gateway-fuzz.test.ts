@@ -15,10 +15,10 @@ import { until } from '@reel/scripts/until.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import fc from 'fast-check';
 import { type Answer, exchange } from './fuzz/exchange.ts';
-import { type Pulse, startPulse } from './fuzz/pulse.ts';
+import { startPulse } from './fuzz/pulse.ts';
 import { type Case, type Known, requests } from './fuzz/requests.ts';
 
-const CASES = Number(process.env['REEL_FUZZ_CASES'] ?? 1200);
+const CASES = Number(process.env['REEL_FUZZ_CASES'] ?? 2000);
 const SEED = Number(process.env['REEL_FUZZ_SEED'] ?? 11);
 /** How many questions wait for a person. */
 const HELD = 20;
@@ -29,7 +29,6 @@ let local: Local;
 let child: ChildProcess;
 let dir: string;
 let port: number;
-let pulse: Pulse;
 const ask = async <T>(path: string, body?: object, headers = {}): Promise<T> => {
   const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...sent, headers: { 'content-type': 'application/json', ...headers } });
@@ -45,10 +44,8 @@ before(async () => {
   local = await startLocal({ dir: join(dir, 'reel'), services: [], env, logLevel: 'silent' });
   child = await local.spawn(SERVICES);
   await until(async () => (await ask<{ tools: unknown[] }>('/v1/tools')).tools.length >= 5);
-  pulse = startPulse(port);
 });
 after(async () => {
-  pulse.stop();
   await local.stop();
   await rm(dir, { recursive: true, force: true });
 });
@@ -108,6 +105,7 @@ async function answered(one: Case): Promise<void> {
 it(`answers ${CASES} requests of seed ${SEED}, whatever they are`, { timeout: 1_200_000 }, async (context) => {
   const of = requests(await known());
   const together = fc.array(of, { minLength: TOGETHER, maxLength: TOGETHER });
+  const pulse = startPulse(port);
   const begin = performance.now();
   await fc.assert(
     fc.asyncProperty(together, async (cases) => {
@@ -117,9 +115,10 @@ it(`answers ${CASES} requests of seed ${SEED}, whatever they are`, { timeout: 1_
     { seed: SEED, numRuns: Math.ceil(CASES / TOGETHER), interruptAfterTimeLimit: 1_100_000, markInterruptAsFailure: true },
   );
   const seconds = (performance.now() - begin) / 1000;
-  const { p50Ms, p99Ms, mostMs, beats } = pulse.measured();
+  const { p50Ms, p99Ms, mostMs, lateMs, beats } = await pulse.measured();
   context.diagnostic(
-    `${CASES} requests in ${seconds.toFixed(0)} s; /healthz: p50 ${p50Ms} ms, p99 ${p99Ms} ms, most ${mostMs} ms of ${beats}`,
+    `${CASES} requests in ${seconds.toFixed(0)} s; /healthz: p50 ${p50Ms} ms, p99 ${p99Ms} ms, most ${mostMs} ms of ${beats}; the machine was late by ${lateMs} ms`,
   );
-  assert.ok(p99Ms < 200, `/healthz took ${p99Ms} ms (p99) while requests were answered`);
+  // Where others use the machine, a thread that does nothing is late too.
+  assert.ok(p99Ms - lateMs < 200, `/healthz took ${p99Ms} ms (p99), on a machine that was late by ${lateMs} ms`);
 });
