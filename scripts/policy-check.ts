@@ -1,4 +1,5 @@
 /** `reel policy check`: whether a folder of policies can be used, without starting anything. */
+import { print, warn } from '@reel/bus/terminal.ts';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { strayAims } from '@reel/policy/aims.ts';
 import { judgeBy } from '@reel/policy/cedar.ts';
@@ -23,6 +24,6 @@ async function check(folder: string = process.env['REEL_POLICIES'] || defaultPol
   const { digest } = judgeBy(files);
   const policies = parsePolicies(files);
   const warnings = tools ? strayAims(policies.values(), (await ask<ToolList>('GET', '/v1/tools')).tools) : [];
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  process.stdout.write(`${policies.size} policies in ${folder} can be used: ${digest}\n`);
+  for (const warning of warnings) warn(`warning: ${warning}`);
+  print(`${policies.size} policies in ${folder} can be used: ${digest}`);
 }
