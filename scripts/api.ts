@@ -1,5 +1,6 @@
 /** The gateway as the command line sees it: plain HTTP, with errors that say what to do. */
 import { inLine, line } from '@reel/bus/terminal.ts';
+import { type Meter, metered, perEvent, upTo } from '@reel/bus/bounded.ts';
 import type { CloudEvent, ProblemDetails, Tokens, VoidEntry } from '@reel/gateway/shapes.ts';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { reachable } from './local.ts';
@@ -9,6 +10,10 @@ export class Refused extends Error {}
 
 export type Told = CloudEvent | VoidEntry;
 
+/** A run of a thousand steps with large results; and a fact, every letter of which may take six in JSON. */
+const ANSWER_BYTES = 512 * 1024 * 1024;
+const EVENT_BYTES = 8 * 1024 * 1024;
+
 /** Where the gateway is: REEL_API, or what was started in this folder, or the default. */
 async function base(): Promise<string> {
   return process.env['REEL_API'] ?? (await reachable(process.env['REEL_DIR'] ?? '.reel'))?.api ?? 'http://127.0.0.1:7070';
@@ -16,19 +21,20 @@ async function base(): Promise<string> {
 
 /** Sends a request. @throws Refused with the gateway's reasons, or with what to do when nobody answers. */
 export async function ask<T>(method: 'GET' | 'POST', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
-  const response = await reach(path, {
+  const init = {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+  };
+  const response = await reach(path, init, upTo(ANSWER_BYTES, 'the answer of the gateway'));
   return (await response.json()) as T;
 }
 
-async function reach(path: string, init: RequestInit): Promise<Response> {
+async function reach(path: string, init: RequestInit, ...meters: readonly Meter[]): Promise<Response> {
   const url = await base();
   let response: Response;
   try {
-    response = await fetch(`${url}${path}`, init);
+    response = metered(await fetch(`${url}${path}`, init), ...meters);
   } catch (error) {
     const cause = (error as Error & { cause?: Error }).cause?.message ?? (error as Error).message;
     throw new Refused(
@@ -62,10 +68,9 @@ export async function* watch(
 ): AsyncGenerator<Told | Tokens> {
   // The gateway lets go of readers who are far behind; they resume where they were.
   for (let last = '0'; ; ) {
-    const response = await reach(`/v1/runs/${run}/events${tokens ? '?tokens=true' : ''}`, {
-      headers: { accept: 'text/event-stream', 'last-event-id': last },
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const init = { headers: { accept: 'text/event-stream', 'last-event-id': last }, ...(signal === undefined ? {} : { signal }) };
+    const path = `/v1/runs/${run}/events${tokens ? '?tokens=true' : ''}`;
+    const response = await reach(path, init, perEvent(EVENT_BYTES, 'a fact'));
     if (response.status === 204) return;
     const events = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
     for await (const { id = last, data } of events ?? []) {

@@ -3,12 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openProcessLog } from '@reel/bus/process-log.ts';
 import { type Serving, serve } from '@reel/bus/serve.ts';
-import { logTo } from '@reel/bus/terminal.ts';
 import type { Cluster } from '@reel/nats/cluster.ts';
 import { leash } from '@reel/nats/leash.ts';
 import { load } from '@reel/services/main.ts';
-import pino from 'pino';
 import { clustered, single } from './broker.ts';
 import { configure, installationIn, provisionAt, rolesIn } from './installation.ts';
 import { root } from './tree.ts';
@@ -56,7 +55,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const roles = await rolesIn(installation);
   await configure(installation, roles, syncInterval);
   const broker = await (options.clustered ? clustered(installation) : single(installation, options.natsPort));
-  const log = pino({ level: logLevel }, logTo(2));
+  const log = openProcessLog(logLevel, 2);
   const { credentials } = installation;
   const { replicas, pidFiles } = broker;
   const env = { ...process.env, ...options.env, REEL_NATS: broker.url, REEL_CREDENTIALS: credentials };
@@ -119,7 +118,8 @@ async function serves(child: ChildProcess, names: readonly string[]): Promise<vo
     child.stdout?.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       const lines = text.split('\n');
-      text = lines.pop() ?? '';
+      // A line that does not end is none that says so.
+      text = (lines.pop() ?? '').slice(-65_536);
       left -= lines.filter((line) => line.includes('"msg":"serving"')).length;
       if (left <= 0) resolve();
     });

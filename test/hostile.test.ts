@@ -263,7 +263,7 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
       const victim = componentOf(await load('policy'), 'x', 0);
       const [announced, shown] = ['alive.policy.x', `tokens.0.${run}.person.x.1`];
       const delivered = name === 'planner' ? 'run.run.1.verdict' : `${KIND[name]}.x.1.verdict`;
-      const roll = openRoll(reading);
+      const roll = openRoll(reading, { warn: () => {} });
       const lies: unknown[] = [];
       const unwatch = watchRun(reading, run, (tokens) => lies.push(tokens));
       for (const [target, body] of [

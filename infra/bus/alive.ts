@@ -8,6 +8,7 @@ import type { NatsConnection } from 'nats';
 import type { Component } from './component.ts';
 import { flushed } from './flushed.ts';
 import { heard, spoken } from './perform.ts';
+import { withoutSecretsInJson } from './secrets.ts';
 import type { AnyService, Logger, Offers } from './service.ts';
 
 /** How often a service says that it is there, in ms. */
@@ -59,7 +60,7 @@ export function announcer(connection: NatsConnection, service: AnyService, log: 
   const say = (last: { leaving?: true } = {}): void => {
     if (!here || connection.isClosed()) return;
     try {
-      connection.publish(subject, JSON.stringify({ ...component, offers, ...last }));
+      connection.publish(subject, withoutSecretsInJson(JSON.stringify({ ...component, offers, ...last })));
     } catch (error) {
       log.warn({ error: (error as Error).message }, 'it could not be announced that this service is there');
     }

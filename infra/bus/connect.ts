@@ -3,6 +3,7 @@ import { connect as dial, type NatsConnection } from 'nats';
 import { authenticatorOf } from './credentials.ts';
 import { LogUnavailable } from './log.ts';
 import { elsewhere } from './roam.ts';
+import { keepFromAddress } from './secrets.ts';
 
 /** Message schedules as the clock uses them, and the fixes that the write-once slots rely on, are in servers from here on. */
 const OLDEST_SERVER = [2, 14, 0] as const;
@@ -13,6 +14,7 @@ export type Broker = { readonly servers: string; readonly credentials: string };
 
 /** Connects as `name`. @throws when nobody answers, the credentials are refused, or the server is too old: each with what to do. */
 export async function connect(broker: Broker, name: string): Promise<NatsConnection> {
+  for (const server of broker.servers.split(',')) keepFromAddress(server, 'REEL_NATS');
   const authenticator = await authenticatorOf(broker.credentials, name);
   let connection: NatsConnection;
   try {

@@ -9,6 +9,7 @@ import type { Reader } from './reader.ts';
 import { readTools } from './registry.ts';
 import { openRoll } from './roll.ts';
 import { sayOne } from './say.ts';
+import type { Logger } from './service.ts';
 import { watchRun } from './show.ts';
 
 type Tools = ReadonlyMap<string, ToolDefinition>;
@@ -18,15 +19,17 @@ export type DoorOptions = {
   readonly log: Log;
   readonly reader: Reader;
   readonly shards: number;
+  /** The log of the process. */
+  readonly logger: Logger;
   /** How often services say that they are there. */
   readonly aliveMs?: number | undefined;
 };
 
 /** Opens the door of the service `name`. */
 export async function openDoor(name: string, options: DoorOptions): Promise<{ door: Door; close(): void }> {
-  const { connection, log, reader, shards, aliveMs } = options;
-  const registry = await readTools(connection);
-  const roll = openRoll(connection, aliveMs);
+  const { connection, log, reader, shards, logger, aliveMs } = options;
+  const registry = await readTools(connection, logger);
+  const roll = openRoll(connection, logger, aliveMs);
   const offered = offeredOf();
   const look: Door['look'] = async (shard, run) => historyOf(await reader.read(shard, run));
   const door: Door = {

@@ -20,7 +20,8 @@ import { type Log, LogFull, LogUnavailable } from './log.ts';
 import { publicly } from './publicly.ts';
 import { fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
-import { type Acting, type ApprovedCall, Failure, type Logger, type Performer, Unsent } from './service.ts';
+import { cleaned } from './secrets.ts';
+import { type Acting, type ApprovedCall, Failure, InDoubt, type Logger, type Performer, Unsent } from './service.ts';
 import { traced } from './trace.ts';
 import { envelop } from './wire.ts';
 
@@ -226,18 +227,20 @@ async function act(
   };
   let usage: Usage | undefined;
   const used = (soFar: Usage): void => {
-    usage = soFar;
+    usage = cleaned(soFar);
   };
   const show = (text: string): void => (done.signal.aborted ? undefined : work.show(entry.at, text));
   const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, used, show, log: work.log };
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
-      const given = told(await attempt(performer, approved, { ...deps, ...acting }), work.log);
+      // What came from outside may repeat what it was given, in every field.
+      const given = told(cleaned(await attempt(performer, approved, { ...deps, ...acting })), work.log);
       if (given.said === 'unknown') mine = given.problem;
       // That this attempt reached nobody says nothing about an earlier one under the same key.
       const isOpen = doubt && given.said === 'failed' && given.unsent;
       const result: Result = isOpen ? { said: 'unknown', problem: mine ?? given.problem, isTheirs: mine === undefined } : given;
-      const again = result.said === 'unknown' && call.effect === 'idempotent' && !signal.aborted;
+      const isLost = given.said === 'unknown' && !given.problem.retryable;
+      const again = result.said === 'unknown' && !isLost && call.effect === 'idempotent' && !signal.aborted;
       doubt ||= result.said === 'unknown';
       if (again) await log.pause(waitMs, signal);
       if (again && !signal.aborted) continue;
@@ -298,7 +301,8 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
     if (problem === undefined) return { said: 'succeeded', output };
     return { said: isHarmless(call) ? 'failed' : 'unknown', problem };
   } catch (error) {
-    return error instanceof Failure ? { said: 'failed', problem: error.problem, unsent: error instanceof Unsent } : doubt(error);
+    if (error instanceof Failure) return { said: 'failed', problem: error.problem, unsent: error instanceof Unsent };
+    return error instanceof InDoubt ? { said: isHarmless(call) ? 'failed' : 'unknown', problem: error.problem } : doubt(error);
   } finally {
     context.signal.removeEventListener('abort', abandon);
   }
@@ -337,7 +341,10 @@ async function sayOutcome(
   for (let n = at.n + 1; call.effect === 'idempotent' && newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {
     if (newest.find(words.succeeded, { ...at, n }) !== undefined) return 'handled';
   }
-  if (result.said === 'unknown') return await keptUntil(LogFull, log, work, () => fault(log, voice.source, newest, entry, result.problem));
+  if (result.said === 'unknown') {
+    const problem = { ...result.problem, code: 'unknown-effect' };
+    return await keptUntil(LogFull, log, work, () => fault(log, voice.source, newest, entry, problem));
+  }
   await keptUntil(LogFull, log, work, () => sayOne(log, voice, words.late(at, { output: result.output })));
   return 'handled';
 }

@@ -7,6 +7,7 @@ import { type Entry, type History, historyOf, isVoid } from './history.ts';
 import { type Log, LogUnavailable } from './log.ts';
 import { publicly } from './publicly.ts';
 import { say, sayOne } from './say.ts';
+import { cleaned } from './secrets.ts';
 import { Fatal, type Ring, type Said, type Service } from './service.ts';
 import { traced } from './trace.ts';
 
@@ -96,7 +97,7 @@ export async function fault(log: Log, service: string, history: History, about: 
   await sayOne(
     log,
     { source: service, shard: history.shard, run: history.run, cause: about.address },
-    faultRaised(at, { event: about.address, problem: publicly(problem) }),
+    faultRaised(at, { event: about.address, problem: publicly(cleaned(problem)) }),
   );
   return 'handled';
 }

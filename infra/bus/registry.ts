@@ -8,7 +8,8 @@ import { API_PREFIX, REGISTRY_BUCKET, REGISTRY_STREAM } from './accounts.ts';
 import type { PubAck } from './acks.ts';
 import { readJson } from './json.ts';
 import { LogUnavailable } from './log.ts';
-import type { Registry } from './service.ts';
+import { withoutSecretsInJson } from './secrets.ts';
+import type { Logger, Registry } from './service.ts';
 import { reached, stored } from './stored.ts';
 
 const subjectOf = (key: string): string => `$KV.${REGISTRY_BUCKET}.${key}`;
@@ -21,7 +22,7 @@ export function openRegistry(connection: NatsConnection): Registry {
     if (error !== undefined) throw new LogUnavailable(`the registry does not take ${key}: ${error.description}`);
   };
   return {
-    put: (key: string, value: Json) => write(key, JSON.stringify(value)),
+    put: (key: string, value: Json) => write(key, withoutSecretsInJson(JSON.stringify(value))),
     remove: (key: string) => {
       const operation = headers();
       operation.set('KV-Operation', 'DEL');
@@ -29,6 +30,11 @@ export function openRegistry(connection: NatsConnection): Registry {
     },
   };
 }
+
+/** What a reader keeps of the registry: the tools that were registered first. Executors offer fewer, and smaller ones. */
+const MOST_TOOLS = 10_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+const LONGEST_DEFINITION = 512 * 1024;
 
 /** The definition that a value of the bucket is; what is none is nobody's tool, and no reason to do without the others. */
 function definitionIn(text: string): ToolDefinition | undefined {
@@ -42,6 +48,7 @@ function definitionIn(text: string): ToolDefinition | undefined {
 /** The tools on offer, for a reader: read when first asked for, and again whenever the bucket has changed. */
 export async function readTools(
   connection: NatsConnection,
+  log: Pick<Logger, 'warn'>,
 ): Promise<{ tools(): Promise<ReadonlyMap<string, ToolDefinition>>; close(): void }> {
   const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   const all = subjectOf('>');
@@ -56,14 +63,27 @@ export async function readTools(
     for await (const { type } of watching) if (type === 'reconnect') forget();
   })();
 
+  let refused = false;
+  function refuse(subject: string): void {
+    const limits = `at most ${MOST_TOOLS} tools, ${MOST_BYTES} bytes of all and ${LONGEST_DEFINITION} of one`;
+    if (!refused) log.warn({ subject }, `The registry of tools has more than is read of it, which is ${limits}: the rest is left out.`);
+    refused = true;
+  }
+
   /** Any replica may answer, and one that is late is asked again: what is read once is kept until the next change. */
   async function load(): Promise<ReadonlyMap<string, ToolDefinition>> {
     const newest = (await reached(() => manager.streams.getMessage(REGISTRY_STREAM, { last_by_subj: all })))?.seq ?? 0;
     for (let patience = 40; ; patience -= 1) {
       const tools = new Map<string, ToolDefinition>();
       let seen = 0;
+      let left = MOST_BYTES;
       for await (const { seq, subject, body } of stored(manager, REGISTRY_STREAM, all, { seq: 1 })) {
         seen = seq;
+        if (body.length > LONGEST_DEFINITION || body.length > left || tools.size >= MOST_TOOLS) {
+          refuse(subject);
+          continue;
+        }
+        left -= body.length;
         const definition = definitionIn(body);
         // A value under another key is nobody's: it would stand in the place of a tool that is.
         if (definition !== undefined && subjectOf(definition.name) === subject) tools.set(definition.name, definition);

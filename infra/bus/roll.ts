@@ -6,6 +6,7 @@ import { ALIVE_MS, aliveSubject, ROLL_CALL } from './alive.ts';
 import { Announcement, type Component } from './component.ts';
 import { plainBody } from './plain.ts';
 import { roamOf } from './roam.ts';
+import type { Logger } from './service.ts';
 
 export type Roll = {
   /** Those that are there, by name and age. */
@@ -29,12 +30,27 @@ export type Roll = {
 const ANSWER_MS = 500;
 const BEATS = 5;
 
-/** `heard`: the beat in which it was last heard. */
-type Known = { readonly component: Component; readonly left: boolean; heard: number };
+/** An announcement may be as long as one that names every tool an executor may offer. */
+const LONGEST_ANNOUNCEMENT = 512 * 1024;
+/**
+ * What is kept under one name. The broker lets a service announce itself under its own name alone, so one that is taken over fills its own
+ * place and no other. The instances that were there first stay.
+ */
+const MOST_INSTANCES = 256;
+const MOST_BYTES = 4 * 1024 * 1024;
+/** What is read under one name in a beat: as much as it may keep, and once more when the roll is called. */
+const MOST_READ = 2 * MOST_BYTES;
+
+/** `heard`: the beat in which it was last heard. `bytes`: of its announcement. */
+type Known = { readonly component: Component; readonly left: boolean; readonly bytes: number; heard: number };
 
 /** Calls the roll, and keeps it. `everyMs` is how often services announce themselves. */
-export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
+export function openRoll(connection: NatsConnection, log: Pick<Logger, 'warn'>, everyMs = ALIVE_MS): Roll {
   const known = new Map<string, Known>();
+  /** The services of which it was told that they say too much. */
+  const full = new Set<string>();
+  /** What was read in this beat, by name. */
+  const read = new Map<string, number>();
   const listeners = new Set<() => void>();
   const tell = (): void => {
     for (const listener of listeners) listener();
@@ -44,12 +60,38 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
   let beat = 0;
   let away = false;
 
+  /** Whether there is a place for one more announcement under its name. */
+  function hasRoom(subject: string, bytes: number): boolean {
+    const name = nameIn(subject);
+    const others = [...known].filter(([other]) => other !== subject && nameIn(other) === name);
+    if (others.length < MOST_INSTANCES && others.reduce((sum, [, one]) => sum + one.bytes, bytes) <= MOST_BYTES) return true;
+    return refuse(subject, `at most ${MOST_INSTANCES} instances and ${MOST_BYTES} bytes of announcements are kept`);
+  }
+  function mayRead(subject: string, bytes: number): boolean {
+    const name = nameIn(subject);
+    const sum = (read.get(name) ?? 0) + bytes;
+    if (sum > MOST_READ) return refuse(subject, `at most ${MOST_READ} bytes are read in ${everyMs} ms`);
+    read.set(name, sum);
+    return true;
+  }
+  function refuse(subject: string, why: string): false {
+    const name = nameIn(subject);
+    if (!full.has(name)) log.warn({ service: name, subject }, `"${name}" announces too much, and some of it is not heard: ${why}.`);
+    full.add(name);
+    return false;
+  }
+
   const hear = (error: Error | null, message: Msg): void => {
-    const said = error === null ? announcementIn(message) : undefined;
+    const { subject, data } = message;
+    if (error !== null) return;
+    if (data.length > LONGEST_ANNOUNCEMENT) return void refuse(subject, `an announcement may have ${LONGEST_ANNOUNCEMENT} bytes`);
+    const before = known.get(subject);
+    // Before it is read: reading is what costs.
+    if (data.length > (before?.bytes ?? -1) && !hasRoom(subject, data.length)) return;
+    const said = mayRead(subject, data.length) ? announcementIn(message) : undefined;
     if (said === undefined) return;
     const { leaving: left = false, ...component } = said;
-    const before = known.get(message.subject);
-    known.set(message.subject, { component, left, heard: beat });
+    known.set(subject, { component, left, bytes: data.length, heard: beat });
     if (before?.left !== left || !isDeepStrictEqual(before.component, component)) tell();
   };
   const subscription = connection.subscribe('alive.>', { callback: hear });
@@ -64,6 +106,7 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
     }
   })();
   const beating = setInterval(() => {
+    read.clear();
     if (away || roamOf(connection).silent()) return;
     beat += 1;
     const gone = [...known].filter(([, { heard }]) => beat - heard >= BEATS);
@@ -106,6 +149,9 @@ export function openRoll(connection: NatsConnection, everyMs = ALIVE_MS): Roll {
     },
   };
 }
+
+/** `alive.<name>.<instance>` */
+const nameIn = (subject: string): string => subject.split('.', 2)[1] ?? '';
 
 const order = ({ name, startedAt, instance }: Component): string => `${name} ${startedAt} ${instance}`;
 

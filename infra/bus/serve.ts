@@ -2,7 +2,7 @@
 import { aboutOf, parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
-import pino from 'pino';
+import type pino from 'pino';
 import { clockStream, reelStream } from './accounts.ts';
 import { announcer } from './alive.ts';
 import { openBeats } from './beats.ts';
@@ -14,6 +14,7 @@ import { openDoor } from './jetstream-door.ts';
 import { openLog } from './jetstream-log.ts';
 import { type Log, LogUnavailable } from './log.ts';
 import { perform } from './perform.ts';
+import { openProcessLog } from './process-log.ts';
 import { giveUpRing, MAX_DELIVERIES, react, reactToRing } from './react.ts';
 import { openReader, type Reader } from './reader.ts';
 import { openRegistry } from './registry.ts';
@@ -21,7 +22,6 @@ import { hearsSubjects, roleOf } from './role.ts';
 import type { AnyService, Performer, Ring, Service, Surroundings } from './service.ts';
 import { openStage, type Stage } from './show.ts';
 import { openSweep } from './sweep.ts';
-import { logTo } from './terminal.ts';
 
 export type Serving = {
   /** Where the doors can be reached, by the name of the service. */
@@ -47,7 +47,7 @@ const PATIENCE_MS = 600_000;
 
 /** Serves these services until they are stopped. @throws when one of them cannot start; the others are stopped then. */
 export async function serve(services: readonly AnyService[], options: ServeOptions): Promise<Serving> {
-  const { broker, shards = 1, env = process.env, log = pino({ name: 'reel', level: env['REEL_LOG'] ?? 'info' }, logTo(1)) } = options;
+  const { broker, shards = 1, env = process.env, log = openProcessLog(env['REEL_LOG'] ?? 'info') } = options;
   const first = services[0];
   if (first === undefined) throw new Error('serve: there is no service to serve');
   const reading = await connect(broker, first.name);
@@ -131,7 +131,7 @@ async function serveDoor(
   { reader, shards, aliveMs }: Context,
   surroundings: Surroundings,
 ): Promise<Part> {
-  const { door, close } = await openDoor(service.name, { connection, log, reader, shards, aliveMs });
+  const { door, close } = await openDoor(service.name, { connection, log, reader, shards, aliveMs, logger: surroundings.log });
   const opened = await service.open(door, surroundings);
   return { url: opened.url, stop: () => opened.close().finally(close) };
 }

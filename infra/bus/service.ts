@@ -140,3 +140,12 @@ export class Failure extends Error {
 
 /** Thrown by a performer: this attempt reached nobody. Unlike a Failure it says nothing about an earlier attempt under the same key. */
 export class Unsent extends Failure {}
+
+/** Thrown by a performer: it may have been done, its answer is lost for good, and asking again would lose it again. */
+export class InDoubt extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.message);
+    this.problem = problem;
+  }
+}

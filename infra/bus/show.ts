@@ -3,6 +3,7 @@ import type { Parts, Place } from '@reel/contracts/address.ts';
 import type { Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
 import { plainBody } from './plain.ts';
+import { veil } from './secrets.ts';
 
 /** A piece of what a step is making. Pieces of one attempt come in order; some may be missing. */
 export type Tokens = { readonly at: Place; readonly text: string };
@@ -22,43 +23,41 @@ export type Stage = {
 const subjectOf = ({ shard, run, kind, id, n }: Parts): string => `tokens.${shard}.${run}.${kind}.${id}.${n}`;
 const keyOf = (run: string, { kind, id, n }: Place): string => `${run}.${kind}.${id}.${n}`;
 
+/** More in one piece is shown to nobody: it is in the result. */
+const LONGEST_PIECE = 64 * 1024;
+/** Every character of a piece may take six in JSON. */
+const LONGEST_MESSAGE = 6 * LONGEST_PIECE + 100;
+
 /** The stage of a performer, on its own connection. Nothing that goes wrong here is the performer's concern. */
 export function openStage(connection: NatsConnection): Stage {
-  const open = new Map<string, { text: string; readonly subject: string; readonly timer: NodeJS.Timeout }>();
+  type Piece = { text: string; readonly subject: string; readonly plain: ReturnType<typeof veil>; timer: NodeJS.Timeout | undefined };
+  const open = new Map<string, Piece>();
   const send = (subject: string, text: string): void => {
-    try {
-      if (text !== '' && !connection.isClosed()) connection.publish(subject, JSON.stringify({ text }));
-    } catch {
-      // Too large for a message: whoever watches will see it in the result.
-    }
+    if (text === '' || text.length > LONGEST_PIECE || connection.isClosed()) return;
+    connection.publish(subject, JSON.stringify({ text }));
   };
-  const wait = (key: string, subject: string): void => {
-    open.set(key, { text: '', subject, timer: setTimeout(next, EVERY_MS, key).unref() });
-  };
-  function next(key: string): void {
-    const waiting = open.get(key);
-    open.delete(key);
-    if (waiting === undefined || waiting.text === '') return;
-    send(waiting.subject, waiting.text);
-    wait(key, waiting.subject);
+  function next(piece: Piece): void {
+    piece.timer = undefined;
+    if (piece.text === '') return;
+    const text = piece.plain.more(piece.text);
+    piece.text = '';
+    send(piece.subject, text);
+    piece.timer = setTimeout(next, EVERY_MS, piece).unref();
   }
   return {
     show: (at, text) => {
       const key = keyOf(at.run, at);
-      const waiting = open.get(key);
-      if (waiting !== undefined) {
-        waiting.text += text;
-        return;
-      }
-      send(subjectOf(at), text);
-      wait(key, subjectOf(at));
+      const piece = open.get(key) ?? { text: '', subject: subjectOf(at), plain: veil(), timer: undefined };
+      open.set(key, piece);
+      piece.text += text;
+      if (piece.timer === undefined) next(piece);
     },
     clear: (run, at) => {
-      const waiting = open.get(keyOf(run, at));
-      if (waiting === undefined) return;
-      clearTimeout(waiting.timer);
+      const piece = open.get(keyOf(run, at));
+      if (piece === undefined) return;
+      clearTimeout(piece.timer);
       open.delete(keyOf(run, at));
-      send(waiting.subject, waiting.text);
+      send(piece.subject, piece.plain.more(piece.text) + piece.plain.rest());
     },
   };
 }
@@ -77,7 +76,7 @@ export function watchRun(connection: NatsConnection, run: string, listener: (tok
 
 function tokensIn(message: Msg): Tokens | undefined {
   const [tokens, , , kind, id, n] = message.subject.split('.');
-  const { data } = Body.safeParse(plainBody(message));
+  const { data } = Body.safeParse(message.data.length > LONGEST_MESSAGE ? undefined : plainBody(message));
   if (tokens !== 'tokens' || data === undefined || !/^[1-9]\d{0,14}$/.test(n ?? '')) return undefined;
   return { at: { kind: kind as string, id: id as string, n: Number(n) }, text: data.text };
 }

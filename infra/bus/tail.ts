@@ -34,10 +34,11 @@ export type Stored = {
 
 type Waiter = { readonly seq: number; readonly resolve: (reached: boolean) => void };
 /** `ahead`: heard, and not in its turn yet. `known`: the last position that is known of. */
-type Shard = { position: number; known: number; filling: boolean; quiet: boolean; ahead: Raw[]; waiters: Waiter[] };
+type Shard = { position: number; known: number; filling: boolean; quiet: boolean; ahead: Raw[]; aheadBytes: number; waiters: Waiter[] };
 
 /** More is not kept of what is heard while something earlier is missing: it is read from the stream as well. */
 const AHEAD = 1000;
+const AHEAD_BYTES = 16 * 1024 * 1024;
 /** How soon a stream that does not have it yet is asked again. */
 const AGAIN_MS = 50;
 /** After so long in silence it is looked whether that is the whole truth. */
@@ -78,6 +79,7 @@ export async function openTail(
     filling: true,
     quiet: true,
     ahead: [],
+    aheadBytes: 0,
     waiters: [],
   }));
   const roam = roamOf(connection);
@@ -111,6 +113,7 @@ export async function openTail(
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
     state.ahead.length = 0;
+    state.aheadBytes = 0;
     state.filling = false;
   }
   const hear = (error: Error | null, message: Msg): void => {
@@ -124,7 +127,8 @@ export async function openTail(
     const next = seq === state.position + 1 && !state.filling;
     if (next) accept(state, shard, rawOf(message, seq));
     else {
-      if (state.ahead.length < AHEAD) state.ahead.push(rawOf(message, seq));
+      if (state.ahead.length < AHEAD && state.aheadBytes < AHEAD_BYTES) state.ahead.push(rawOf(message, seq));
+      state.aheadBytes += message.data.length;
       void fill(shard);
     }
   };

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
 import pino from 'pino';
+import { withoutSecrets } from './secrets.ts';
 
 /** Joiners and selectors that belong to the emoji before them, which may stay; and then everything that has no face of its own. */
 const HIDDEN =
@@ -49,9 +50,9 @@ const MARKS = new RegExp(`${MARK}(\\d+);`);
 /** Text in a colour, by its number in ANSI X3.64. */
 export const paint = (text: string, colour: number): string => `${MARK}${colour};${text}${MARK}0;`;
 
-/** What is written for a text: its colours as such, and everything else for the eye. */
+/** What is written for a text: its colours as such, everything else for the eye, and no secret. */
 export const rendered = (text: string): string =>
-  text
+  withoutSecrets(text)
     .split(MARKS)
     .map((piece, index) => (index % 2 === 1 ? `\u001b[${piece}m` : visible(piece)))
     .join('');

@@ -1,6 +1,8 @@
 // Follows what nats-server says on stderr: the only place where it tells why it died, or whether it took a new configuration.
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+
+/** Characters of a line that are kept. */
+const LONGEST_LINE = 16_384;
 
 export type Log = {
   /** The last lines that complain; without any, the last lines. */
@@ -12,14 +14,21 @@ export type Log = {
 export function followLog(stderr: Readable, onLine: (line: string) => void = () => {}): Log {
   const lines: string[] = [];
   const waiting = new Set<(line: string | undefined) => void>();
-  const reader = createInterface({ input: stderr });
-  reader.on('line', (line) => {
+  const hearLine = (line: string): void => {
     lines.push(line);
     if (lines.length > 200) lines.shift();
     onLine(line);
     for (const hear of waiting) hear(line);
+  };
+  let rest = '';
+  stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    const whole = (rest + chunk).split(/\r?\n/);
+    // The end of a line that is longer than anybody reads is left out.
+    rest = (whole.pop() ?? '').slice(0, LONGEST_LINE);
+    for (const line of whole) hearLine(line.slice(0, LONGEST_LINE));
   });
-  reader.on('close', () => {
+  stderr.once('close', () => {
+    if (rest !== '') hearLine(rest);
     for (const hear of waiting) hear(undefined);
   });
 

@@ -136,5 +136,5 @@ const pick = ({ code, retryable }: Expected) => ({ code, retryable });
 test('what a provider said is in the log, without the key that it repeats', async (context) => {
   const { call, logged } = await model(context, { status: 401, body: body(`Incorrect API key provided: ${KEY}`, null) });
   await call();
-  assert.equal(logged.find(({ level }) => level === 'warn')?.fields['error'], '401 Incorrect API key provided: …');
+  assert.equal(logged.find(({ level }) => level === 'warn')?.fields['error'], '401 Incorrect API key provided: (secret)');
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { readModels } from './configuration.ts';
+import { ANSWER_BYTES, readModels } from './configuration.ts';
 import { file } from './fixtures/opened.ts';
 
 const read = async (context: TestContext, text: string, env: NodeJS.ProcessEnv = {}) =>
@@ -15,7 +15,7 @@ test('the environment alone configures one model, good for all that Reel asks, a
   const definition = { name: 'gpt-4o-mini', capabilities: ['plan', 'answer', 'structured', 'judge'], price: 'medium' };
   const price = { microusdPerMillionInput: 150_000, microusdPerMillionOutput: 600_000 };
   assert.deepEqual(await readModels({ OPENAI_API_KEY: 'k', REEL_MODEL: 'gpt-4o-mini' }), [
-    { definition, id: 'gpt-4o-mini', baseUrl: undefined, apiKey: 'k', price },
+    { definition, id: 'gpt-4o-mini', baseUrl: undefined, apiKey: 'k', answerBytes: ANSWER_BYTES, price },
   ]);
   const local = await readModels({ OPENAI_BASE_URL: 'http://127.0.0.1:1/v1', REEL_MODEL: 'mine' });
   assert.deepEqual(local?.[0], {
@@ -23,6 +23,7 @@ test('the environment alone configures one model, good for all that Reel asks, a
     id: 'mine',
     baseUrl: 'http://127.0.0.1:1/v1',
     apiKey: undefined,
+    answerBytes: ANSWER_BYTES,
     price: undefined,
   });
 });
@@ -46,6 +47,7 @@ models:
       id: 'gpt-4.1-mini',
       baseUrl: undefined,
       apiKey: 'secret',
+      answerBytes: ANSWER_BYTES,
       price: { microusdPerMillionInput: 400_000, microusdPerMillionOutput: 1_600_000 },
     },
     {
@@ -53,6 +55,7 @@ models:
       id: 'local/qwen3',
       baseUrl: 'http://127.0.0.1:2/v1',
       apiKey: undefined,
+      answerBytes: ANSWER_BYTES,
       price: { microusdPerMillionInput: 0, microusdPerMillionOutput: 0.5 },
     },
   ]);

@@ -1,4 +1,5 @@
 /** Which models are configured: one by the environment, several by a file, or none, and then a stand-in answers from scripts. */
+import { filled, keepFromAddress, keepSecret } from '@reel/bus/secrets.ts';
 import { ModelDefinition, PriceClass } from '@reel/contracts/model.ts';
 import { z } from 'zod';
 import { isPrice, type Price, priceFor, readPrices } from './prices.ts';
@@ -13,6 +14,8 @@ export type Model = {
   readonly baseUrl: string | undefined;
   /** Undefined for a provider that asks for none. */
   readonly apiKey: string | undefined;
+  /** How much an answer may have as it comes, in bytes. */
+  readonly answerBytes: number;
   /** Undefined where the price list does not know it. */
   readonly price: Price | undefined;
 };
@@ -22,6 +25,9 @@ export const LONGEST_MS = 2 ** 31 - 1;
 
 /** What Reel itself asks of models: a model that is configured by the environment alone is taken to be good for all of it. */
 export const EVERYTHING = ['plan', 'answer', 'structured', 'judge'];
+
+/** Each piece of an answer is wrapped in a hundred times its length: 64 MiB are some 200,000 tokens. */
+export const ANSWER_BYTES = 64 * 1024 * 1024;
 
 const Entry = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/, 'expected a name of letters, digits and . _ : / -'),
@@ -33,6 +39,15 @@ const Entry = z.strictObject({
   price: PriceClass.default('medium'),
   /** ms, where a plan does not say */
   timeoutMs: z.int().positive().max(LONGEST_MS).optional(),
+  limits: z
+    .strictObject({
+      answerBytes: z
+        .int()
+        .min(1024)
+        .max(1024 * 1024 * 1024)
+        .default(ANSWER_BYTES),
+    })
+    .prefault({}),
   microusdPerMillionInput: z.number().min(0).optional(),
   microusdPerMillionOutput: z.number().min(0).optional(),
 });
@@ -53,10 +68,13 @@ export async function readModels(env: NodeJS.ProcessEnv): Promise<readonly Model
   if (!name)
     complain(['REEL_MODEL'], 'expected the name of a model of the provider that OPENAI_API_KEY or OPENAI_BASE_URL gives, is missing');
   if (baseUrl) checkUrl(baseUrl, ['OPENAI_BASE_URL'], complain);
+  if (apiKey) keepSecret(apiKey, 'OPENAI_API_KEY');
+  if (baseUrl) keepFromAddress(baseUrl, 'OPENAI_BASE_URL');
   const prices = await readPrices(env);
   const definition = ModelDefinition.parse({ name, capabilities: EVERYTHING });
   const { name: id } = definition;
-  return [{ definition, id, baseUrl: baseUrl || undefined, apiKey: apiKey || undefined, price: priceFor(prices, id) }];
+  const price = priceFor(prices, id);
+  return [{ definition, id, baseUrl: baseUrl || undefined, apiKey: apiKey || undefined, answerBytes: ANSWER_BYTES, price }];
 }
 
 async function fromFile(file: string, env: NodeJS.ProcessEnv): Promise<Model[]> {
@@ -72,23 +90,23 @@ async function fromFile(file: string, env: NodeJS.ProcessEnv): Promise<Model[]> 
       entry[field] === undefined ? undefined : fill(entry[field], env, [...path, field], complain);
     const baseUrl = filled('baseUrl');
     const apiKey = filled('apiKey');
-    if (baseUrl !== undefined) checkUrl(baseUrl, [...path, 'baseUrl'], complain);
-    else if (apiKey === undefined) complain(path, 'expected a baseUrl, or an apiKey for OpenAI itself, has neither');
+    if (apiKey !== undefined) keepSecret(apiKey, [...path, 'apiKey'].join('.'));
+    if (baseUrl !== undefined) {
+      checkUrl(baseUrl, [...path, 'baseUrl'], complain);
+      keepFromAddress(baseUrl, [...path, 'baseUrl'].join('.'));
+    } else if (apiKey === undefined) complain(path, 'expected a baseUrl, or an apiKey for OpenAI itself, has neither');
     const { microusdPerMillionInput, microusdPerMillionOutput } = entry;
     const own = { microusdPerMillionInput, microusdPerMillionOutput };
     const halves = Object.values(own).filter((half) => half !== undefined).length;
     if (halves === 1) complain(path, 'expected microusdPerMillionInput and microusdPerMillionOutput together, has one alone');
     const id = entry.model ?? name;
     const definition = { name, capabilities, price, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-    return { definition, id, baseUrl, apiKey, price: isPrice(own) ? own : priceFor(prices, id) };
+    return { definition, id, baseUrl, apiKey, answerBytes: entry.limits.answerBytes, price: isPrice(own) ? own : priceFor(prices, id) };
   });
 }
 
-function fill(text: string, env: NodeJS.ProcessEnv, path: readonly PropertyKey[], complain: Complain): string {
-  return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-    return env[name] || complain(path, `expected the environment variable ${name} to be set, is not`);
-  });
-}
+const fill = (text: string, env: NodeJS.ProcessEnv, path: readonly PropertyKey[], complain: Complain): string =>
+  filled(text, env, (what) => complain(path, what));
 
 function checkUrl(url: string, path: readonly PropertyKey[], complain: Complain): void {
   if (!/^https?:/.test(url) || !URL.canParse(url)) complain(path, `expected an http or https URL, is ${shown(url)}`);

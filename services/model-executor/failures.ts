@@ -2,6 +2,8 @@
  * What went wrong with a call to a model, as a failure with a name. Its message can be read by anybody, so it tells nothing of where the
  * model is or of what its provider said: that is for the log.
  */
+import { tooMuchIn } from '@reel/bus/bounded.ts';
+import { excerpt } from '@reel/bus/secrets.ts';
 import { Failure } from '@reel/bus/service.ts';
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
 import { z } from 'zod';
@@ -11,6 +13,10 @@ export function failureOf(error: unknown, model: string, nowMs: number): Failure
   const fail = (code: string, what: string, retryable: boolean, retryAfterMs?: number): Failure =>
     new Failure({ code, message: `the model "${model}" ${what}`, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
   if (error instanceof Failure) return error;
+  const much = tooMuchIn(error);
+  // It does not end by itself: another time it may.
+  if (much !== undefined)
+    return fail('model-too-much', `was stopped: ${much.message}; ask it for less, or raise its limits.answerBytes`, true);
   if (error instanceof APIConnectionTimeoutError || codeOf(error) === 'UND_ERR_BODY_TIMEOUT') return timedOut(model);
   if (error instanceof APIConnectionError) return fail('model-unavailable', 'could not be reached', true);
   if (error instanceof SyntaxError || error instanceof z.ZodError) {
@@ -48,7 +54,7 @@ export function detailsOf(error: unknown): object {
   const why = cause instanceof Error ? { cause: cause.message || codeOf(error) } : {};
   if (!(error instanceof APIError)) return { error: error.message, ...why };
   const { status, code, requestID } = error;
-  return { status, code, requestId: requestID, error: error.message.slice(0, 2_000), ...why };
+  return { status, code, requestId: requestID, error: excerpt(error.message, 2_000), ...why };
 }
 
 const FILTERED = new Set(['content_filter', 'content_policy_violation']);

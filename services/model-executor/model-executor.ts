@@ -1,9 +1,12 @@
 /** Asks models: any that speak Chat Completions, each call once, under the bus's performer protocol. */
+import { MAX_BYTES } from '@reel/bus/blob.ts';
+import { TooMuch } from '@reel/bus/bounded.ts';
+import { excerpt, tellWeakSecrets } from '@reel/bus/secrets.ts';
 import { type Acting, type ApprovedCall, definePerformer, Failure, type Surroundings } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compileSchema, SchemaError } from '@reel/contracts/schema.ts';
 import { type Chat, openChat } from './chat.ts';
-import { EVERYTHING, LONGEST_MS, type Model, readModels } from './configuration.ts';
+import { ANSWER_BYTES, EVERYTHING, LONGEST_MS, type Model, readModels } from './configuration.ts';
 import { detailsOf, failureOf, timedOut } from './failures.ts';
 import { startOffline } from './offline/offline.ts';
 import { heardMore, nothingYet } from './reply.ts';
@@ -15,6 +18,7 @@ type Deps = { readonly models: ReadonlyMap<string, { readonly model: Model; read
 /** Opens the models that are configured, or the stand-in where none is, and offers them. @throws ConfigError */
 export async function openModels({ env, log, offer }: Surroundings) {
   const configured = await readModels(env);
+  tellWeakSecrets(log);
   const offline = configured === undefined ? await startOffline({ folder: env['REEL_SCENARIOS'] }) : undefined;
   if (offline !== undefined) log.warn({ scripts: offline.scripts }, noticeOf(offline.scripts, env['REEL_SCENARIOS']));
   const models = configured ?? (offline === undefined ? [] : [scripted(offline.url)]);
@@ -32,6 +36,7 @@ const scripted = (baseUrl: string): Model => ({
   id: 'scripted',
   baseUrl,
   apiKey: undefined,
+  answerBytes: ANSWER_BYTES,
   price: { microusdPerMillionInput: 0, microusdPerMillionOutput: 0 },
 });
 
@@ -61,6 +66,7 @@ export async function performCall(call: ApprovedCall, { models, ...acting }: Dep
     for await (const chunk of await chat(call, attempt)) {
       const heard = heardMore(reply, chunk);
       reply = heard.reply;
+      if (reply.text.length + reply.refusal.length > MAX_BYTES) throw new TooMuch('what it says', MAX_BYTES);
       if (heard.more !== '') show(heard.more);
     }
     attempt.signal.throwIfAborted();
@@ -69,7 +75,7 @@ export async function performCall(call: ApprovedCall, { models, ...acting }: Dep
     if (signal.aborted) throw signal.reason;
     const failure = patience.aborted ? timedOut(name, patienceMs) : failureOf(error, name, Date.now());
     const { text, refusal } = reply;
-    log.warn({ model: name, ...without(model.apiKey, { ...detailsOf(error), text: text.slice(0, 2_000), refusal }) }, failure.message);
+    log.warn({ model: name, ...detailsOf(error), text: excerpt(text, 2_000), refusal: excerpt(refusal, 2_000) }, failure.message);
     throw failure;
   } finally {
     signal.removeEventListener('abort', tellUsage);
@@ -88,15 +94,6 @@ function checkOutput({ uses, output }: ApprovedCall): void {
     throw new Failure({ code: 'model-rejected-request', message, retryable: false });
   }
 }
-
-/** Some providers repeat in an error the key that they were given. */
-const without = (apiKey: string | undefined, details: object): object =>
-  Object.fromEntries(
-    Object.entries(details).map(([name, value]) => [
-      name,
-      typeof value === 'string' && apiKey !== undefined ? value.replaceAll(apiKey, '…') : value,
-    ]),
-  );
 
 export default definePerformer<Deps>({
   name: 'model-executor',

@@ -1,5 +1,6 @@
 /** A configuration file, read strictly, so that a typing error is found at the start: every complaint says where it is and what is wrong. */
 import { readFile } from 'node:fs/promises';
+import { excerpt, withoutSecrets } from '@reel/bus/secrets.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 
@@ -31,7 +32,7 @@ export async function readYaml<Shape extends z.ZodType>(
     const node = document.getIn(path, true) ?? document.getIn(path.slice(0, -1), true);
     const at = isNode(node) && node.range ? lines.linePos(node.range[0]) : undefined;
     const field = path.length === 0 ? 'the file' : path.join('.');
-    throw new ConfigError(`${file}${at === undefined ? '' : `:${at.line}:${at.col}`}: ${field}: ${message}`);
+    throw new ConfigError(withoutSecrets(`${file}${at === undefined ? '' : `:${at.line}:${at.col}`}: ${field}: ${message}`));
   };
   const raw: unknown = document.toJS() ?? {};
   const parsed = shape.safeParse(raw);
@@ -45,8 +46,7 @@ export async function readYaml<Shape extends z.ZodType>(
 
 /** A value as it is shown in a complaint. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return excerpt(JSON.stringify(value) ?? 'missing', 80);
 }
 
 /** Without what zod puts around it: what is there is shown as it is. */

@@ -4,7 +4,9 @@
  */
 import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { type CallToolResult, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
-import { Failure, Unsent } from '@reel/bus/service.ts';
+import { tooMuchIn } from '@reel/bus/bounded.ts';
+import { excerpt } from '@reel/bus/secrets.ts';
+import { Failure, InDoubt, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
 
@@ -38,11 +40,21 @@ const NOT_UNDERSTOOD = new Set<number>([ErrorCode.InvalidParams, ErrorCode.Metho
 /** What is to be thrown for a call that was not answered properly. */
 export function troubleOf(error: unknown, { tool, server, effect }: Called): Error {
   if (error instanceof Failure) return error;
+  const much = tooMuchIn(error);
+  if (much !== undefined) return tooLarge(`${tool} at the server "${server}": ${much.message}`, `servers.${server}`, effect);
   const message = `${tool} at the server "${server}": ${explain(error)}`;
   if (wasNotSent(error)) return unavailable(message);
   if (wasRefused(error)) return new Failure({ code: 'tool-refused', message, retryable: false });
   if (effect === 'read-only') return new Failure({ code: 'tool-lost', message, retryable: true });
   return new Error(`${message}; it may have had its effect all the same`, { cause: error });
+}
+
+/** What is to be thrown for an answer that is not read to its end: what was done stays done, and is told no second time. */
+export function tooLarge(what: string, where: string, effect: Effect): Error {
+  const code = 'result-too-large';
+  const advice = `ask for less, or raise ${where}.limits.answerBytes in the file that REEL_TOOLS names`;
+  if (effect === 'read-only') return new Failure({ code, message: `${what}: ${advice}`, retryable: false });
+  return new InDoubt({ code, message: `${what}; it was answered, so it may well be done. Next time ${advice}`, retryable: false });
 }
 
 /** The server is not there: nothing was asked of it. */
@@ -58,8 +70,8 @@ export const isAnswer = (error: unknown): boolean =>
 /** True when it is the server that is in trouble, and not this one call: it is not there, breaks off, or says so itself (5xx). */
 export function isServerTrouble(error: unknown): boolean {
   if (error instanceof Failure || isAnswer(error) || isSessionLost(error) || wasRefused(error)) return false;
-  // What is not MCP was answered all the same.
-  return !(error instanceof Error && 'issues' in error);
+  // What is too much, or not MCP, was answered all the same.
+  return tooMuchIn(error) === undefined && !(error instanceof Error && 'issues' in error);
 }
 
 function wasNotSent(error: unknown): boolean {
@@ -77,7 +89,7 @@ function wasRefused(error: unknown): boolean {
 /** The error's words and its cause's: fetch hides what happened in the cause. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if ('issues' in error) return `it answered something that is not MCP: ${error.message.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+  if ('issues' in error) return `it answered something that is not MCP: ${excerpt(error.message.replaceAll(/\s+/g, ' '), 300)}`;
   if (!(error.cause instanceof Error)) return error.message;
   const cause = error.cause.message || (codeOf(error) ?? error.cause.name);
   // Who wraps an error often repeats it.

@@ -2,13 +2,14 @@
  * What an API's answer, or the lack of one, says about the call: its result, that it certainly was not done (a Failure), or that nobody can
  * tell (any other error). What is said here is public: it names no host, and repeats nothing that was secret. Pure.
  */
+import { withoutSecrets } from '@reel/bus/secrets.ts';
 import { Failure, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
 
 export type ApiAnswer = { readonly status: number; readonly headers: Headers; readonly text: string };
-/** Which call was answered; `secrets` are not to be repeated. */
-export type Asked = { readonly tool: string; readonly api: string; readonly effect: Effect; readonly secrets: readonly string[] };
+/** Which call was answered. */
+export type Asked = { readonly tool: string; readonly api: string; readonly effect: Effect };
 
 const SHOWN = 300;
 const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000;
@@ -34,14 +35,6 @@ export function troubleWith(error: unknown, { tool, api, effect }: Asked): Error
   return new Error(`${message}; it may have had its effect all the same`, { cause: error });
 }
 
-/** What is to be thrown for an answer that is not read to its end. */
-export function tooLarge(limit: number, { tool, effect }: Asked): Error {
-  const message = `${tool}: the answer has more than ${limit} bytes: ask for less`;
-  return effect === 'read-only'
-    ? new Failure({ code: 'result-too-large', message, retryable: false })
-    : new Error(`${message}; it was done`);
-}
-
 // Before these the request has not left this machine, or has not been read by anybody who may.
 const UNREACHED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|ERR_SSL_.*|.*SELF_SIGNED.*|UNABLE_TO_.*)$/;
@@ -52,7 +45,7 @@ export const isServerTrouble = ({ status }: Pick<ApiAnswer, 'status'>): boolean 
 function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
   const { tool, api, effect } = asked;
   const { status } = answer;
-  const said = wordsIn(answer, asked.secrets);
+  const said = wordsIn(answer);
   const message = `${tool}: the API "${api}" answered ${status}${said === '' ? '' : `: ${said}`}`;
   const wait = retryAfter(answer.headers, nowMs);
   const later = wait === undefined ? {} : { retryAfterMs: wait };
@@ -69,7 +62,7 @@ function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
 }
 
 /** What the API says about it, for people: the title and detail of a problem (RFC 9457), or the message that most others have. */
-function wordsIn({ status, headers, text }: ApiAnswer, secrets: readonly string[]): string {
+function wordsIn({ status, headers, text }: ApiAnswer): string {
   if (status < 400) return 'it leads elsewhere, and is not followed there; check baseUrl';
   const body = isJson(headers) ? parsed(text) : undefined;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return '';
@@ -81,8 +74,7 @@ function wordsIn({ status, headers, text }: ApiAnswer, secrets: readonly string[
     .join(': ');
   const words = [titled, within['message'], within['error_description'], nested].find((one) => typeof one === 'string' && one !== '');
   if (typeof words !== 'string') return '';
-  const discreet = secrets.filter((secret) => secret !== '').reduce((so, secret) => so.replaceAll(secret, '…'), words);
-  const plain = discreet
+  const plain = withoutSecrets(words)
     .replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '…')
     .replaceAll(/\s+/g, ' ')
     .trim();

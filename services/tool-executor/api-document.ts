@@ -4,10 +4,16 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { $RefParser } from '@apidevtools/json-schema-ref-parser';
+import { type Meter, metered, upTo } from '@reel/bus/bounded.ts';
+import { excerpt, placeOf } from '@reel/bus/secrets.ts';
 import { DocumentError } from './openapi-schema.ts';
 
 const READ_MS = 20_000;
 const MOST_BYTES = 20_000_000;
+const MOST_NODES = 2_000_000;
+const MOST_FILES = 1_000;
+/** Of a document and of all that it refers to. */
+const ofAll = (): Meter => upTo(MOST_BYTES, 'the document, with what it refers to,');
 
 /** The document cannot be had at the moment. */
 export class Unreadable extends Error {}
@@ -26,17 +32,18 @@ export async function readDocument(place: string, stop: AbortSignal): Promise<Re
   const remote = !isAbsolute(place);
   const origin = remote ? new URL(place).origin : undefined;
   const texts = new Map<string, { readonly digest: string; readonly etag: string | undefined }>();
-  const read = async (url: string, signal: AbortSignal): Promise<Text | undefined> => {
+  const read = async (url: string, signal: AbortSignal, meter: Meter): Promise<Text | undefined> => {
     try {
-      if (remote) return await download(url, signal, texts.get(url)?.etag);
+      if (remote) return await download(url, { stop: signal, meter, etag: texts.get(url)?.etag });
       return { text: await readFile(url.startsWith('file:') ? fileURLToPath(url) : decodeURIComponent(url), 'utf8') };
     } catch (error) {
-      throw new Unreadable(`${url} cannot be read: ${explained(error)}`, { cause: error });
+      throw new Unreadable(`${remote ? placeOf(url) : url} cannot be read: ${explained(error)}`, { cause: error });
     }
   };
   const hasChanged = async (signal: AbortSignal): Promise<boolean> => {
+    const meter = ofAll();
     for (const [url, { digest }] of texts) {
-      const now = await read(url, signal);
+      const now = await read(url, signal, meter);
       if (now !== undefined && hash('sha256', now.text) !== digest) return true;
     }
     return false;
@@ -44,11 +51,13 @@ export async function readDocument(place: string, stop: AbortSignal): Promise<Re
   const allowed = ({ url }: { url: string }): boolean =>
     remote ? new URL(url, place).origin === origin : !/^[a-z]{2,}:\/\//i.test(url) || url.startsWith('file:');
   let unreadable: Error | undefined;
+  const meter = ofAll();
   const resolver = {
     order: 1,
     canRead: allowed,
     read: async ({ url }: { url: string }) => {
-      const there = await read(url, stop).catch((error: Unreadable) => {
+      if (texts.size >= MOST_FILES) throw new DocumentError(`it refers to more than ${MOST_FILES} others`);
+      const there = await read(url, stop, meter).catch((error: Unreadable) => {
         unreadable = error;
         throw error;
       });
@@ -59,15 +68,19 @@ export async function readDocument(place: string, stop: AbortSignal): Promise<Re
   };
   try {
     const whole = await $RefParser.bundle(place, { resolve: { file: false, http: false, within: resolver } });
+    checkNodes(whole);
     // A date in YAML is a string in JSON, and what is sent is JSON.
     return { document: JSON.parse(JSON.stringify(whole)) as unknown, hasChanged };
   } catch (error) {
-    throw unreadable ?? new DocumentError((error as Error).message.replaceAll(/\s+/g, ' ').slice(0, 500));
+    throw unreadable ?? new DocumentError(excerpt((error as Error).message.replaceAll(/\s+/g, ' '), 500));
   }
 }
 
 /** @param etag of what is known of it already: nothing is read when it is that still. */
-async function download(url: string, stop: AbortSignal, etag: string | undefined): Promise<Text | undefined> {
+async function download(
+  url: string,
+  { stop, meter, etag }: { stop: AbortSignal; meter: Meter; etag: string | undefined },
+): Promise<Text | undefined> {
   const headers: Record<string, string> = etag === undefined ? {} : { 'if-none-match': etag };
   const response = await fetch(url, { headers, signal: AbortSignal.any([stop, AbortSignal.timeout(READ_MS)]), redirect: 'error' });
   if (!response.ok) {
@@ -75,9 +88,19 @@ async function download(url: string, stop: AbortSignal, etag: string | undefined
     if (response.status === 304 && etag !== undefined) return undefined;
     throw new Error(`the answer is ${response.status}`);
   }
-  const body = await response.arrayBuffer();
-  if (body.byteLength > MOST_BYTES) throw new Error(`it has ${body.byteLength} bytes, and may have ${MOST_BYTES}`);
-  return { text: new TextDecoder().decode(body), etag: response.headers.get('etag') ?? undefined };
+  return { text: await metered(response, meter).text(), etag: response.headers.get('etag') ?? undefined };
+}
+
+/** Where a part is referred to twice, as YAML can, it is written out twice: a short document may have no end. @throws DocumentError */
+function checkNodes(whole: unknown): void {
+  let left = MOST_NODES;
+  const open = [whole];
+  while (open.length > 0) {
+    left -= 1;
+    if (left < 0) throw new DocumentError(`it has more than ${MOST_NODES} values when it is written out`);
+    const value = open.pop();
+    if (typeof value === 'object' && value !== null) for (const one of Object.values(value)) open.push(one);
+  }
 }
 
 const explained = (error: unknown): string => {

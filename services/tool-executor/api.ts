@@ -1,9 +1,10 @@
 /** Plain HTTP APIs: makes tools of the operations of an OpenAPI document, and calls them. */
-import { MAX_BYTES } from '@reel/bus/blob.ts';
+import { metered, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
+import { placeOf } from '@reel/bus/secrets.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { explain } from './answer.ts';
-import { type ApiAnswer, type Asked, isServerTrouble, resultOf, tooLarge, troubleWith } from './api-answer.ts';
+import { explain, tooLarge } from './answer.ts';
+import { type ApiAnswer, type Asked, isServerTrouble, resultOf, troubleWith } from './api-answer.ts';
 import { type Auth, authFor } from './api-auth.ts';
 import { type ApiRequest, requestOf } from './api-call.ts';
 import { type Reading, readDocument, Unreadable } from './api-document.ts';
@@ -50,7 +51,7 @@ export function keepApi(name: string, api: Api, put: Put, log: Logger): KeptApi 
     } catch (error) {
       if (stop.signal.aborted) return;
       log.error(
-        { api: name, document: api.document, why: explain(error), againInMs: waitMs },
+        { api: name, document: placeOf(api.document), why: explain(error), againInMs: waitMs },
         `The API "${name}" cannot be used, so its operations are not offered: check its document.`,
       );
       timer = setTimeout(() => {
@@ -132,7 +133,11 @@ function offersOf(name: string, api: Api, document: unknown, log: Logger): Offer
     if (typeof auth === 'string') return refuse({ spot, why: auth });
     const base = baseOf(api, operation);
     if (base === undefined) return refuse({ spot, why: `its server "${server}" is no http or https URL: say the API's baseUrl` });
-    return [{ definition: ofOperation(name, operation, api), call: callerOf(name, operation, { api, auth, base, log }) }];
+    try {
+      return [{ definition: ofOperation(name, operation, api), call: callerOf(name, operation, { api, auth, base, log }) }];
+    } catch (error) {
+      return refuse({ spot, why: (error as Error).message });
+    }
   });
 }
 
@@ -148,12 +153,11 @@ function baseOf({ baseUrl, document }: Api, { server }: ApiOperation): string | 
 type Way = { readonly api: Api; readonly auth: Auth; readonly base: string; readonly log: Logger };
 
 function callerOf(name: string, operation: ApiOperation, { api, auth, base, log }: Way): Offer['call'] {
-  const secrets = [...Object.values(api.credentials), ...Object.values(auth.headers)];
   return async (args, { signal, key, traceparent, effect, trouble }: Called): Promise<Json> => {
-    const asked: Asked = { tool: operation.name, api: name, effect, secrets };
+    const asked: Asked = { tool: operation.name, api: name, effect };
     const request = requestOf(operation, args, { base, auth, idempotencyHeader: api.idempotencyHeader, key, traceparent });
     try {
-      const answer = await answerTo(request, asked, signal, trouble);
+      const answer = await answerTo(request, { ...asked, answerBytes: api.limits.answerBytes }, signal, trouble);
       if (isServerTrouble(answer)) trouble();
       if (answer.status >= 300)
         log.info({ api: name, operation: operation.spot, status: answer.status, key }, 'an API did not do what it was asked');
@@ -165,7 +169,9 @@ function callerOf(name: string, operation: ApiOperation, { api, auth, base, log 
   };
 }
 
-async function answerTo(request: ApiRequest, asked: Asked, signal: AbortSignal, trouble: Trouble): Promise<ApiAnswer> {
+type Limited = Asked & { readonly answerBytes: number };
+
+async function answerTo(request: ApiRequest, asked: Limited, signal: AbortSignal, trouble: Trouble): Promise<ApiAnswer> {
   let { url } = request;
   for (let hops = 0; ; hops += 1) {
     const { method, headers, body } = request;
@@ -190,21 +196,15 @@ function elsewhere({ status, headers }: Response, from: string): string | undefi
   return to.origin === new URL(from).origin ? to.href : undefined;
 }
 
-async function textOf(response: Response, asked: Asked, trouble: Trouble): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
+async function textOf(response: Response, asked: Limited, trouble: Trouble): Promise<string> {
+  const { tool, api, effect, answerBytes } = asked;
   try {
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.byteLength;
-      if (bytes > MAX_BYTES) break;
-      text += decoder.decode(chunk, { stream: true });
-    }
+    return await metered(response, upTo(answerBytes, `the answer of the API "${api}"`)).text();
   } catch (error) {
     // How it ended is known by the status; what else it would have said of a failure is not needed.
-    trouble();
-    if (response.ok) throw troubleWith(error, asked);
+    const much = tooMuchIn(error);
+    if (much === undefined) trouble();
+    if (!response.ok) return '';
+    throw much === undefined ? troubleWith(error, asked) : tooLarge(`${tool}: ${much.message}`, `apis.${api}`, effect);
   }
-  if (bytes > MAX_BYTES && response.ok) throw tooLarge(MAX_BYTES, asked);
-  return text + decoder.decode();
 }

@@ -23,10 +23,11 @@ apis:
 modules: [ ./mine.ts ]
 `;
   const { folder, config } = await read(context, text, { TOKEN: 'secret', PLACE: 'mcp' });
+  const limits = { answerBytes: 4 * 1024 * 1024 };
   assert.deepEqual(config, {
     servers: {
-      files: { command: 'node', args: ['server.js'], env: { TOKEN: 'x-secret' }, cwd: join(folder, 'tools'), tools: {} },
-      remote: { url: 'https://example.com/mcp', headers: { Authorization: 'Bearer secret' }, tools: {} },
+      files: { command: 'node', args: ['server.js'], env: { TOKEN: 'x-secret' }, cwd: join(folder, 'tools'), limits, tools: {} },
+      remote: { url: 'https://example.com/mcp', headers: { Authorization: 'Bearer secret' }, limits, tools: {} },
     },
     apis: {
       tickets: {
@@ -34,6 +35,7 @@ modules: [ ./mine.ts ]
         baseUrl: 'https://example.com/mcp',
         credentials: { login: 'mcp:secret' },
         idempotencyHeader: 'Idempotency-Key',
+        limits,
         tools: {},
       },
     },

@@ -1,6 +1,7 @@
 /** The configuration of the tool-executor: which servers, APIs and modules offer tools, read strictly so that a typing error is found at the start. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { excerpt, filled, keepFromAddress, keepIfSecret, withoutSecrets } from '@reel/bus/secrets.ts';
 import { Effect, StrictCompensation, StrictRetry, WithinMs } from '@reel/contracts/tool.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -23,6 +24,18 @@ const Override = z.strictObject({
 /** What the operator knows better than the server says. */
 export type Override = z.infer<typeof Override>;
 
+/** What one answer of a server may have, in bytes: a result of the largest size is there twice, as text and as what it means. */
+const ANSWER_BYTES = 4 * 1024 * 1024;
+const limits = z
+  .strictObject({
+    /** Of one answer, of all that is said beside the answers in a minute, and of the list of its tools. */
+    answerBytes: z
+      .int()
+      .min(1024)
+      .max(64 * 1024 * 1024)
+      .default(ANSWER_BYTES),
+  })
+  .prefault({});
 const overrides = { tools: z.record(z.string(), Override).default({}) };
 const Stdio = z.strictObject({
   command: z.string().min(1),
@@ -30,9 +43,10 @@ const Stdio = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   /** Relative to the configuration's folder, which is also the default. */
   cwd: z.string().default('.'),
+  limits,
   ...overrides,
 });
-const Http = z.strictObject({ url: z.string(), headers: z.record(z.string(), z.string()).default({}), ...overrides });
+const Http = z.strictObject({ url: z.string(), headers: z.record(z.string(), z.string()).default({}), limits, ...overrides });
 const Api = z.strictObject({
   /** An OpenAPI 3.0 or 3.1 document: a URL, or a path relative to the configuration's folder. */
   document: z.string().min(1),
@@ -48,6 +62,7 @@ const Api = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9-]+$/)
     .default('Idempotency-Key'),
+  limits,
   ...overrides,
 });
 const Config = z.strictObject({
@@ -91,7 +106,7 @@ export async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<
     const node = document.getIn(path, true) ?? document.getIn(path.slice(0, -1), true);
     const at = isNode(node) && node.range ? lines.linePos(node.range[0]) : undefined;
     const field = path.length === 0 ? 'the configuration' : path.join('.');
-    throw new ConfigError(`${file}${at === undefined ? '' : `:${at.line}:${at.col}`}: ${field}: ${message}`);
+    throw new ConfigError(withoutSecrets(`${file}${at === undefined ? '' : `:${at.line}:${at.col}`}: ${field}: ${message}`));
   };
   const outline = parse(Config, document.toJS() ?? {}, [], complain);
   const folder = dirname(resolve(file));
@@ -113,16 +128,24 @@ function server(name: string, raw: unknown, folder: string, env: NodeJS.ProcessE
   if ('url' in given === 'command' in given) {
     complain(path, `expected either a command (with args, env, cwd) or a url (with headers), is ${shown(raw)}`);
   }
-  const filled = (values: Record<string, string>, under: string): Record<string, string> =>
-    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, fill(value, env, [...path, under, key], complain)]));
+  const filledIn = (values: Record<string, string>, under: string): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(values).map(([key, value]) => {
+        const whole = fill(value, env, [...path, under, key], complain);
+        keepIfSecret(key, whole);
+        return [key, whole];
+      }),
+    );
   if ('command' in given) {
     const stdio = parse(Stdio, raw, path, complain);
-    return { ...stdio, cwd: resolve(folder, stdio.cwd), env: filled(stdio.env, 'env') };
+    return { ...stdio, cwd: resolve(folder, stdio.cwd), env: filledIn(stdio.env, 'env') };
   }
   const http = parse(Http, raw, path, complain);
   const url = fill(http.url, env, [...path, 'url'], complain);
-  if (!isWeb(url)) complain([...path, 'url'], `expected an http or https URL, is ${shown(url)}`);
-  return { ...http, url, headers: filled(http.headers, 'headers') };
+  // As it is written: what is filled in may be too short to be removed.
+  if (!isWeb(url)) complain([...path, 'url'], `expected an http or https URL, is ${shown(http.url)}`);
+  keepFromAddress(url, [...path, 'url'].join('.'));
+  return { ...http, url, headers: filledIn(http.headers, 'headers') };
 }
 
 const isWeb = (url: string): boolean => /^https?:/.test(url) && URL.canParse(url);
@@ -135,7 +158,8 @@ function api(name: string, raw: unknown, folder: string, env: NodeJS.ProcessEnv,
   const given = parse(Api, raw, path, complain);
   const document = fill(given.document, env, [...path, 'document'], complain);
   const baseUrl = given.baseUrl === undefined ? undefined : fill(given.baseUrl, env, [...path, 'baseUrl'], complain);
-  if (baseUrl !== undefined && !isWeb(baseUrl)) complain([...path, 'baseUrl'], `expected an http or https URL, is ${shown(baseUrl)}`);
+  if (baseUrl !== undefined && !isWeb(baseUrl)) complain([...path, 'baseUrl'], `expected an http or https URL, is ${shown(given.baseUrl)}`);
+  for (const address of [document, baseUrl ?? '']) keepFromAddress(address, path.join('.'));
   const credentials = Object.entries(given.credentials).map(([scheme, value]) => {
     const at = [...path, 'credentials', scheme];
     // The value is not shown: it may be the secret.
@@ -151,11 +175,8 @@ function api(name: string, raw: unknown, folder: string, env: NodeJS.ProcessEnv,
   };
 }
 
-function fill(text: string, env: NodeJS.ProcessEnv, path: Path, complain: Complain): string {
-  return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-    return env[name] ?? complain(path, `expected the environment variable ${name} to be set, is not`);
-  });
-}
+const fill = (text: string, env: NodeJS.ProcessEnv, path: Path, complain: Complain): string =>
+  filled(text, env, (what) => complain(path, what));
 
 function parse<Shape extends z.ZodType>(shape: Shape, value: unknown, path: Path, complain: Complain): z.output<Shape> {
   const parsed = shape.safeParse(value);
@@ -169,8 +190,7 @@ function parse<Shape extends z.ZodType>(shape: Shape, value: unknown, path: Path
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return excerpt(JSON.stringify(value) ?? 'missing', 80);
 }
 
 /** Without what zod puts around it: what is there is shown as it is. */

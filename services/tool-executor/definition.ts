@@ -1,6 +1,7 @@
 /** What is known about a tool before it is called, from what a server, a document or a module says of it and what the configuration knows better. */
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { canonical, digestOf } from '@reel/bus/digest.ts';
+import { cleaned, excerpt } from '@reel/bus/secrets.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Compensation, type Effect, StrictCompensation, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
@@ -10,6 +11,8 @@ import type { ApiOperation } from './openapi.ts';
 
 const TIMEOUT_MS = 30_000;
 const CONCURRENCY = 16;
+/** What a definition may have: nothing a model could be shown whole has more. */
+const MOST_BYTES = 256 * 1024;
 
 /** The name under which tools in process stand where the name of their server would. */
 export const IN_PROCESS = 'module';
@@ -71,7 +74,14 @@ function settings({ timeoutMs = TIMEOUT_MS, concurrency = CONCURRENCY, compensat
   };
 }
 
-const sealed = (all: Omit<ToolDefinition, 'digest'>): ToolDefinition => ({ ...all, digest: digestOf(all) });
+/** Everybody is shown what a tool says of itself: it may repeat what it was given, and is kept in memory by all who read it. */
+function sealed(said: Omit<ToolDefinition, 'digest'>): ToolDefinition {
+  const bytes = Buffer.byteLength(JSON.stringify(said));
+  if (bytes > MOST_BYTES)
+    throw new Error(`the tool "${excerpt(said.name, 128)}" has a definition of ${bytes} bytes; it may have ${MOST_BYTES}`);
+  const all = cleaned(said);
+  return { ...all, digest: digestOf(all) };
+}
 
 /** In which parts a tool is not what it was, in words. */
 export function differencesOf(before: ToolDefinition, now: ToolDefinition): string {

@@ -1,12 +1,20 @@
 /**
- * Carries a call's idempotency key and trace as HTTP headers, and notices when the answer will not come any more: the SDK would wait for
- * it until the call's time is up. A stream whose events bear ids may end early; the SDK then asks for the rest of it.
+ * Carries a call's idempotency key and trace as HTTP headers, reads no more of an answer than it may have, and notices when the answer will
+ * not come any more: the SDK would wait for it until the call's time is up. A stream whose events bear ids may end early; the SDK then asks
+ * for the rest of it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { type Count, type Meter, metered, TooMuch } from '@reel/bus/bounded.ts';
 
-/** One call on its way: what goes with it, and whom to tell that it will not be answered. */
-export type Post = { readonly headers: Record<string, string>; readonly lost: (reason: Error) => void };
+/** One request on its way: what goes with it, how much of its answers may pass, and whom to tell that it will not be answered. */
+export type Post = {
+  readonly headers: Record<string, string>;
+  readonly meter: Meter;
+  readonly lost: (reason: Error) => void;
+  /** The greeting also opens the stream of what the server says unasked, which is no part of its answer. */
+  readonly greets?: boolean;
+};
 type UnderWay = Post & { misses: number };
 
 /** How a stream that ended early is asked for; a server that says `retry` says when. */
@@ -18,15 +26,23 @@ const underWay = new AsyncLocalStorage<UnderWay>();
 /** Does `send` so that whatever it posts belongs to `post`. */
 export const posting = <T>(post: Post, send: () => T): T => underWay.run({ ...post, misses: 0 }, send);
 
-/** `fetch` for the SDK's transport. */
-export const fetchCall: FetchLike = async (url, init) => {
-  const post = underWay.getStore();
-  if (post === undefined) return await fetch(url, init);
-  const headers = new Headers(init?.headers);
-  if (init?.method === 'GET') return headers.has('last-event-id') ? await resume(post, () => fetch(url, init)) : await fetch(url, init);
-  if (init?.method !== 'POST') return await fetch(url, init);
-  for (const [name, value] of Object.entries(post.headers)) headers.set(name, value);
-  return watched(await fetch(url, { ...init, headers }), post.lost);
+/** What it costs to open a stream once more: a server that ends it at once would have it opened without end. */
+const OPENING = { byteLength: 4096 };
+
+/** `fetch` for the SDK's transport. @param unasked counts what comes without having been asked for. @param other makes a meter for the rest. */
+export const fetchFor = (unasked: Count, other: () => Meter): FetchLike => {
+  return async (url, init) => {
+    const post = underWay.getStore();
+    const headers = new Headers(init?.headers);
+    if (init?.method === 'GET') {
+      if (post !== undefined && post.greets !== true && headers.has('last-event-id')) return await resume(post, () => fetch(url, init));
+      unasked(OPENING);
+      return metered(await fetch(url, init), unasked);
+    }
+    if (post === undefined || init?.method !== 'POST') return metered(await fetch(url, init), other());
+    for (const [name, value] of Object.entries(post.headers)) headers.set(name, value);
+    return watched(await fetch(url, { ...init, headers }), post);
+  };
 };
 
 /** Asks for the rest of an answer; what the SDK does not ask for again is lost. */
@@ -40,23 +56,25 @@ async function resume(post: UnderWay, ask: () => Promise<Response>): Promise<Res
     if (response.status === 405) post.lost(new Error('the connection ended without an answer, and the server does not resume it'));
     else if (!response.ok) miss(`the server answered ${response.status} when it was asked for the rest`);
     else post.misses = 0;
-    return watched(response, post.lost);
+    return watched(response, post);
   } catch (error) {
     miss('the server cannot be reached any more', error);
     throw error;
   }
 }
 
-function watched(response: Response, lost: Post['lost']): Response {
+function watched(response: Response, post: Post): Response {
   const streams = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-  if (!response.ok || !streams || response.body === null) return response;
-  return new Response(watchedBody(response.body, lost), response);
+  const within = metered(response, post.meter);
+  if (!response.ok || !streams || within.body === null) return within;
+  return new Response(watchedBody(within.body, post), within);
 }
 
-function watchedBody(body: ReadableStream<Uint8Array>, lost: Post['lost']): ReadableStream<Uint8Array> {
+function watchedBody(body: ReadableStream<Uint8Array>, { lost, greets = false }: Post): ReadableStream<Uint8Array> {
   const ids = idsIn();
   // What has arrived is read within the microtasks that follow, so an answer that came last still comes first.
-  const over = (reason: Error): unknown => ids.seen() || setImmediate(lost, reason);
+  // More follows a greeting than its answer.
+  const over = (reason: Error): unknown => greets || ids.seen() || setImmediate(lost, reason);
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -70,7 +88,9 @@ function watchedBody(body: ReadableStream<Uint8Array>, lost: Post['lost']): Read
         over(new Error('the connection ended without an answer'));
       } catch (error) {
         controller.error(error);
-        over(new Error('the connection broke before the answer', { cause: error }));
+        // The rest of what is too much is not asked for.
+        if (error instanceof TooMuch) setImmediate(lost, error);
+        else over(new Error('the connection broke before the answer', { cause: error }));
       }
     },
     cancel: (reason) => reader.cancel(reason),

@@ -1,5 +1,6 @@
 /** Stays connected to one server: tells what it offers and that it is gone, and comes back to it for as long as it takes. */
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
+import { placeOf } from '@reel/bus/secrets.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { explain } from './answer.ts';
 import type { Server } from './config.ts';
@@ -27,7 +28,8 @@ export type Kept = {
 };
 
 export function keep(name: string, server: Server, told: Told, log: Logger, connectMs = CONNECT_MS): Kept {
-  const what = 'url' in server ? { server: name, url: server.url } : { server: name, command: [server.command, ...server.args].join(' ') };
+  const what =
+    'url' in server ? { server: name, url: placeOf(server.url) } : { server: name, command: [server.command, ...server.args].join(' ') };
   const stop = new AbortController();
   let opening = Promise.resolve();
   let current: Connection | undefined;
@@ -64,6 +66,8 @@ export function keep(name: string, server: Server, told: Told, log: Logger, conn
       );
       again();
     };
+    // What has ended before it stood is looked for again, like what did not begin.
+    const stood = (): boolean => state === 'standing' || stop.signal.aborted;
     const look = once(async () => {
       const why = await connection?.check();
       if (why !== undefined) lose(why);
@@ -89,14 +93,14 @@ export function keep(name: string, server: Server, told: Told, log: Logger, conn
     try {
       connection = await connect(server, { closed: lose, toolsChanged, trouble }, connectMs, stop.signal);
       await refresh();
-      if (state === 'new') throw new Error('the connection closed at once');
+      if (!stood()) throw new Error('the connection closed at once');
     } catch (error) {
       await connection?.close().catch(() => {});
       if (stop.signal.aborted) return;
       log.error({ ...what, why: explain(error), againInMs: waitMs }, complaint(name, server));
       return again();
     }
-    if (state === 'standing') watch();
+    if (stood()) watch();
   }
 
   opening = open();

@@ -4,10 +4,12 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import * as mcp from '@modelcontextprotocol/sdk/types.js';
+import { type Count, perMinute, TooMuch, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
+import { excerpt, veil } from '@reel/bus/secrets.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { explain, isAnswer } from './answer.ts';
 import type { Server } from './config.ts';
-import { fetchCall, posting, resuming } from './http.ts';
+import { fetchFor, posting, resuming } from './http.ts';
 
 /** Where the idempotency key stands in a call's `_meta`. */
 const KEY = 'reel/idempotency-key';
@@ -16,6 +18,9 @@ const KEY = 'reel/idempotency-key';
 const LONGEST_MS = 2_147_483_647;
 const PING_MS = 5_000;
 const MOST_PAGES = 1_000;
+const MOST_TOOLS = 1_000;
+/** Characters of what a server says on stderr that are told. */
+const MOST_STDERR = 2_000;
 
 /** What goes with a call. */
 export type Sent = {
@@ -46,43 +51,67 @@ export type Heard = {
 
 /** @throws an error that says what to look at when the server does not start, or is none. */
 export async function connect(server: Server, heard: Heard, timeoutMs: number, stop: AbortSignal): Promise<Connection> {
-  const { transport, told } = transportTo(server);
+  const { answerBytes } = server.limits;
+  const count = perMinute(answerBytes, 'what it says unasked');
+  /** A server that does not stop talking is left; what is under way over HTTP may still be answered. */
+  const unasked: Count = (chunk) => {
+    try {
+      count(chunk);
+    } catch (error) {
+      setImmediate(() => heard.closed((error as Error).message));
+      throw error;
+    }
+  };
+  const { transport, told } = transportTo(server, unasked);
   const client = new Client({ name: 'reel', version: '0.1.0' });
   const pending = new Set<(why: Error) => void>();
   let retired = false;
   let noise = '';
   const story = (): string => `${noise}${told()}`;
+  /** Sends something, and waits for its answer no longer than there is one to come. */
+  async function asking<T>(send: () => Promise<T>, more: { headers?: Record<string, string>; greets?: boolean } = {}): Promise<T> {
+    const lost = Promise.withResolvers<never>();
+    pending.add(lost.reject);
+    try {
+      const post = { headers: {}, ...more, meter: upTo(answerBytes, 'its answer'), lost: lost.reject };
+      return await posting(post, () => Promise.race([send(), lost.promise]));
+    } finally {
+      pending.delete(lost.reject);
+      if (retired && pending.size === 0) void client.close();
+    }
+  }
+  /** What it has said cannot be told apart from what it will say: nothing that was asked over this connection is answered any more. */
+  const overflow = (error: TooMuch): void => {
+    for (const lose of pending) lose(error);
+    heard.closed(`${error.message}${story()}`);
+    void client.close();
+  };
   client.onclose = () => heard.closed(`the connection closed${story()}`);
   client.onerror = (error) => {
+    const much = tooMuchIn(error) ?? (isFull(error) ? new TooMuch('a line of its output', answerBytes) : undefined);
+    if (much !== undefined && 'command' in server) return overflow(much);
     // Servers that print on stdout beside the protocol are common; they are understood all the same.
-    if (error instanceof SyntaxError) noise ||= `; on stdout it said what is not MCP: ${error.message}`;
+    if (error instanceof SyntaxError) noise ||= `; on stdout it said what is not MCP: ${excerpt(error.message, 300)}`;
     heard.trouble(error);
   };
   client.setNotificationHandler(mcp.ToolListChangedNotificationSchema, () => heard.toolsChanged());
   try {
-    await client.connect(transport, { timeout: timeoutMs, signal: stop });
+    await asking(() => client.connect(transport, { timeout: timeoutMs, signal: stop }), { greets: true });
   } catch (error) {
     throw new Error(`${explain(error)}${story()}`, { cause: error });
   }
 
   return {
-    list: () => everyPage(client, timeoutMs),
+    list: () => everyPage((params, timeout) => asking(() => listed(client, params, timeout)), timeoutMs, answerBytes),
     async call(name, args, { signal, key, traceparent, timeoutMs }) {
       const trace = traceparent === undefined ? {} : { traceparent };
       const params = { name, arguments: args, _meta: { [KEY]: key, ...trace } };
-      const lost = Promise.withResolvers<never>();
-      pending.add(lost.reject);
       // The bus ends the call in time; this is for the case that it does not.
       const options = { signal, timeout: Math.min(timeoutMs + 1_000, LONGEST_MS) };
-      try {
-        return await posting({ headers: { 'idempotency-key': key, ...trace }, lost: lost.reject }, () =>
-          // Not `callTool`, which would hold the result up to its schema: the validator does, for all tools alike.
-          Promise.race([client.request({ method: 'tools/call', params }, mcp.CallToolResultSchema, options), lost.promise]),
-        );
-      } finally {
-        pending.delete(lost.reject);
-        if (retired && pending.size === 0) void client.close();
-      }
+      // Not `callTool`, which would hold the result up to its schema: the validator does, for all tools alike.
+      return await asking(() => client.request({ method: 'tools/call', params }, mcp.CallToolResultSchema, options), {
+        headers: { 'idempotency-key': key, ...trace },
+      });
     },
     async check() {
       // Nobody but its own process stands behind a pipe: while that runs, it is there.
@@ -108,14 +137,29 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
   };
 }
 
-async function everyPage(client: Client, timeout: number): Promise<mcp.Tool[]> {
+/** The SDK keeps a line that has not ended, up to a limit. */
+const isFull = (error: Error): boolean => error.message.startsWith('ReadBuffer exceeded');
+
+const listed = (client: Client, params: { cursor?: string }, timeout: number) =>
+  client.request({ method: 'tools/list', params }, mcp.ListToolsResultSchema, { timeout });
+
+/** All pages together may have as many bytes as one answer, and take as long. */
+async function everyPage(
+  ask: (params: { cursor?: string }, timeoutMs: number) => ReturnType<typeof listed>,
+  timeoutMs: number,
+  answerBytes: number,
+): Promise<mcp.Tool[]> {
   const tools: mcp.Tool[] = [];
+  const untilMs = performance.now() + timeoutMs;
+  let bytes = 0;
   let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES; page += 1) {
-    const params = cursor === undefined ? {} : { cursor };
-    const listed = await client.request({ method: 'tools/list', params }, mcp.ListToolsResultSchema, { timeout });
-    tools.push(...listed.tools);
-    cursor = listed.nextCursor;
+    const answer = await ask(cursor === undefined ? {} : { cursor }, Math.max(1, untilMs - performance.now()));
+    tools.push(...answer.tools);
+    bytes += JSON.stringify(answer).length;
+    if (bytes > answerBytes) throw new TooMuch('its list of tools', answerBytes);
+    if (tools.length > MOST_TOOLS) throw new Error(`its list of tools does not end: it has more than ${MOST_TOOLS}`);
+    cursor = answer.nextCursor;
     if (cursor === undefined) return tools;
   }
   throw new Error(`its list of tools does not end: it has more than ${MOST_PAGES} pages`);
@@ -130,17 +174,28 @@ async function farewell(transport: StreamableHTTPClientTransport): Promise<void>
 }
 
 /** `told` is what the server said beside the protocol: where to look when it does not work. */
-function transportTo(server: Server): { transport: Transport; told: () => string } {
+function transportTo(server: Server, unasked: Count): { transport: Transport; told: () => string } {
+  const { answerBytes } = server.limits;
   if ('url' in server) {
-    const options = { fetch: fetchCall, requestInit: { headers: server.headers }, reconnectionOptions: resuming };
+    const fetch = fetchFor(unasked, () => upTo(answerBytes, 'its answer'));
+    const options = { fetch, requestInit: { headers: server.headers }, reconnectionOptions: resuming };
     return { transport: new StreamableHTTPClientTransport(new URL(server.url), options), told: () => '' };
   }
   const { command, args, env, cwd } = server;
-  const transport = new StdioClientTransport({ command, args, env, cwd, stderr: 'pipe' });
-  const tail: string[] = [];
+  const transport = new StdioClientTransport({ command, args, env, cwd, stderr: 'pipe', maxBufferSize: answerBytes });
+  // The SDK hands on what this does not refuse.
+  transport.onmessage = (message) => {
+    if ('method' in message) unasked({ byteLength: JSON.stringify(message).length });
+  };
+  const decoder = new TextDecoder();
+  const plain = veil();
+  let said = '';
   transport.stderr?.on('data', (chunk: Buffer) => {
-    tail.push(...chunk.toString().split('\n').filter(Boolean));
-    tail.splice(0, tail.length - 5);
+    said = (said + plain.more(decoder.decode(chunk, { stream: true }))).slice(-MOST_STDERR);
   });
-  return { transport, told: () => (tail.length === 0 ? '' : `; on stderr it said: ${tail.join(' | ')}`) };
+  const told = (): string => {
+    const lines = `${said}${plain.rest()}`.split('\n').filter(Boolean).slice(-5);
+    return lines.length === 0 ? '' : `; on stderr it said: ${lines.join(' | ')}`;
+  };
+  return { transport, told };
 }

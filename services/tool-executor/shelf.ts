@@ -30,6 +30,11 @@ export type Shelf = {
   close(): void;
 };
 
+/** So many tools are offered by one executor: their names are announced together, and every reader keeps what they are. */
+const MOST_OFFERED = 2_000;
+/** So many names are registered by one executor as long as it runs: a server that renames its tools again and again leaves them all behind. */
+const MOST_NAMES = 4_000;
+
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 
@@ -40,6 +45,8 @@ const LONGEST_WAIT_MS = 10_000;
 export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 'registry' | 'offer' | 'log'>): Shelf {
   const shelf = new Map<string, Offer & { readonly places: Places }>();
   const last = new Map<string, string>();
+  /** The servers of which it was told that they have too many. */
+  const full = new Set<string>();
   const register = registerIn(registry, (name) => shelf.get(name)?.definition, log);
   const names = (): string[] => [...shelf.keys()].sort();
 
@@ -57,6 +64,10 @@ export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 're
         { server, tool: name, first },
         `The servers "${first}" and "${server}" both offer "${name}": it stays with "${first}"; rename it in one of them, or leave one out.`,
       );
+    } else if (there === undefined && (shelf.size >= MOST_OFFERED || (last.size >= MOST_NAMES && !last.has(name)))) {
+      const limit = shelf.size >= MOST_OFFERED ? `${MOST_OFFERED} tools` : `${MOST_NAMES} names of tools since it began`;
+      if (!full.has(server)) log.error({ server, tool: name }, `This executor has ${limit}, and offers no more: "${server}" has too many.`);
+      full.add(server);
     } else {
       // Calls under way keep their places when the definition is said again.
       last.set(name, server);

@@ -2,6 +2,7 @@
 
 import { isAbsolute } from 'node:path';
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
+import { tellWeakSecrets } from '@reel/bus/secrets.ts';
 import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
@@ -29,6 +30,7 @@ export async function openTools(surroundings: Surroundings, waits: Waits = {}) {
   const file = env['REEL_TOOLS'];
   if (file === undefined) log.warn({}, 'There are no tools: REEL_TOOLS names no configuration file.');
   const config: Config = file === undefined ? { servers: {}, apis: {}, modules: [] } : await readConfig(file, env);
+  tellWeakSecrets(log);
   const shelf = openShelf(surroundings);
   const rests = openRests(log, waits.now);
   // Until a tool is there, there is none: said at once, so that nobody takes what is registered for what is offered.
