@@ -67,7 +67,13 @@ export function perMinute(limitBytes: number, what: string): Count {
 }
 
 /** The same response, whose body ends with TooMuch, and its connection with it, when a meter says so. Bytes are counted decompressed. */
-export function metered(response: Response, ...meters: readonly Meter[]): Response {
+export const metered = (response: Response, ...meters: readonly Meter[]): Response =>
+  observed(response, (chunk) => {
+    for (const meter of meters) meter(chunk);
+  });
+
+/** The same response. @param each looks at every piece, and may throw to end it. @param over hears its end, with the error where it is one. */
+export function observed(response: Response, each: Meter, over: (error?: unknown) => void = () => {}): Response {
   if (response.body === null) return response;
   const reader = response.body.getReader();
   const body = new ReadableStream<Uint8Array>(
@@ -75,12 +81,16 @@ export function metered(response: Response, ...meters: readonly Meter[]): Respon
       async pull(controller) {
         try {
           const { done, value } = await reader.read();
-          if (done) return controller.close();
-          for (const meter of meters) meter(value);
-          controller.enqueue(value);
+          if (!done) {
+            each(value);
+            return controller.enqueue(value);
+          }
+          controller.close();
+          over();
         } catch (error) {
           controller.error(error);
-          if (error instanceof TooMuch) await reader.cancel(error).catch(() => {});
+          over(error);
+          await reader.cancel(error).catch(() => {});
         }
       },
       cancel: (reason) => reader.cancel(reason),

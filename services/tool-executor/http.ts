@@ -5,7 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type Count, type Meter, metered, TooMuch } from '@reel/bus/bounded.ts';
+import { type Count, type Meter, metered, observed, TooMuch } from '@reel/bus/bounded.ts';
 
 /** One request on its way: what goes with it, how much of its answers may pass, and whom to tell that it will not be answered. */
 export type Post = {
@@ -63,37 +63,22 @@ async function resume(post: UnderWay, ask: () => Promise<Response>): Promise<Res
   }
 }
 
-function watched(response: Response, post: Post): Response {
+function watched(response: Response, { meter, lost, greets = false }: Post): Response {
   const streams = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-  const within = metered(response, post.meter);
-  if (!response.ok || !streams || within.body === null) return within;
-  return new Response(watchedBody(within.body, post), within);
-}
-
-function watchedBody(body: ReadableStream<Uint8Array>, { lost, greets = false }: Post): ReadableStream<Uint8Array> {
+  if (!response.ok || !streams) return metered(response, meter);
   const ids = idsIn();
+  const each = (chunk: Uint8Array): void => {
+    meter(chunk);
+    ids.look(chunk);
+  };
   // What has arrived is read within the microtasks that follow, so an answer that came last still comes first.
-  // More follows a greeting than its answer.
-  const over = (reason: Error): unknown => greets || ids.seen() || setImmediate(lost, reason);
-  const reader = body.getReader();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) {
-          ids.look(value);
-          return controller.enqueue(value);
-        }
-        controller.close();
-        over(new Error('the connection ended without an answer'));
-      } catch (error) {
-        controller.error(error);
-        // The rest of what is too much is not asked for.
-        if (error instanceof TooMuch) setImmediate(lost, error);
-        else over(new Error('the connection broke before the answer', { cause: error }));
-      }
-    },
-    cancel: (reason) => reader.cancel(reason),
+  return observed(response, each, (error) => {
+    // The rest of what is too much is not asked for.
+    if (error instanceof TooMuch) setImmediate(lost, error);
+    // More follows a greeting than its answer.
+    else if (greets || ids.seen()) return;
+    else if (error === undefined) setImmediate(lost, new Error('the connection ended without an answer'));
+    else setImmediate(lost, new Error('the connection broke before the answer', { cause: error }));
   });
 }
 

@@ -117,7 +117,7 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
       // Nobody but its own process stands behind a pipe: while that runs, it is there.
       if (transport instanceof StdioClientTransport) return undefined;
       try {
-        await client.ping({ timeout: PING_MS });
+        await asking(() => client.ping({ timeout: PING_MS }));
         return undefined;
       } catch (error) {
         if (isAnswer(error)) return undefined;
