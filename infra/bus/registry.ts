@@ -33,7 +33,7 @@ export function openRegistry(connection: NatsConnection): Registry {
 
 /** What a reader keeps of the registry: the tools that were registered first. Executors offer fewer, and smaller ones. */
 const MOST_TOOLS = 10_000;
-const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_BYTES = 32 * 1024 * 1024;
 const LONGEST_DEFINITION = 512 * 1024;
 
 /** The definition that a value of the bucket is; what is none is nobody's tool, and no reason to do without the others. */

@@ -2,8 +2,6 @@
  * The secrets of this process, and how they are removed from what leaves it. A configuration names variables (`${TOKEN}`), and the values
  * that are filled in are remembered here. A value may come back from outside in any answer, in an encoding of its own.
  */
-import type { Logger } from './service.ts';
-
 const INSTEAD = '(secret)';
 /** A shorter value, or a plain word, stands in ordinary text as well, and would be cut out of it. */
 const SHORTEST = 6;
@@ -71,7 +69,7 @@ export function filled(text: string, env: NodeJS.ProcessEnv, missing: (what: str
 }
 
 /** Says once which secrets are too short, or too plain, to be removed from what this process says. */
-export function tellWeakSecrets(log: Logger): void {
+export function tellWeakSecrets(log: { warn(fields: object, message: string): void }): void {
   for (const name of weak) {
     log.warn(
       { name },
@@ -174,15 +172,23 @@ function formsOf(secret: string): string[] {
     encodeURIComponent(whole).replaceAll(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`),
     encodeURI(whole),
     new URLSearchParams([['', whole]]).toString().slice(1),
-  ].flatMap((text) => [text, text.replaceAll(/%[0-9a-f]{2}/gi, (code) => code.toLowerCase()), text.replaceAll(/%[0-9a-f]{2}/gi, upper)]);
+    whole,
+  ].flatMap((text) => [text, text.toLowerCase(), text.toUpperCase(), ...[lower, upper].map((as) => text.replaceAll(/%[0-9a-f]{2}/gi, as))]);
   const bytes = Buffer.from(whole);
-  const html = [...'&<>"\''].reduce((text, letter, place) => text.replaceAll(letter, HTML[place] as string), whole);
+  const html = HTML.reduce((text, [letter, instead]) => text.replaceAll(letter, instead), whole);
   const hexadecimal = bytes.toString('hex');
   return [secret, escaped(secret), escaped(escaped(secret)), html, hexadecimal, hexadecimal.toUpperCase(), ...inUrls, ...inBase64(bytes)];
 }
 
+const lower = (text: string): string => text.toLowerCase();
 const upper = (text: string): string => text.toUpperCase();
-const HTML = ['&amp;', '&lt;', '&gt;', '&quot;', '&#39;'];
+const HTML = [
+  ['&', '&amp;'],
+  ['<', '&lt;'],
+  ['>', '&gt;'],
+  ['"', '&quot;'],
+  ["'", '&#39;'],
+] as const;
 
 /** In base64, alone and in the middle of something longer, which shifts it by one byte or two. */
 function inBase64(bytes: Buffer): string[] {
