@@ -11,7 +11,8 @@ import { digestOf } from './digest.ts';
 import type { Door } from './door.ts';
 import { isVoid } from './history.ts';
 import { LogUnavailable } from './log.ts';
-import { definePerformer, Unsent } from './service.ts';
+import { keepSecret } from './secrets.ts';
+import { definePerformer, Failure, InDoubt, Unsent } from './service.ts';
 import { CALM, handle, simulate } from './simulator.ts';
 
 const at: Place = { kind: 'tool', id: 'a', n: 1 };
@@ -82,4 +83,42 @@ it('what was done and came too late is told however often the log cannot be read
   await simulation.run();
   const late = simulation.entries.filter((entry) => !isVoid(entry) && entry.type === 'step.late.succeeded');
   assert.deepEqual([calls, away < 0, late.length], [1, true, 1], simulation.trace.join('\n'));
+});
+
+it('an answer that is lost for good is a doubt with a name, asked for once, and a failure where nothing was done', async () => {
+  const large: Problem = { code: 'result-too-large', message: 'the answer has no end', retryable: false };
+  for (const [effect, type] of [
+    ['once', 'step.outcome.unknown'],
+    ['idempotent', 'step.outcome.unknown'],
+    ['read-only', 'step.outcome.failed'],
+  ] as const) {
+    let calls = 0;
+    const service = executor(async () => {
+      calls += 1;
+      throw new InDoubt(large);
+    });
+    const simulation = simulate({ players: [{ service }], faults: CALM });
+    await approve(simulation.door, effect);
+    await simulation.run();
+    const outcomes = simulation.entries.flatMap((entry) =>
+      !isVoid(entry) && entry.at.slot === 'outcome' ? [[entry.type, entry.data]] : [],
+    );
+    assert.deepEqual([calls, outcomes], [1, [[type, { problem: large }]]], effect);
+  }
+});
+
+it('what a performer was given, and what it repeats, is in no fact', async () => {
+  keepSecret('t0p-secret', 'TOKEN');
+  const ends = [
+    async () => ({ said: 't0p-secret', 't0p-secret': Buffer.from('a:t0p-secret').toString('base64') }),
+    async () => Promise.reject(new Failure({ code: 'no', message: 'it said t0p-secret', retryable: false })),
+    async () => Promise.reject(new Error('t0p-secret')),
+  ];
+  for (const end of ends) {
+    const simulation = simulate({ players: [{ service: executor(end) }], faults: CALM });
+    await approve(simulation.door, 'once');
+    await simulation.run();
+    const said = JSON.stringify(simulation.entries);
+    assert.ok(said.includes('(secret)') && !said.includes('t0p-secret') && !said.includes('MHAtc2Vjcm'), said);
+  }
 });
