@@ -1,6 +1,7 @@
 /** How a process is asked whether it is well: `/livez` and `/readyz` over HTTP, for whoever starts, restarts and updates containers. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { withoutSecretsInJson } from './secrets.ts';
 
 export type Health = {
   /** False: it will not get well by itself, and has to be started again. */
@@ -21,7 +22,7 @@ export async function openHealth(port: number, look: () => Health): Promise<Heal
     const status = well === undefined ? 404 : well ? 200 : 503;
     const body = well === undefined ? { detail: 'there are /livez and /readyz' } : { status: well ? 'ok' : 'unavailable', why };
     // Nobody who asks may keep a stopping process waiting.
-    response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(body));
+    response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(withoutSecretsInJson(JSON.stringify(body)));
   });
   await new Promise<void>((listening, failed) => {
     server.once('error', (error) =>
