@@ -1,6 +1,7 @@
 /** The gateway as the command line sees it: plain HTTP, with errors that say what to do. */
-import { inLine, line } from '@reel/bus/terminal.ts';
+
 import { type Meter, metered, perEvent, upTo } from '@reel/bus/bounded.ts';
+import { inLine, line } from '@reel/bus/terminal.ts';
 import type { CloudEvent, ProblemDetails, Tokens, VoidEntry } from '@reel/gateway/shapes.ts';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { reachable } from './local.ts';

@@ -6,6 +6,7 @@ import { connect } from '@reel/bus/connect.ts';
 import { emptyRunLog } from '@reel/bus/history.ts';
 import { openDoor } from '@reel/bus/jetstream-door.ts';
 import { openLog } from '@reel/bus/jetstream-log.ts';
+import { openProcessLog } from '@reel/bus/process-log.ts';
 import { openReader, type Reader } from '@reel/bus/reader.ts';
 import { parseAddress, theRun } from '@reel/contracts/address.ts';
 import { decide } from '@reel/gateway/approvals.ts';
@@ -37,7 +38,8 @@ it('a run and a question are found that this gateway has not heard of yet, and t
       return caughtUp ? await reader.read(shard, id, atLeast) : emptyRunLog(shard, id);
     },
   };
-  const { door, close } = await openDoor('gateway', { connection, log: openLog('gateway', connection, reader), reader: behind, shards: 1 });
+  const log = openLog('gateway', connection, reader);
+  const { door, close } = await openDoor('gateway', { connection, log, reader: behind, shards: 1, logger: openProcessLog('warn', 2) });
   context.after(async () => {
     close();
     reader.close();
