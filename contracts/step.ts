@@ -29,6 +29,9 @@ export const Call = growing({
 });
 export type Call = z.infer<typeof Call>;
 
+/** `delivery`: the how manieth delivery of the approval it was begun at: every later one means that nothing was heard of its performer. */
+export const Started = { nonce: z.string(), delivery: z.int().optional() };
+
 const performed = ['verdict.approved', 'ruling.granted'];
 
 /** planner: this should be done now, with exactly these arguments. */
@@ -50,7 +53,7 @@ export const stepRefused = fact('step', 'ruling', 'refused', Refused, ['verdict.
 export const stepExpired = fact('step', 'ruling', 'expired', Expired, ['verdict.held']);
 
 /** performers: the point of no return; whoever's nonce this is may act, and nobody else. Read-only calls do without it. */
-export const stepStarted = fact('step', 'start', 'started', { nonce: z.string() }, performed);
+export const stepStarted = fact('step', 'start', 'started', Started, performed);
 /** saga-tracker: it will not be started any more. */
 export const stepWithdrawn = fact('step', 'start', 'withdrawn', { problem: Problem }, ['request.requested']);
 

@@ -1,7 +1,6 @@
 /** Taking back one attempt that took effect: a step like any other, asked for by the saga tracker. Its words mean what a step's mean. */
-import { z } from 'zod';
 import { fact, Json, Problem } from './envelope.ts';
-import { Call } from './step.ts';
+import { Call, Started } from './step.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 
 const performed = ['verdict.approved', 'ruling.granted'];
@@ -21,7 +20,7 @@ export const undoRefused = fact('undo', 'ruling', 'refused', Refused, ['verdict.
 /** saga-tracker: nobody decided in time. */
 export const undoExpired = fact('undo', 'ruling', 'expired', Expired, ['verdict.held']);
 /** performers: the point of no return. */
-export const undoStarted = fact('undo', 'start', 'started', { nonce: z.string() }, performed);
+export const undoStarted = fact('undo', 'start', 'started', Started, performed);
 /** performers: it is undone. */
 export const undoSucceeded = fact('undo', 'outcome', 'succeeded', { output: Json }, performed);
 /** performers: it is not undone. */

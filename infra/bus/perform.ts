@@ -28,6 +28,8 @@ import { envelop } from './wire.ts';
 /** What the delivery of an approved call can be told: that it is still being worked on, and that the process is stopping. */
 export type Work = {
   readonly beat: () => void;
+  /** How often it was delivered, this time included, as far as the broker remembers. */
+  readonly delivery: number;
   readonly stopping: AbortSignal;
   /** Shows a piece of what is being made at `at` to whoever is watching. */
   readonly show: (at: Parts, text: string) => void;
@@ -36,6 +38,13 @@ export type Work = {
 
 /** How often a performer says that it is alive, and looks whether it is still wanted. */
 export const BEAT_MS = 150;
+
+/**
+ * After so many deliveries since somebody began it they are given up: each of them means that nothing was heard of them meanwhile, for 700
+ * ms before the first and for AGAIN_MS before the others. Who is cut off for a moment, or waits for a broker's new leader, is back by then.
+ */
+const GIVEN_UP_AFTER = 3;
+const AGAIN_MS = 900;
 
 const STEP = {
   requested: steps.stepRequested,
@@ -116,19 +125,17 @@ export async function perform(
   if (call.effect === 'read-only') {
     if (words === STEP && newest.occupant(theRun, 'turn') !== undefined) return await conclude({ said: 'failed', problem: turned });
   } else {
-    const started = await start(log, voice, words, entry.at, newest);
+    const started = await start({ log, voice, words, newest }, entry.at, work.delivery);
     if (started === 'declined') return 'handled';
     if (started !== 'mine' && call.effect === 'once') {
-      // Somebody began what must not be begun twice. Their word counts until their time is up; then nobody can tell.
+      // Somebody began what must not be begun twice. Their word counts until they are given up, or their time is up; then nobody can tell.
       const leftMs = started.time + call.timeoutMs - log.now();
-      if (leftMs > 0) return { againInMs: Math.min(leftMs, 900) };
+      const missed = started.delivery === undefined ? 0 : work.delivery - started.delivery;
+      if (leftMs > 0 && missed < GIVEN_UP_AFTER) return { againInMs: Math.min(leftMs, AGAIN_MS) };
+      const why = leftMs > 0 ? 'nothing was heard of them since' : `they did not come back within ${call.timeoutMs} ms`;
       return await conclude({
         said: 'unknown',
-        problem: {
-          code: 'unknown-effect',
-          message: `it was started, and whoever started it did not come back within ${call.timeoutMs} ms`,
-          retryable: false,
-        },
+        problem: { code: 'unknown-effect', message: `somebody had started it, and ${why}`, retryable: false },
       });
     }
     // What is only paid for is given up at once: another attempt does no harm, and this one is never made twice.
@@ -149,27 +156,26 @@ export async function perform(
 
 const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
 
-/** Takes the point of no return. @returns whose it is: mine, somebody's (with the time), or nobody's any more. */
-async function start(
-  log: Log,
-  voice: Voice,
-  words: typeof STEP | typeof UNDO,
-  at: Parts,
-  newest: History,
-): Promise<'mine' | 'declined' | { time: number }> {
+type Start = { readonly log: Log; readonly voice: Voice; readonly words: typeof STEP | typeof UNDO; readonly newest: History };
+type Begun = { readonly time: number; readonly delivery?: number | undefined };
+
+/** Takes the point of no return. @returns whose it is: mine, somebody's (since when), or nobody's any more. */
+async function start({ log, voice, words, newest }: Start, at: Parts, delivery: number): Promise<'mine' | 'declined' | Begun> {
   let occupant = newest.occupant(at, 'start');
   if (occupant === undefined) {
     // After the turn the tracker withdraws what was not started; it is not for a performer to race it.
     if (words === STEP && newest.occupant(theRun, 'turn') !== undefined) return 'declined';
     const nonce = randomUUID();
     const parts = { ...at, slot: 'start' };
-    const put = await log.put(envelop(words.started(at, { nonce }), parts, voice.source, voice.cause, voice.traceparent, log.now()));
+    const started = words.started(at, { nonce, delivery });
+    const put = await log.put(envelop(started, parts, voice.source, voice.cause, voice.traceparent, log.now()));
     if (put !== 'taken') return 'mine';
     // All deliveries of one verdict share the cause, so only the nonce tells whose start it is.
     occupant = await occupantOf(log, addressOf(parts));
     if (!isVoid(occupant) && (occupant.data as { nonce?: string }).nonce === nonce) return 'mine';
   }
-  return !isVoid(occupant) && occupant.type === words.started.type ? { time: occupant.time } : 'declined';
+  if (isVoid(occupant) || occupant.type !== words.started.type) return 'declined';
+  return { time: occupant.time, delivery: (occupant.data as { delivery?: number }).delivery };
 }
 
 /** The tool that was approved: its definition is the one that the run was requested with. */

@@ -154,9 +154,10 @@ async function serveListener(
   };
   for (let shard = 0; shard < shards; shard += 1) {
     if (service.shape === 'performer') {
-      await take(reelStream(shard), ({ subject, seq, working }) =>
+      await take(reelStream(shard), ({ subject, seq, count, working }) =>
         perform(onStage(service, stage), opened.deps, log, subject, seq, {
           beat: working,
+          delivery: count,
           stopping: stopping.signal,
           show: stage.show,
           log: logger,

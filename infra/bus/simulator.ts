@@ -79,6 +79,7 @@ export const handle: Handle = ({ service, deps = {} }, { log, touch, beat, stopp
     : // The desk hands on what a person has said, for which there may be days: it may die over it, and does not hang.
       perform(service.kind === 'person' ? service : inTrouble(service, touch), deps, log, address, seq, {
         beat,
+        delivery: count,
         stopping,
         show: () => {},
         log: SILENT,
