@@ -98,8 +98,13 @@ test('how a run stands is told in lines as wide as the terminal', () => {
     problem: { code: 'x', message: words },
     undone: [],
     stranded: [],
+    remaining: [
+      { kind: 'tool', id: 'pay', n: 1, uses: 'charge', why: 'no-compensation', problem: { code: 'x', message: words }, result: { id: 7 } },
+    ],
     waitsFor: [],
     usage: { calls: 1, inputTokens: 0, outputTokens: 0, scripted: true },
   } as unknown as Run;
-  within(summary(run, 90), 90);
+  const told = summary(run, 90);
+  within(told, 90);
+  assert.ok(told.replaceAll(/\n +/g, ' ').includes(`left behind: pay (charge): ${words}; it returned {"id":7}`), told);
 });

@@ -2,7 +2,7 @@
 import { jsonText, line } from '@reel/bus/terminal.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Run } from '@reel/gateway/shapes.ts';
-import { counted, folded } from './page.ts';
+import { counted, cut, folded } from './page.ts';
 
 /** A time as people read it: UTC, to the second. */
 export const when = (time: string): string => time.slice(0, 19).replace('T', ' ');
@@ -16,12 +16,27 @@ export function summary(run: Run, width: number): string {
   for (const { step, problem } of run.omitted ?? []) lines.push(line`without ${step}: ${problem.message}`);
   if (run.problem !== undefined) lines.push(...fold(`problem: ${run.problem.code}: ${run.problem.message}`));
   if (run.undone.length > 0) lines.push(...fold(`undone: ${run.undone.map(({ id }) => id).join(', ')}`));
-  for (const { id, problem } of run.stranded) lines.push(...fold(`left behind: ${id}: ${problem.message}`));
+  for (const one of run.remaining) lines.push(...fold(remainingLine(one)));
   for (const { address, waitsFor, owedBy, since } of run.waitsFor)
     lines.push(line`waits for ${waitsFor} at ${address}, owed by ${owedBy}, since ${when(since)}`);
   lines.push(...costLines(run.usage).flatMap(fold));
   return lines.join('\n');
 }
+
+/** What is still there, why, and what it returned. */
+function remainingLine({ id, uses, problem, rejected, result, fact }: Run['remaining'][number]): string {
+  const why = rejected === undefined ? problem.message : `${problem.message}; its result was rejected: ${rejected.message}`;
+  const gave =
+    result !== undefined
+      ? `; it returned ${cut(JSON.stringify(result), LONGEST)}`
+      : fact === undefined
+        ? ''
+        : `; ${fact} has what it returned`;
+  return `left behind: ${id} (${uses}): ${why}${gave}`;
+}
+
+/** A longer result is for `--json`. */
+const LONGEST = 200;
 
 /** The answer; to a goal in words, with what each claim rests on. */
 function answerLines(answer: Json, toGoal: boolean, fold: (text: string) => string[]): string[] {

@@ -1,10 +1,11 @@
 /** A run as its facts say it stands: status, steps, what it waits for and who owes it. Pure. */
 
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
-import { aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { ASKED, aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
 import { approvedPlan, everPlanned } from '@reel/contracts/approved.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { cancelRequested, runRequested } from '@reel/contracts/run.ts';
+import { remainingIn } from './remaining.ts';
 import type { Run, RunStatus, StepState, StepStatus, Waiting } from './shapes.ts';
 import { usageIn, usageOf } from './usage.ts';
 
@@ -73,6 +74,7 @@ export function runState(history: History): Run | undefined {
     ...(cancel === undefined ? {} : { cancel: { who: cancel.data.who, why: cancel.data.why, at: iso(cancel.time) } }),
     undone: end['undone'] ?? [],
     stranded: end['stranded'] ?? [],
+    remaining: remainingIn(history),
     steps,
     waitsFor,
     usage: usageOf(history.entries()),
@@ -162,6 +164,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
           try: undo.at.n,
           uses: dataOf(undo.slots.get('request'))['call']?.uses ?? '',
           status: newest(undo, false),
+          ...(undo.at.kind === ASKED ? { asks: true as const } : {}),
           ...(wrong === undefined ? {} : { problem: wrong }),
         };
       }),

@@ -116,7 +116,15 @@ export const StepStatus = z.enum([
 ]);
 export type StepStatus = z.infer<typeof StepStatus>;
 
-const Undo = z.object({ attempt: z.int(), try: z.int(), uses: z.string(), status: StepStatus, problem: Problem.optional() });
+/** `asks`: it is what people are asked about the attempt or its undoing, of which nobody can tell; `uses` says whom, and `try` is the how manieth. */
+const Undo = z.object({
+  attempt: z.int(),
+  try: z.int(),
+  uses: z.string(),
+  status: StepStatus,
+  asks: z.literal(true).optional(),
+  problem: Problem.optional(),
+});
 
 /** One step: its newest attempt (0 while pending), and how its effects were taken back. `standsFor`: it is that step's fallback, or what a person decided about it. */
 export const StepState = z
@@ -152,6 +160,25 @@ export type Waiting = z.infer<typeof Waiting>;
 const Place = z.object({ kind: z.string(), id: z.string(), n: z.int() });
 
 /**
+ * An attempt whose effect is, or may be, in the world though its run is over and does not rest on it. `why`: nothing undoes it
+ * (`no-compensation`); its undo failed, was denied, or nobody can tell (`undo-failed`, `undo-denied`, `undo-in-doubt`); nobody can tell
+ * whether it happened at all (`in-doubt`); it came when the run was over, or as nothing that was needed any more (`late`); or what it gave
+ * was not what was promised (`result-rejected`).
+ */
+export const Remaining = Place.extend({
+  uses: z.string(),
+  why: z.enum(['no-compensation', 'undo-failed', 'undo-denied', 'undo-in-doubt', 'in-doubt', 'late', 'result-rejected']),
+  problem: Problem,
+  /** Why its result was not accepted. */
+  rejected: Problem.optional(),
+  /** What it returned, unless that is longer than 2,000 bytes. */
+  result: Json.optional(),
+  /** The address of the fact that tells what it returned. */
+  fact: z.string().optional(),
+}).meta({ id: 'Remaining' });
+export type Remaining = z.infer<typeof Remaining>;
+
+/**
  * What the models of a run came to, failed attempts included. `costMicrousd` (millionths of a US dollar) is of the calls whose price is known,
  * and left out when that is none; `scripted`: at least one answer came from a script, not from a model.
  */
@@ -182,6 +209,8 @@ export const Run = RunSummary.extend({
   turnedAt: Time.optional(),
   undone: z.array(Place),
   stranded: z.array(Remainder),
+  /** What it left in the world, once it is over; `stranded` is part of it. */
+  remaining: z.array(Remaining),
   steps: z.array(StepState),
   waitsFor: z.array(Waiting),
   usage: RunUsage,
