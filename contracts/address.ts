@@ -64,5 +64,14 @@ export function undoneBy(undo: Place): Place {
   return { kind: undo.kind.slice('undo-'.length), id: undo.id.slice(0, dash), n: Number(undo.id.slice(dash + 1)) };
 }
 
+/**
+ * The kind under which people are asked after the turn whether something took effect: the attempt, or the undoing of it. It is an undo
+ * that a person performs, so that everything that holds for undos and for people holds for it.
+ */
+export const ASKED = undoKind('person');
+
+/** Question `n` about an attempt and its undoing. */
+export const askedAbout = (step: Place, n: number): Place => ({ kind: ASKED, id: `${step.id}-${step.n}`, n });
+
 /** The idempotency key of a call: its address without the attempt, so that every attempt at one effect carries the same key. */
 export const keyOf = (at: Parts): string => `${at.run}.${at.kind}.${at.id}`;

@@ -1,5 +1,5 @@
 /** How long a question stays open: said in one place, so that the clock that ends it and the list that shows it agree. */
-import { aboutOf, type Place } from './address.ts';
+import { ASKED, aboutOf, type Place } from './address.ts';
 import type { Call } from './step.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Call } from './step.ts';
  */
 export function expiresAt(at: Place, heldMs: number, call: Pick<Call, 'timeoutMs' | 'leftMs'> | undefined, deadlineMs: number): number {
   if (call === undefined) return deadlineMs;
-  if (at.kind === 'person') return heldMs + call.timeoutMs;
+  if (at.kind === 'person' || at.kind === ASKED) return heldMs + call.timeoutMs;
   return aboutOf(at.kind) === 'undo'
     ? Math.max(deadlineMs, heldMs + call.timeoutMs)
     : Math.min(deadlineMs, heldMs + (call.leftMs ?? Number.POSITIVE_INFINITY));

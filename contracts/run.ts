@@ -65,19 +65,26 @@ export const turnedExhausted = fact('run', 'turn', 'exhausted', { problem: Probl
 /** An attempt whose effect remains in the world though the run did not succeed. */
 export const Remainder = z.object({ kind: z.string(), id: z.string(), n: z.int(), problem: Problem });
 export type Remainder = z.infer<typeof Remainder>;
-/** Which attempts were undone, in the order in which they were. */
-const undone = { problem: Problem, undone: z.array(z.object({ kind: z.string(), id: z.string(), n: z.int() })) };
+/**
+ * `undone`: which attempts were undone, in the order in which they were. `remaining`: those that took effect and that nothing undoes
+ * (versions before this one did not say).
+ */
+const ended = {
+  problem: Problem,
+  undone: z.array(z.object({ kind: z.string(), id: z.string(), n: z.int() })),
+  remaining: z.array(Remainder).optional(),
+};
 
 /** saga-tracker: it is done, with this answer. */
 export const runCompleted = fact('run', 'outcome', 'completed', { answer: Json, omitted: z.array(Omitted).optional() }, ['turn.completed']);
-/** saga-tracker: it failed, and left nothing behind. */
-export const runFailed = fact('run', 'outcome', 'failed', undone, ['turn.failing']);
-/** saga-tracker: it was stopped, and left nothing behind. */
-export const runCancelled = fact('run', 'outcome', 'cancelled', undone, ['turn.cancelling']);
-/** saga-tracker: its time ran out, and it left nothing behind. */
-export const runExhausted = fact('run', 'outcome', 'exhausted', undone, ['turn.exhausted']);
+/** saga-tracker: it failed, and left nothing behind but what nothing undoes. */
+export const runFailed = fact('run', 'outcome', 'failed', ended, ['turn.failing']);
+/** saga-tracker: it was stopped, and left nothing behind but what nothing undoes. */
+export const runCancelled = fact('run', 'outcome', 'cancelled', ended, ['turn.cancelling']);
+/** saga-tracker: its time ran out, and it left nothing behind but what nothing undoes. */
+export const runExhausted = fact('run', 'outcome', 'exhausted', ended, ['turn.exhausted']);
 /** saga-tracker: it did not succeed, and a person has to look at what it left behind. */
-export const runStranded = fact('run', 'outcome', 'stranded', { ...undone, stranded: z.array(Remainder) }, [
+export const runStranded = fact('run', 'outcome', 'stranded', { ...ended, stranded: z.array(Remainder) }, [
   'turn.failing',
   'turn.cancelling',
   'turn.exhausted',

@@ -191,7 +191,7 @@ async function tail(
     else if ('text' in one) page.shown(one);
     else {
       page.told(one);
-      if ('type' in one && one.type === 'step.verdict.held') print(howToDecide(one));
+      if ('type' in one && /^(step|undo)\.verdict\.held$/.test(one.type)) print(howToDecide(one));
     }
     if (!('text' in one) && !(await seen(one))) return;
   }
@@ -239,11 +239,11 @@ for (const [name, decision] of [
     });
 }
 
-command('settle <RUN> <STEP>', 'say how a step goes on that has failed, or of which nobody knows whether it took effect')
+command('settle <RUN> <STEP>', 'say how a step goes on that has failed, or of which nobody knows whether it, or its undo, took effect')
   .option('--done <RESULT>', 'it is done, with this result (JSON)')
-  .option('--retry', 'it is to be tried again')
+  .option('--retry', 'it is not done: it is tried again, unless its run is ending')
   .option('--with <ARGUMENTS>', 'with other arguments (JSON)')
-  .option('--give-up', 'the run ends, and what it did is undone; with --done, this too')
+  .option('--give-up', 'the run ends, and what it did is undone; with --done, this too; an undo is left to be looked at')
   .requiredOption('--who <WHO>', 'who has looked')
   .option('--why <WHY>', 'what they found', 'no reason was given')
   .action(async (run: string, step: string, options: Json & Settling) => {

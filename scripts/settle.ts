@@ -1,5 +1,7 @@
-/** `reel settle`: a person has looked into a step that failed, or of which nobody knows whether it took effect, and says how it goes on. */
-import type { ApprovalPage, Ruling, Run } from '@reel/gateway/shapes.ts';
+/** `reel settle`: a person has looked into a step that failed, or of which nobody knows whether it took effect, and says how it goes on; or into an undo. */
+import { ASKED } from '@reel/contracts/address.ts';
+import type { Question } from '@reel/contracts/workflow/attempt.ts';
+import type { Approval, ApprovalPage, Ruling, Run } from '@reel/gateway/shapes.ts';
 import { ask, Refused } from './api.ts';
 import { parseJson } from './submission.ts';
 
@@ -9,15 +11,21 @@ export type Settling = { done?: string; retry?: boolean; with?: string; giveUp?:
 export async function settle(run: string, step: string, options: Settling): Promise<Ruling> {
   const form = formOf(options);
   const { approvals } = await ask<ApprovalPage>('GET', `/v1/approvals?run=${encodeURIComponent(run)}`);
-  const asked = approvals.find((one) => one.step.startsWith(`${step}-escalation-`));
+  const asked = approvals.find((one) => questioned(one) === step);
   if (asked === undefined) {
     // A run in which nothing is held and one that nobody requested look the same from here.
     await ask<Run>('GET', `/v1/runs/${encodeURIComponent(run)}`);
-    const open = approvals.map((one) => one.step.replace(/-escalation-\d+$/, '')).join(', ') || 'nothing';
+    const open = approvals.map((one) => questioned(one) ?? one.step).join(', ') || 'nothing';
     throw new Refused(`nobody is asked about step "${step}" of run ${run}; what waits for a person there: ${open}`);
   }
   const { who, why } = options;
   return await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(asked.id)}`, { decision: 'grant', who, why, form });
+}
+
+/** The step that a question is about which is open because it failed, or because nobody can tell what became of it or of its undo. */
+function questioned({ kind, step, arguments: about }: Approval): string | undefined {
+  const isAsked = kind === ASKED || (kind === 'person' && /-escalation-\d+$/.test(step));
+  return isAsked ? (about as Partial<Question>).step : undefined;
 }
 
 function formOf({ done, retry, giveUp, with: changed }: Settling): object {

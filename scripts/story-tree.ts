@@ -1,7 +1,7 @@
 /** A run for the eye: its facts in the order of the log, indented where one cause has several consequences. Pure text. */
 
 import { inLine, paint } from '@reel/bus/terminal.ts';
-import { parseAddress } from '@reel/contracts/address.ts';
+import { ASKED, parseAddress } from '@reel/contracts/address.ts';
 import type { CloudEvent } from '@reel/gateway/shapes.ts';
 import type { Told } from './api.ts';
 import { counted, cut, folded } from './page.ts';
@@ -94,6 +94,7 @@ function placeOf({ id }: CloudEvent): string {
   const at = parseAddress(id);
   if (at === undefined) return id;
   const attempt = at.n > 1 ? ` (${at.n})` : '';
+  if (at.kind === ASKED) return `question about ${at.id}${attempt}`;
   return at.kind.startsWith('undo-') ? `undo ${at.id}${attempt}` : `${at.id}${attempt}`;
 }
 

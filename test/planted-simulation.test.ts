@@ -81,6 +81,24 @@ function backwards(history: History): History {
   return { ...history, entries: () => entries };
 }
 
+/** What nobody can tell of an undo seems to be a failure. */
+const withoutDoubt = (history: History): History => ({
+  ...history,
+  entries: () =>
+    history
+      .entries()
+      .map((entry) =>
+        !isVoid(entry) && /^undo\.outcome\.(unknown|timed-out)$/.test(entry.type)
+          ? { ...entry, type: 'undo.outcome.failed', data: { problem: { code: 'no', message: 'so', retryable: false } } }
+          : entry,
+      ),
+});
+
+const withoutRemaining = (one: Said[number]): Said[number] =>
+  'type' in one && one.type.startsWith('run.outcome.') && 'remaining' in (one.data as object)
+    ? { ...one, data: { ...(one.data as object), remaining: [] } }
+    : one;
+
 /** A result is taken for good before it was checked. */
 const unchecked = (history: History): History => ({
   ...history,
@@ -121,6 +139,12 @@ const bugs: readonly [name: string, story: Story<never>, change: Change][] = [
       'planner',
       (handler, type) => (event, context) => (type === 'step.check.accepted' && event.seq % 2 === 0 ? [] : handler(event, context)),
     ),
+  ],
+  ['an undo that was cut off is taken for one that failed, and nobody is asked', workflows, seeing('saga-tracker', withoutDoubt)],
+  [
+    'what nothing undoes is not told of',
+    workflows,
+    handling('saga-tracker', (handler) => async (event, context) => (await handler(event, context)).map(withoutRemaining)),
   ],
   ['the planner goes on after the turn', workflows, seeing('planner', withoutTurn)],
   ['policy approves after the turn', workflows, seeing('policy', withoutTurn)],

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { story } from '@reel/contracts/story.ts';
 import { castOf, notTheirs } from './protocol/cast.ts';
+import { given, sent, settled } from './protocol/doubtful.ts';
 import { callOf, completed, failed, goal, harmless } from './protocol/runs.ts';
 import { type Line, placed, START_MS, tell } from './protocol/scene.ts';
 import { cases, later, outrun } from './protocol/spoilt.ts';
@@ -41,6 +42,9 @@ describe('the protocol', () => {
       plannedNow,
       withLate(placed('tool.c.1'), placed('tool.a.1')),
       outrun('tool.d.1', callOf('look')),
+      settled,
+      given,
+      sent,
       goal(['revise', 'repair', 'repair', 'revise', 'revise']),
     ])
       for (let facts = 1; facts <= log.length; facts += 1) assert.deepEqual(found(log.slice(0, facts), START_MS), []);

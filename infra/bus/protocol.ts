@@ -1,5 +1,6 @@
 /** The protocol of a run, checked afterwards: what must be true of any log that services which keep the rules have written. Pure. */
 import type { Entry } from './history.ts';
+import { aboutDoubts } from './protocol/doubts.ts';
 import { aboutFacts } from './protocol/facts.ts';
 import { aboutGoals } from './protocol/goals.ts';
 import { aboutJudgement } from './protocol/judgement.ts';
@@ -10,7 +11,15 @@ import { aboutUndoing } from './protocol/undoing.ts';
 import { type Circumstances, viewOf } from './protocol/view.ts';
 
 /** Every rule, in the order of a run. */
-export const rules: readonly Rule[] = [...aboutFacts, ...aboutJudgement, ...aboutPlans, ...aboutGoals, ...aboutTurns, ...aboutUndoing];
+export const rules: readonly Rule[] = [
+  ...aboutFacts,
+  ...aboutJudgement,
+  ...aboutPlans,
+  ...aboutGoals,
+  ...aboutTurns,
+  ...aboutUndoing,
+  ...aboutDoubts,
+];
 
 /**
  * What breaks the protocol in one run's log, by rule; nothing when it was kept. The log may be of a run that is still open: a log that

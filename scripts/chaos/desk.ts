@@ -34,15 +34,16 @@ const operation = (operationId: string, parameters: object[] = KEY): object => (
 });
 const UNDOES: { readonly [tool: string]: string } = { book: 'cancel', pay: 'repay' };
 const undoes = new Set(Object.values(UNDOES));
+const ONCE: readonly string[] = ['pay', 'repay'];
 
 const openapi = {
   openapi: '3.1.0',
   info: { title: 'desk', version: '1' },
   servers: [{ url: '/' }],
   paths: {
-    ...Object.fromEntries(['book', 'cancel', 'send', 'decline', 'repay'].map((name) => [`/${name}`, { post: operation(name) }])),
-    // It declares no key, so nobody may call it twice.
-    '/pay': { post: operation('pay', []) },
+    ...Object.fromEntries(['book', 'cancel', 'send', 'decline'].map((name) => [`/${name}`, { post: operation(name) }])),
+    // They declare no key, so nobody may call them twice.
+    ...Object.fromEntries(ONCE.map((name) => [`/${name}`, { post: operation(name, []) }])),
     '/price': {
       get: { operationId: 'price', responses: { 200: { description: 'it', content: { 'application/json': { schema: told } } } } },
     },
@@ -101,8 +102,8 @@ export async function startDesk(seed: number, file: string): Promise<Desk> {
   }
   function happen(uses: string, key: string, what: string | undefined): void {
     const known = effects.get(key);
-    // Whoever honours keys does it once under each; `pay` does it whenever it is asked to.
-    if (known !== undefined && uses !== 'pay') return;
+    // Whoever honours keys does it once under each; the others do it whenever they are asked to.
+    if (known !== undefined && !ONCE.includes(uses)) return;
     if (known === undefined) effects.set(key, { uses, times: 1, undoneBy: new Set() });
     else known.times += 1;
     if (undoes.has(uses) && what !== undefined) effects.get(what)?.undoneBy.add(key);
@@ -148,8 +149,7 @@ export async function startDesk(seed: number, file: string): Promise<Desk> {
   };
 }
 
-/** What can be undone, and so has to be when its run does not complete. */
-export const canBeUndone = (uses: string): boolean => uses in UNDOES;
+/** What only undoes what another did. */
 export const isUndo = (uses: string): boolean => undoes.has(uses);
 
 function say(response: ServerResponse, status: number, body: object): void {

@@ -1,5 +1,6 @@
 /** Whoever wants things done while everything fails: submits runs under keys, cancels some, answers what people are asked, and waits for the end of each. */
 import { randomFor } from '@reel/bus/random.ts';
+import { ASKED } from '@reel/contracts/address.ts';
 import type { ApprovalPage, Run, RunStatus, Submitted } from '@reel/gateway/shapes.ts';
 import { filled } from '../demo/person.ts';
 import type { Client } from './client.ts';
@@ -99,9 +100,11 @@ const LOOK_MS = 300;
 async function answerPeople({ client, desk, world }: Means, forgotten: ReadonlySet<string>, over: () => boolean): Promise<void> {
   while (!over()) {
     const { body } = await client.ask<ApprovalPage>('GET', '/v1/approvals');
-    for (const { id, run, step, form, arguments: given } of body.approvals ?? []) {
-      if (forgotten.has(run)) continue;
-      const said = step.includes('-escalation-') ? escalated(given as Partial<Question>, run, desk, world) : filled(form ?? {});
+    for (const { id, run, kind, step, form, arguments: given } of body.approvals ?? []) {
+      // Whoever has forgotten a run has not forgotten what it may have left behind.
+      if (forgotten.has(run) && kind !== ASKED) continue;
+      const said =
+        kind === ASKED || step.includes('-escalation-') ? escalated(given as Partial<Question>, run, desk, world) : filled(form ?? {});
       const vote = { decision: 'grant', who: 'olga', why: 'I looked', ...(form === undefined ? {} : { form: said }) };
       await client.ask('POST', `/v1/approvals/${id}`, vote);
     }

@@ -9,7 +9,7 @@ import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import type { World } from '../demo/world-state.ts';
 import { doubtsIn, faultsIn, isDoubt } from '../doubts.ts';
 import { castIn } from '../operator.ts';
-import { canBeUndone, type Desk, isUndo } from './desk.ts';
+import { type Desk, isUndo } from './desk.ts';
 import { type Asked, FINAL } from './driver.ts';
 
 /** A run as the log has it. */
@@ -82,7 +82,7 @@ function repeated({ effects, missed }: Desk, world: World): string[] {
   return [...atDesk, ...inWorld];
 }
 
-type Effect = { readonly key: string; readonly uses: string; readonly stands: boolean; readonly undoable: boolean };
+type Effect = { readonly key: string; readonly uses: string; readonly stands: boolean };
 
 const ITS: { readonly [tool: string]: (world: World, result: Record<string, unknown>) => string | undefined } = {
   book_hotel: ({ bookings }, { bookingId }) => bookings[bookingId as string]?.status,
@@ -95,12 +95,12 @@ const ITS: { readonly [tool: string]: (world: World, result: Record<string, unkn
 function effectsOf(run: string, desk: Desk, world: World): Effect[] {
   const atDesk = [...desk.effects]
     .filter(([key, { uses }]) => key.startsWith(`${run}.`) && !isUndo(uses) && !desk.missed.has(key))
-    .map(([key, { uses, undoneBy }]) => ({ key, uses, stands: undoneBy.size === 0, undoable: canBeUndone(uses) }));
+    .map(([key, { uses, undoneBy }]) => ({ key, uses, stands: undoneBy.size === 0 }));
   const inWorld = Object.entries(world.ledger)
     .filter(([key, { tool }]) => key.startsWith(`${run}.`) && tool in ITS)
     .map(([key, { tool, result }]) => {
       const status = ITS[tool]?.(world, result);
-      return { key, uses: tool, stands: status === 'confirmed' || status === 'paid', undoable: true };
+      return { key, uses: tool, stands: status === 'confirmed' || status === 'paid' };
     });
   return [...atDesk, ...inWorld];
 }
@@ -110,18 +110,17 @@ function left(run: string, { entries, history }: Told, desk: Desk, world: World)
   const outcome = history.occupant(theRun, 'outcome');
   if (outcome === undefined || isVoid(outcome)) return [];
   const keyOf = ({ kind, id }: Place): string => `${run}.${kind}.${id}`;
-  const { stranded = [] } = outcome.data as { stranded?: Place[] };
+  const { stranded = [], remaining = [] } = outcome.data as { [list in 'stranded' | 'remaining']?: Place[] };
   const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
-  const told = new Set([...[...stranded, ...doubtsIn(entries)].map(keyOf), ...residues]);
+  const told = new Set([...[...stranded, ...remaining, ...doubtsIn(entries)].map(keyOf), ...residues]);
   const accepted = entries.filter((one): one is Event => !isVoid(one) && one.type === 'step.check.accepted');
   const meant = new Set([...accepted.map(({ at }) => keyOf(at)), ...accepted.flatMap((one) => supplied(one, history)).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
-  return effectsOf(run, desk, world).flatMap(({ key, uses, stands, undoable }) => {
+  return effectsOf(run, desk, world).flatMap(({ key, uses, stands }) => {
     if (isCompleted && !stands) return [`${key}: ${uses} was undone, and the run is completed`];
     if (isCompleted && !meant.has(key) && !told.has(key))
       return [`${key}: ${uses} is in the world, nothing rests on it, and nothing tells of it`];
-    if (!isCompleted && stands && undoable && !told.has(key))
-      return [`${key}: ${uses} is in the world, and ${outcome.type} does not tell of it`];
+    if (!isCompleted && stands && !told.has(key)) return [`${key}: ${uses} is in the world, and ${outcome.type} does not tell of it`];
     return [];
   });
 }

@@ -5,11 +5,12 @@ import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { type Random, randomFor } from '@reel/bus/random.ts';
 import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
 import { MALICE, TROUBLE } from '@reel/bus/simulator.ts';
-import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
+import { ASKED, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Event, Json } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
+import { undoRequested } from '@reel/contracts/undo.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
@@ -110,12 +111,12 @@ function peopleOf(goal: Goal, world: World) {
   let votes = 0;
   return async (entry: Entry, door: Door): Promise<void> => {
     if (entry.seq === goal.cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
-    if (isVoid(entry) || !/^(step|plan)\.verdict\.held$/.test(entry.type)) return;
+    if (isVoid(entry) || !/^(step|plan|undo)\.verdict\.held$/.test(entry.type)) return;
     const { at, address } = entry;
     const luck = luckOf(goal, 'person', entry);
     if (at.kind !== 'plan' && luck.happens(goal.temper)) return;
     const decision = luck.happens(goal.temper / 4) ? ('refuse' as const) : ('grant' as const);
-    const form = at.id.includes('-escalation-') ? await settled(luck, at, door, world) : { n: 3 };
+    const form = at.kind === ASKED || at.id.includes('-escalation-') ? await settled(luck, at, door, world) : { n: 3 };
     for (const filled of luck.happens(goal.temper) ? ['rubbish', form] : [form]) {
       const vote = { question: address, decision, who: 'eve', why: 'so', form: filled };
       await door.say(0, RUN, voteCast({ kind: 'vote', id: 'eve', n: ++votes }, vote), { cause: address });
@@ -125,7 +126,9 @@ function peopleOf(goal: Goal, world: World) {
 
 async function settled(luck: Random, at: Place, door: Door, world: World): Promise<Json> {
   const action = (['supply', 'retry', 'end'] as const)[luck.below(3)];
-  const asked = (await door.look(0, RUN)).find(stepRequested, at)?.data.call.arguments as Partial<Question> | undefined;
+  const asked = (await door.look(0, RUN)).find(at.kind === ASKED ? undoRequested : stepRequested, at)?.data.call.arguments as
+    | Partial<Question>
+    | undefined;
   return action === 'supply' && asked?.unknown !== true ? { action, result: SUPPLIED } : (escalated(action, asked ?? {}, world) ?? null);
 }
 

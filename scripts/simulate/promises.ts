@@ -37,7 +37,7 @@ function spoiltThereOnly(found: readonly string[], spoilt: readonly Void[]): voi
 /** What has to stand beside a fact about a step or an undo at the end: any of these slots will do. */
 const NEXT: { readonly [type: string]: readonly string[] } = {
   'request.requested': ['verdict', 'start', 'outcome'],
-  'verdict.held': ['ruling', 'start'],
+  'verdict.held': ['ruling', 'start', 'outcome'],
   'verdict.approved': ['start', 'outcome'],
   'ruling.granted': ['start', 'outcome'],
   'start.started': ['outcome'],

@@ -3,9 +3,10 @@ import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
 import { MALICE, type Simulation, TROUBLE } from '@reel/bus/simulator.ts';
-import { theRun } from '@reel/contracts/address.ts';
+import { ASKED, theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
+import { undoRequested } from '@reel/contracts/undo.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { judgeOfText } from './cast.ts';
 import { anyPlan, type Plan, type PlannedStep, steadyPlan, withoutOne, workflowOf } from './plan.ts';
@@ -53,12 +54,12 @@ function peopleOf({ steps, cancelAfter }: Plan, world: World) {
   let votes = 0;
   return async (entry: Entry, door: Door, later: Simulation['later']): Promise<void> => {
     if (entry.seq === cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
-    if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
+    if (isVoid(entry) || !['step.verdict.held', 'undo.verdict.held'].includes(entry.type)) return;
     const { at, address } = entry;
     const step = steps[Number(/^s(\d+)/.exec(at.id)?.[1])] as PlannedStep;
     later(THINKING_MS, async () => {
-      const asked = (await door.look(0, RUN)).find(stepRequested, at)?.data.call.arguments ?? {};
-      const isEscalated = at.id.includes('-escalation-');
+      const asked = (await door.look(0, RUN)).find(at.kind === ASKED ? undoRequested : stepRequested, at)?.data.call.arguments ?? {};
+      const isEscalated = at.kind === ASKED || at.id.includes('-escalation-');
       const form = isEscalated ? escalated(step.escalated, asked, world) : { n: 1 };
       const decision = isEscalated ? 'grant' : step.answer;
       if (decision === undefined || form === undefined) return;

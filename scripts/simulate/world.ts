@@ -100,7 +100,9 @@ export function openWorld(): World {
     for (const [key, times] of paid) assert.equal(times, 1, `${key} was paid for ${times} times`);
     for (const [key, { times, undoneBy }] of effects) {
       assert.equal(times, 1, `${key} took effect ${times} times`);
-      assert.ok(undoneBy.size <= 1, `${key} was undone by ${[...undoneBy].join(' and ')}`);
+      // Whoever looked and did not find it undone had it done again.
+      const isRepeated = [...undoneBy].some((undo) => missed.has(undo));
+      assert.ok(undoneBy.size <= 1 || isRepeated, `${key} was undone by ${[...undoneBy].join(' and ')}`);
     }
     tellsTheTruth(played, effects, missed);
   }
@@ -116,21 +118,21 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
     return `${history.run}.${kind}.${id}${effect === 'once' ? `.${n}` : ''}`;
   };
   const keysOf = (type: string): string[] => entries.flatMap((one) => (!isVoid(one) && one.type === type ? [keyOf(one.at)] : []));
-  const { stranded = [], undone = [] } = outcome.data as { stranded?: Place[]; undone?: Place[] };
+  const { stranded = [], undone = [], remaining = [] } = outcome.data as { [list in 'stranded' | 'undone' | 'remaining']?: Place[] };
   const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
   // Where rubbish stands in the place of a residue, nobody can tell of it.
   const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
-  const told = new Set([...[...stranded, ...doubtsIn(entries)].map(keyOf), ...residues, ...missed]);
+  const told = new Set([...[...stranded, ...remaining, ...doubtsIn(entries)].map(keyOf), ...residues, ...missed]);
   const meant = new Set([...keysOf('step.check.accepted'), ...suppliedIn(history, entries).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
-  for (const at of undone) assert.equal(effects.get(keyOf(at))?.undoneBy.size, 1, `${keyOf(at)} is told to be undone, and is not`);
+  for (const at of undone) assert.ok((effects.get(keyOf(at))?.undoneBy.size ?? 0) > 0, `${keyOf(at)} is told to be undone, and is not`);
   for (const [key, { uses, undoneBy }] of effects) {
     assert.ok(asked.has(key), `${key} was done under a key that nobody was given`);
     if (isUndo(uses)) continue;
     if (isCompleted) {
       assert.equal(undoneBy.size, 0, `${key} was undone, and the run is completed`);
       assert.ok(meant.has(key) || told.has(key), `${key} is in the world, nothing rests on it, and nothing tells of it`);
-    } else if (undoneBy.size === 0 && tools[uses]?.compensation !== undefined) {
+    } else if (undoneBy.size === 0) {
       assert.ok(told.has(key), `${key} is in the world, and ${outcome.type} does not tell of it`);
     }
   }

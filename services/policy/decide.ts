@@ -1,16 +1,17 @@
 /** Judges what is about to happen: first by what the run itself has approved, then by the policies. It only computes. */
 
 import { canonical, digestOf } from '@reel/bus/digest.ts';
-import type { History } from '@reel/bus/history.ts';
-import { aboutOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { type History, isVoid } from '@reel/bus/history.ts';
+import { ASKED, aboutOf, askedAbout, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
-import { approvedPlan, isApproved } from '@reel/contracts/approved.ts';
+import { approvedPlan, approvedPlans, isApproved } from '@reel/contracts/approved.ts';
 import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { runDenied, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
-import { type Call, stepRequested } from '@reel/contracts/step.ts';
+import { type Call, stepFailed, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Compensation, Effect, ToolDefinition } from '@reel/contracts/tool.ts';
-import { type Attempt, effectOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import { undoFailed, undoSucceeded } from '@reel/contracts/undo.ts';
+import { type Attempt, type Question as Doubtful, effectOf, levelsOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
@@ -129,6 +130,7 @@ function objectionToUndo(at: Place, call: Call, run: Run, history: History): Obj
   if (!turned(history) || history.find(turnedCompleted, theRun) !== undefined) {
     return object('not-turned', 'nothing is undone while the run goes on, nor when it has been completed');
   }
+  if (at.kind === ASKED) return objectionToAsking(at, call, history);
   const undone = undoneBy(at);
   const named = `attempt ${undone.n} of ${undone.kind} "${undone.id}"`;
   const declared = isApproved(history, undone) ? history.find(stepRequested, undone)?.data.call.compensation : undefined;
@@ -138,6 +140,24 @@ function objectionToUndo(at: Place, call: Call, run: Run, history: History): Obj
   }
   return undone.kind === 'tool' ? toolDiffers(call, toolOf(run, call.uses)) : undefined;
 }
+
+/** People are asked what became of an attempt or of its undoing: those of the plan, and only as long as nobody can tell. */
+function objectionToAsking(at: Place, call: Call, history: History): Objection | undefined {
+  const { attempt } = call.arguments as Partial<Doubtful>;
+  const isUndo = attempt !== undefined && aboutOf(attempt.kind) === 'undo';
+  const step = isUndo ? undoneBy(attempt) : attempt;
+  if (attempt === undefined || step === undefined || at.id !== askedAbout(step, at.n).id || !isApproved(history, step))
+    return object('not-in-doubt', `${at.id} is no attempt that was approved, so nobody need be asked about it`);
+  const outcome = history.occupant(attempt, 'outcome');
+  const isKnown = outcome !== undefined && !isVoid(outcome) && KNOWN.has(outcome.type);
+  if (outcome === undefined || isKnown)
+    return object('not-in-doubt', `what became of attempt ${attempt.n} at ${attempt.kind} "${attempt.id}" is known, or not to be told yet`);
+  if (!approvedPlans(history).some((plan) => levelsOf(plan).some(({ to }) => to === call.uses)))
+    return object('not-in-plan', `"${call.uses}" is none of those whom an approved plan would ask`);
+  return effectDiffers(call, 'read-only');
+}
+
+const KNOWN = new Set<string>([stepSucceeded, stepFailed, undoSucceeded, undoFailed].map(({ type }) => type));
 
 function toolDiffers({ uses, effect, definition }: Call, tool: ToolDefinition | undefined): Objection | undefined {
   if (tool === undefined) return object('tool-differs', `"${uses}" is none of the tools that the run was requested with`);

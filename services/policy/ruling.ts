@@ -2,7 +2,7 @@
 
 import { digestOf } from '@reel/bus/digest.ts';
 import type { History } from '@reel/bus/history.ts';
-import { aboutOf, type Parts, parseAddress, theRun } from '@reel/contracts/address.ts';
+import { ASKED, aboutOf, type Parts, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
@@ -87,7 +87,8 @@ function questionOf({ at, data }: Vote, { at: place, family, run }: Held, histor
     resource: { type: 'Question', id: `${place.kind}/${place.id}` },
     context: {
       decision: data.decision,
-      kind: place.kind,
+      // Who is asked after the turn answers as whoever is asked before it.
+      kind: place.kind === ASKED ? 'person' : place.kind,
       uses,
       requestedBy,
       run: theRunOf(at, run),

@@ -12,7 +12,7 @@ import { stepExpired, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.t
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoExpired, undoTimedOut } from '@reel/contracts/undo.ts';
 import { type Attempt, callOf, isBegun, isHeld, isReadOnly, nameOf, outputOf, word } from './attempt.ts';
-import type { Saga } from './saga.ts';
+import type { Saga } from './effects.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
 

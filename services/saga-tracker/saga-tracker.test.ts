@@ -10,7 +10,7 @@ import * as p from '@reel/contracts/plan.ts';
 import * as r from '@reel/contracts/run.ts';
 import { stepDue } from '@reel/contracts/step.ts';
 import sagaTracker from './saga-tracker.ts';
-import { answered, begun, completed, DEADLINE_MS, failing, grounds, problem, requested, step, undo } from './scene.ts';
+import { answered, begun, completed, DEADLINE_MS, failing, grounds, problem, question, requested, step, undo } from './scene.ts';
 
 const says = async (...facts: Draft[]): Promise<string[]> => told(await given(facts).then(sagaTracker, {}));
 const answer = (...facts: Draft[]): Promise<Said> => given(facts).then(sagaTracker, {});
@@ -170,7 +170,7 @@ test('effects are undone the last first, one at a time, with what they were give
   assert.deepEqual(await says(...facts, ...undo('hotel').done), ['alarm clock', 'undo.request.requested undo-tool.flight-1.1']);
   const end = answer(...facts, ...undo('hotel').done, ...undo('flight').done);
   assert.deepEqual(told(await end), ['run.outcome.failed run']);
-  assert.deepEqual(await dataOf(end, 'run.outcome.failed'), { problem, undone: [hotel.at, flight.at] });
+  assert.deepEqual(await dataOf(end, 'run.outcome.failed'), { problem, undone: [hotel.at, flight.at], remaining: [] });
 });
 
 test('a compensation may name the results that its step could have named, and no later ones', async () => {
@@ -196,17 +196,20 @@ test('a late result is undone next', async () => {
     ...step('car').running,
     step('car').timedOut,
     failing,
+    ...question('car').held,
     ...undo('hotel').running,
     step('car').late(),
   ];
-  assert.deepEqual(await says(...facts), ['alarm clock'], 'one at a time');
-  assert.deepEqual(await says(...facts, undo('hotel').done.at(-1) as Draft), ['alarm clock', 'undo.request.requested undo-tool.car-1.1']);
+  assert.deepEqual(await says(...facts), ['alarm clock', 'undo.ruling.expired undo-person.car-1.1'], 'one at a time');
+  const next = await says(...facts, ...question('car').expired.slice(2), undo('hotel').done.at(-1) as Draft);
+  assert.deepEqual(next, ['alarm clock', 'undo.request.requested undo-tool.car-1.1']);
 });
 
 test('a late result does not overtake an undo that was decided on before it, though it is not in the log yet', async () => {
   const car = step('car');
   const facts = [...begun, ...hotel.done, ...car.running, car.timedOut, failing, car.late()];
-  assert.deepEqual(await says(...facts), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.1']);
+  const said = await says(...facts, ...question('car').expired);
+  assert.deepEqual(said, ['alarm clock', 'undo.request.requested undo-tool.hotel-1.1']);
 });
 
 test('attempts under one key of an idempotent tool are one effect', async () => {
@@ -217,14 +220,27 @@ test('attempts under one key of an idempotent tool are one effect', async () => 
   assert.deepEqual(end, ['run.outcome.failed run'], 'the first attempt is accounted for by the second');
 });
 
-test('what is meant to stay stays, and does not strand the run', async () => {
+test('what nothing undoes stays, and does not strand the run, which says that it is there', async () => {
   const mail = step('mail', { effect: 'once', compensation: undefined });
-  assert.deepEqual(await says(...begun, ...mail.done, failing), ['run.outcome.failed run']);
+  for (const check of [mail.accepted, mail.rejected]) {
+    const said = answer(...begun, ...mail.running, mail.succeeded(), check, failing);
+    assert.deepEqual(told(await said), ['run.outcome.failed run']);
+    const { remaining } = await dataOf(said, 'run.outcome.failed');
+    assert.deepEqual(remaining, [
+      {
+        ...mail.at,
+        problem: { code: 'no-compensation', message: 'attempt 1 at tool "mail" took effect, and nothing undoes it', step: 'mail' },
+      },
+    ]);
+  }
+  const free = step('free', { effect: 'metered', compensation: undefined });
+  assert.deepEqual((await dataOf(answer(...begun, ...free.done, failing), 'run.outcome.failed'))['remaining'], []);
 });
 
-test('a run that cannot tell whether something happened is stranded', async () => {
+test('a run that cannot tell whether something happened, and of which nobody can, is stranded', async () => {
   for (const end of [flight.unknown, flight.timedOut]) {
-    const said = await dataOf(answer(...begun, ...flight.running, end, failing), 'run.outcome.stranded');
+    const facts = [...begun, ...flight.running, end, failing, ...question('flight').said({ action: 'end' })];
+    const said = await dataOf(answer(...facts), 'run.outcome.stranded');
     assert.match(JSON.stringify(said['stranded']), /"kind":"tool","id":"flight","n":1,.*unknown-effect/);
   }
   assert.deepEqual(
@@ -245,17 +261,17 @@ test('an undo that fails is tried three times, further apart each time, and then
   assert.deepEqual(await ring(2_900, thrice), ['alarm clock']);
   assert.deepEqual(await ring(4_000, thrice), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.3']);
   const out = [...thrice, ...undo('hotel', 3).running, undo('hotel', 3).failed()];
-  assert.deepEqual(await says(...out), ['alarm clock', 'undo.request.requested undo-tool.flight-1.1']);
-  const said = await dataOf(answer(...out, ...undo('flight').done), 'run.outcome.stranded');
-  assert.deepEqual(said, { problem, undone: [flight.at], stranded: [{ ...hotel.at, problem: { ...problem, retryable: true } }] });
+  // The second of them may have undone it.
+  const next = ['undo.request.requested undo-person.hotel-1.1', 'undo.request.requested undo-tool.flight-1.1'];
+  assert.deepEqual(await says(...out), ['alarm clock', ...next]);
+  const said = await dataOf(answer(...out, ...undo('flight').done, ...question('hotel').said({ action: 'end' })), 'run.outcome.stranded');
+  assert.deepEqual(said, { problem, undone: [flight.at], stranded: [{ ...hotel.at, problem }], remaining: [] });
 });
 
-test('an undo that cannot help again, must not be repeated, or is not allowed is given up', async () => {
+test('an undo that cannot help again or is not allowed is given up', async () => {
   const facts = [...begun, ...flight.done, failing];
-  const once = undo('flight', 1, { effect: 'once' });
   for (const end of [
     [...undo('flight').running, undo('flight').failed(false)],
-    [...once.running, once.unknown],
     [undo('flight').requested, undo('flight').denied],
   ]) {
     assert.deepEqual(await says(...facts, ...end), ['run.outcome.stranded run']);
@@ -266,7 +282,7 @@ test('an undo whose result comes late has been done', async () => {
   const facts = [...begun, ...flight.done, failing, ...undo('flight').running, undo('flight').unknown, undo('flight').late];
   assert.deepEqual(await says(...facts), ['alarm clock'], 'the next try was decided on');
   const end = [...facts, ...undo('flight', 2).running, undo('flight', 2).failed(false)];
-  assert.deepEqual(await dataOf(answer(...end), 'run.outcome.failed'), { problem, undone: [flight.at] });
+  assert.deepEqual(await dataOf(answer(...end), 'run.outcome.failed'), { problem, undone: [flight.at], remaining: [] });
 });
 
 test('an undo that cannot be made is left to a person, with the reason', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Entry, historyOf, isVoid, type RunLog } from '@reel/bus/history.ts';
-import { type Place, parseAddress, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { ASKED, type Place, parseAddress, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { runRequested, runStranded } from '@reel/contracts/run.ts';
 import { type Call, stepRequested } from '@reel/contracts/step.ts';
@@ -61,7 +61,8 @@ function endsOnce({ log }: Lived): void {
 
 function undoesInOrder({ log }: Lived): void {
   const history = historyOf(log);
-  const requests = typed(log, /^undo\.request\.requested/);
+  // People are asked beside what is undone meanwhile.
+  const requests = typed(log, /^undo\.request\.requested/).filter(({ at }) => at.kind !== ASKED);
   const turn = typed(log, /^run\.turn\./)[0] as Event;
   const outcome = typed(log, /^run\.outcome\./)[0] as Event;
   if (outcome.type === 'run.outcome.completed') assert.deepEqual(requests, [], 'a completed run undoes nothing');
@@ -76,9 +77,13 @@ function undoesInOrder({ log }: Lived): void {
   for (const [i, { at, seq }] of requests.entries()) {
     assert.ok(seq < outcome.seq && settledAt(log, at) < outcome.seq, `${place(at)} came before the end`);
     const next = requests[i + 1];
+    if (next !== undefined) assert.ok(settledAt(log, at) < next.seq, `${place(next.at)} waited for ${place(at)}`);
+  }
+  // What a person has tried again comes when they have said so.
+  const firsts = requests.filter(({ at }) => at.n === 1);
+  for (const [i, { at }] of firsts.entries()) {
+    const next = firsts[i + 1];
     if (next === undefined) continue;
-    assert.ok(settledAt(log, at) < next.seq, `${place(next.at)} waited for ${place(at)}`);
-    if (next.at.id === at.id) continue;
     const [earlier, later] = [undoneBy(at), undoneBy(next.at)];
     assert.ok(
       effect(first(log, earlier)) > effect(first(log, later)) || effect(later) > turn.seq,
@@ -94,13 +99,15 @@ function first(log: RunLog, at: Place): Place {
   return told?.at ?? at;
 }
 
-function accountsForEveryEffect({ log, effects, undone, worldKey }: Lived): void {
+function accountsForEveryEffect({ log, effects, undone, missed, worldKey }: Lived): void {
   const history = historyOf(log);
   const outcome = typed(log, /^run\.outcome\./)[0] as Event;
   const completed = outcome.type === 'run.outcome.completed';
   const keyOf = (at: Place): string => worldKey(at, callAt(log, at).effect);
   const stranded = (history.find(runStranded, theRun)?.data.stranded ?? []).map(keyOf);
   const listed = ((outcome.data as { undone?: Place[] }).undone ?? []).map(keyOf);
+  const remaining = ((outcome.data as { remaining?: Place[] }).remaining ?? []).map(keyOf);
+  for (const key of remaining) assert.ok(effects.includes(key), `${key} is told to remain, and was never there`);
   const residues = typed(log, /^step\.residue/).map(({ at }) => keyOf(at));
   const doubts = typed(log, /^fault\./).map(({ data }) => keyOf(parseAddress((data as { event: string }).event) as Place));
   const requests = typed(log, /^step\.request\.requested/);
@@ -108,9 +115,9 @@ function accountsForEveryEffect({ log, effects, undone, worldKey }: Lived): void
   assert.equal(new Set([...listed, ...stranded]).size, listed.length + stranded.length, 'every effect is listed once');
   for (const key of listed) assert.ok(undone.includes(key), `${key} is undone, as the outcome says`);
   for (const key of effects) {
-    if (residues.includes(key) || stranded.includes(key) || doubts.includes(key)) continue;
+    if ([residues, stranded, doubts, missed].some((told) => told.includes(key))) continue;
     const call = callAt(log, requests.find(({ at }) => keyOf(at) === key)?.at as Place);
-    const meant = completed ? accepted.includes(key) : call.compensation === undefined;
+    const meant = completed ? accepted.includes(key) : call.compensation === undefined && remaining.includes(key);
     assert.ok(meant || listed.includes(key), `${key} took effect, and nobody undid it or told of it`);
   }
   for (const { at } of typed(log, /^step\.residue/)) assert.notEqual(callAt(log, at).effect, 'read-only');

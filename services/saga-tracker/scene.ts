@@ -1,5 +1,5 @@
 /** For the tests: a run with a few tools, and the facts that everybody else would say about it, as short words. */
-import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
+import { answerRevision, askedAbout, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerAccepted, answerApproved, answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
@@ -8,6 +8,7 @@ import { runApproved, runRequested, turnedCompleted, turnedFailing } from '@reel
 import * as s from '@reel/contracts/step.ts';
 import { type Compensation, type Effect, type Retry, SERVER_RESTING, type ToolDefinition } from '@reel/contracts/tool.ts';
 import * as u from '@reel/contracts/undo.ts';
+import type { Escalated } from '@reel/contracts/workflow/attempt.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 
 /** When `given` begins to count: its n-th fact is stored n seconds later. */
@@ -145,5 +146,24 @@ export function undo(id: string, n = 1, { effect = 'idempotent', attempt = 1 }: 
     unknown: u.undoUnknown(at, { problem }),
     late: u.undoLate(at, { output: null }),
     done: [...running, u.undoSucceeded(at, { output: null })],
+  };
+}
+
+/** What is said of question `n` about an attempt and its undoing. */
+export function question(id: string, n = 1, attempt = 1) {
+  const at = askedAbout({ kind: 'tool', id, n: attempt }, n);
+  const call = { uses: 'operators', arguments: {}, effect: 'read-only' as const, timeoutMs: 10_000 };
+  const held = [u.undoRequested(at, { call }), u.undoHeld(at, { ...grounds, prompt: 'Well?' })];
+  return {
+    at,
+    held,
+    denied: [u.undoRequested(at, { call }), u.undoDenied(at, { ...grounds, problem })],
+    refused: [...held, u.undoRefused(at, { who: 'Eve', why: 'no', vote: 'v' })],
+    expired: [...held, u.undoExpired(at, { problem })],
+    said: (what: Escalated) => [
+      ...held,
+      u.undoGranted(at, { who: 'Eve', why: 'I looked', vote: 'v', form: what }),
+      u.undoSucceeded(at, { output: what }),
+    ],
   };
 }

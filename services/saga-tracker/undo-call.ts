@@ -37,14 +37,17 @@ export async function undoCall(request: RunRequest, history: History, attempt: A
   }
 }
 
+/** A run as it was at a position of its log. */
+export const factsUpTo = (history: History, seq: number): Facts => ({
+  find: (definition, at) => {
+    const fact = history.find(definition, at) as Event | undefined;
+    return fact !== undefined && fact.seq <= seq ? fact : undefined;
+  },
+});
+
 /** The results that could be named when the attempt was asked for. */
 function resultsBefore(history: History, seq: number): { [step: string]: Json } {
-  const then: Facts = {
-    find: (definition, at) => {
-      const fact = history.find(definition, at) as Event | undefined;
-      return fact !== undefined && fact.seq <= seq ? fact : undefined;
-    },
-  };
+  const then = factsUpTo(history, seq);
   const plan = approvedPlan(then);
   return plan === undefined ? {} : resultsIn(then, plan, { steps: [], all: true });
 }

@@ -3,34 +3,50 @@ import { backoffMs } from '@reel/bus/backoff.ts';
 import { undoOf } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { type Retry, SERVER_RESTING } from '@reel/contracts/tool.ts';
-import { type Attempt, type Attempts, callOf, isSettled, outputOf, placeKey, problemIn, type Slot, word } from './attempt.ts';
+import { type Attempt, type Attempts, callOf, isHarmless, isSettled, outputOf, placeKey, problemIn, type Slot, word } from './attempt.ts';
 
 /** Where the registration of the tool that undoes it says nothing. */
 const RETRY: Retry = { attempts: 3, delayMs: 2000 };
 /** So often it may meet a server that rests: that takes over half an hour, and a person should know then. */
 const MAX_RESTS = 20;
 
-/** `open`: it was not asked for yet, or somebody may still act on it. `againMs`: when the next try may be asked for, if there is one. */
-export type Tried = 'open' | 'undone' | { readonly problem: Problem; readonly againMs: number | undefined };
+/**
+ * `open`: it was not asked for yet, or somebody may still act on it. `againMs`: when the next try may be asked for, if there is one.
+ * `doubt`: the newest try of which nobody can tell whether it undid it.
+ */
+export type Tried =
+  | 'open'
+  | 'undone'
+  | { readonly problem: Problem; readonly againMs: number | undefined; readonly doubt: Attempt | undefined };
 
 /** What became of try `n` at undoing an attempt, of as many as `retry` allows. */
 export function tried(undos: Attempts, attempt: Attempt, n: number, retry: Retry = RETRY): Tried {
   const now = undos.get(placeKey(undoOf(attempt.at, n)));
   if (now?.slots.request === undefined || !isSettled(now)) return 'open';
   let rests = 0;
+  let doubt: Attempt | undefined;
   for (let m = 1; m <= n; m += 1) {
     const earlier = undos.get(placeKey(undoOf(attempt.at, m)));
     if (earlier !== undefined && outputOf(earlier) !== undefined) return 'undone';
     if (earlier !== undefined && problemIn(earlier, 'outcome').code === SERVER_RESTING) rests += 1;
+    if (earlier !== undefined && isInDoubt(earlier)) doubt = earlier;
   }
   const slot = settledBy(now);
   const problem = problemIn(now, slot);
   const tries = n - rests;
-  if (tries >= retry.attempts || rests > MAX_RESTS || !mayRepeat(now, slot, problem)) return { problem, againMs: undefined };
+  if (tries >= retry.attempts || rests > MAX_RESTS || !mayRepeat(now, slot, problem)) return { problem, againMs: undefined, doubt };
   const { kind, id, run } = now.slots.request.at;
   const waitMs = Math.max(backoffMs([run, kind, id, n], Math.max(tries, 1), retry.delayMs, retry.maxDelayMs), problem.retryAfterMs ?? 0);
-  return { problem, againMs: (now.slots[slot]?.time ?? 0) + waitMs };
+  return { problem, doubt, againMs: (now.slots[slot]?.time ?? 0) + waitMs };
 }
+
+/** It was let happen, and may have happened, or may yet: an undo is not withdrawn, so whoever comes late may still begin it. */
+export const isInDoubt = (undo: Attempt): boolean =>
+  undo.slots.outcome !== undefined &&
+  word(undo, 'outcome') !== 'failed' &&
+  !isHarmless(undo) &&
+  outputOf(undo) === undefined &&
+  undo.settled === undefined;
 
 function settledBy(undo: Attempt): Slot {
   if (undo.slots.outcome !== undefined) return 'outcome';

@@ -5,7 +5,7 @@
 
 import { append, emptyRunLog, type History, historyOf, isVoid } from '@reel/bus/history.ts';
 import type { Said } from '@reel/bus/service.ts';
-import { type Address, aboutOf, addressOf, type Place, planRevision, theRun, undoneBy } from '@reel/contracts/address.ts';
+import { type Address, ASKED, aboutOf, addressOf, type Place, planRevision, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { planAbandoned } from '@reel/contracts/plan.ts';
@@ -14,6 +14,7 @@ import * as s from '@reel/contracts/step.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
 import * as u from '@reel/contracts/undo.ts';
+import type { Question } from '@reel/contracts/workflow/attempt.ts';
 import sagaTracker from './saga-tracker.ts';
 import { answered, begun, grounds, problem, START_MS, step } from './scene.ts';
 
@@ -45,6 +46,8 @@ export async function live({ seed, steps, cancel, calm }: Options) {
   const newest = (): History => historyOf(log);
   const effects: string[] = [];
   const undone: string[] = [];
+  /** What was not there when somebody looked: if it came afterwards, nobody can know. */
+  const missed: string[] = [];
   let now = START_MS;
   let tasks: { atMs: number; run: () => void | Promise<void> }[] = [];
   const alarms = new Map<string, object>();
@@ -116,7 +119,7 @@ export async function live({ seed, steps, cancel, calm }: Options) {
       aboutOf(at.kind) === 'undo'
         ? { ...u, approved: u.undoApproved, denied: u.undoDenied, held: u.undoHeld }
         : { approved: s.stepApproved, denied: s.stepDenied, held: s.stepHeld };
-    const hold = at.kind === 'person' || chance(0.1);
+    const hold = at.kind === 'person' || at.kind === ASKED || chance(0.1);
     const deny = (aboutOf(at.kind) === 'step' && turnedBefore) || chance(0.06);
     const draft = deny
       ? words.denied(at, { ...grounds, problem })
@@ -164,7 +167,18 @@ export async function live({ seed, steps, cancel, calm }: Options) {
       after(chance(0.15) ? upTo(90_000) : upTo(4_000), () => finish(at, undo, effect));
     });
   }
+  /** What somebody finds who looks whether an attempt took effect, or its undoing did. */
+  function looked(at: Place): object {
+    const { attempt } = (newest().occupant(at, 'request') as Event<{ call: { arguments: Question } }>).data.call.arguments;
+    const isUndo = aboutOf(attempt.kind) === 'undo';
+    const subject = isUndo ? undoneBy(attempt) : attempt;
+    const found = (isUndo ? undone : effects).includes(worldKey(subject, effectAt(subject)));
+    if (chance(0.2)) return { action: 'end' };
+    if (!found) missed.push(worldKey(subject, effectAt(subject)));
+    return found ? { action: chance(0.5) ? 'supply' : 'end', result: { id: subject.id } } : { action: 'retry' };
+  }
   function finish(at: Place, undo: boolean, effect: Effect): void {
+    if (at.kind === ASKED) return void put(u.undoSucceeded(at, { output: looked(at) }), 'performer');
     const words = undo
       ? { succeeded: u.undoSucceeded, failed: u.undoFailed, unknown: u.undoUnknown, late: u.undoLate }
       : { succeeded: s.stepSucceeded, failed: s.stepFailed, unknown: s.stepUnknown, late: s.stepLate };
@@ -251,5 +265,5 @@ export async function live({ seed, steps, cancel, calm }: Options) {
     tasks = tasks.filter((task) => task !== next);
     await next.run();
   }
-  return { log, effects, undone, worldKey };
+  return { log, effects, undone, missed, worldKey };
 }

@@ -8,11 +8,13 @@ import { isApproved } from '@reel/contracts/approved.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planExpired } from '@reel/contracts/plan.ts';
 import { runCancelled, runCompleted, runExhausted, runExpired, runFailed, runRequested, runStranded } from '@reel/contracts/run.ts';
-import { stepExpired, stepResidue, stepWithdrawn } from '@reel/contracts/step.ts';
-import { undoRequested } from '@reel/contracts/undo.ts';
+import { type Call, stepExpired, stepResidue, stepWithdrawn } from '@reel/contracts/step.ts';
+import { undoExpired, undoRequested } from '@reel/contracts/undo.ts';
 import { type Attempt, isBegun, isHeld, isReadOnly, nameOf, outputOf, placeKey, wordOf } from './attempt.ts';
 import { GRACE_MS, lookAt, overdue } from './clock.ts';
-import { doubtAbout, readSaga, type Saga, type Turn, type Undoing } from './saga.ts';
+import { RUN_TURNED } from './doubt.ts';
+import { doubtAbout, isKnown, type Saga, type Turn } from './effects.ts';
+import { readSaga } from './saga.ts';
 
 /** The name of a run's one alarm. */
 export const CLOCK = 'clock';
@@ -41,7 +43,7 @@ export function independently(drafts: readonly Draft[], lookMs: number, time: nu
 /** The broker's clock knows whole seconds; a ring that comes too early would only have to be asked for again. */
 export const wholeSecond = (ms: number): number => Math.ceil(ms / 1000) * 1000;
 
-const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was decided', retryable: false };
+const turned: Problem = { code: RUN_TURNED, message: 'the run had turned before it was decided', retryable: false };
 
 /** What a person is still being asked about the run, its plan and its answer. */
 function questions(history: History): Draft[] {
@@ -78,19 +80,33 @@ function stop(attempt: Attempt, time: number, deadlineMs: number): Draft | undef
   return stepWithdrawn(attempt.at, { problem: { ...turned, message: 'the run had turned before it was begun' } });
 }
 
-/** The undo of the moment: asked for when its time has come, or overdue. */
-function undoing(saga: Saga, time: number, deadlineMs: number): Draft[] {
-  if (saga.undoing === undefined) return [];
-  const { attempt, n, notBeforeMs, call } = saga.undoing;
-  const undo = undoUnderWay(saga, saga.undoing);
-  const draft =
-    undo === undefined ? time >= notBeforeMs && undoRequested(undoOf(attempt.at, n), { call }) : overdue(undo, time, deadlineMs);
-  return draft ? [draft] : [];
+/** What the saga has asked for, or is to ask for: the undo of the moment, and what people are asked. `answered`: nobody need say it any more. */
+type Open = { readonly at: Place; readonly call: Call; readonly notBeforeMs: number; readonly answered: boolean };
+
+function openIn(saga: Saga): Open[] {
+  if (saga.stage === 'over') return [];
+  const open: Open[] = saga.pending.flatMap(({ doubt, undoing: about, asked }) =>
+    asked === undefined ? [] : [{ ...asked, notBeforeMs: 0, answered: isKnown(saga, doubt, about) }],
+  );
+  if (saga.undoing !== undefined) open.push({ ...saga.undoing, at: undoOf(saga.undoing.attempt.at, saga.undoing.n), answered: false });
+  return open;
 }
 
+/** Each of these is asked for when its time has come, and ended when it is overdue. */
+function undoing(saga: Saga, time: number, deadlineMs: number): Draft[] {
+  return openIn(saga).flatMap(({ at, call, notBeforeMs, answered }) => {
+    const undo = underWay(saga, at);
+    if (undo === undefined) return time >= notBeforeMs ? [undoRequested(at, { call })] : [];
+    if (answered && isHeld(undo)) return [undoExpired(at, { problem: settled })];
+    return overdue(undo, time, deadlineMs) ?? [];
+  });
+}
+
+const settled: Problem = { code: 'settled-otherwise', message: 'it was known before anybody had looked', retryable: false };
+
 /** It has begun with its request: rubbish that somebody left at its place does not stand for it. */
-function undoUnderWay(saga: Saga, { attempt, n }: Undoing): Attempt | undefined {
-  const undo = saga.undos.get(placeKey(undoOf(attempt.at, n)));
+function underWay(saga: Saga, at: Place): Attempt | undefined {
+  const undo = saga.undos.get(placeKey(at));
   return undo?.slots.request === undefined ? undefined : undo;
 }
 
@@ -112,10 +128,10 @@ function residueOf(attempt: Attempt): Problem {
 
 const endings = { failing: runFailed, cancelling: runCancelled, exhausted: runExhausted };
 
-function outcome(history: History, { undone, stranded }: Saga, { to, problem }: Turn): Draft {
+function outcome(history: History, { undone, stranded, remaining }: Saga, { to, problem }: Turn): Draft {
   if (to === 'completed') return runCompleted(theRun, answerOf(history));
-  if (stranded.length > 0) return runStranded(theRun, { problem, undone, stranded });
-  return endings[to](theRun, { problem, undone });
+  if (stranded.length > 0) return runStranded(theRun, { problem, undone, stranded, remaining });
+  return endings[to](theRun, { problem, undone, remaining });
 }
 
 function answerOf(history: History): { answer: Json; omitted?: Omitted[] } {
@@ -130,9 +146,8 @@ function answerOf(history: History): { answer: Json; omitted?: Omitted[] } {
 
 function nextLook(saga: Saga, time: number, deadlineMs: number): number {
   const looks = saga.stage === 'stopping' ? [...saga.unsettled].map((attempt) => lookAt(attempt, time, deadlineMs)) : [];
-  if (saga.undoing !== undefined) {
-    const { notBeforeMs, call } = saga.undoing;
-    const undo = undoUnderWay(saga, saga.undoing);
+  for (const { at, call, notBeforeMs } of openIn(saga)) {
+    const undo = underWay(saga, at);
     if (undo !== undefined) looks.push(lookAt(undo, time, deadlineMs));
     else looks.push(notBeforeMs > time ? notBeforeMs : time + call.timeoutMs + GRACE_MS);
   }

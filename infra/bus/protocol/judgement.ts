@@ -5,7 +5,7 @@ import { voteCast } from '@reel/contracts/vote.ts';
 import { digestOf } from '../digest.ts';
 import type { Entry } from '../history.ts';
 import { rule } from './rule.ts';
-import { callOf, isReadOnly, type Spot, said, seqOf, word } from './view.ts';
+import { callOf, isQuestion, isReadOnly, type Spot, said, seqOf, word } from './view.ts';
 
 const FAVOUR = ['approved', 'held'];
 
@@ -81,7 +81,7 @@ const undoneAsDeclared = rule(
   (view, tell) => {
     for (const spot of view.spots) {
       const verdict = spot.slots.get('verdict');
-      if (spot.about !== 'undo' || verdict === undefined || !FAVOUR.includes(word(verdict) as string)) continue;
+      if (spot.about !== 'undo' || isQuestion(spot) || verdict === undefined || !FAVOUR.includes(word(verdict) as string)) continue;
       const declared = view.whole.find(stepRequested, undoneBy(spot.at))?.data.call.compensation?.uses;
       const uses = callOf(spot)?.uses;
       if (declared === undefined) tell(verdict, 'the step declares nothing that undoes it');

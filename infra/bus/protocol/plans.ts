@@ -10,7 +10,7 @@ import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import { canonical, digestOf } from '../digest.ts';
 import type { Entry } from '../history.ts';
 import { rule } from './rule.ts';
-import { callOf, nameOf, type Spot, said, seqOf, setBackBefore, type View, word } from './view.ts';
+import { callOf, isQuestion, nameOf, type Spot, said, seqOf, setBackBefore, type View, word } from './view.ts';
 
 const asked = ({ slots }: Spot): Entry | undefined => slots.get('request') ?? slots.get('proposal');
 const before = (view: View, { at }: Spot): Spot | undefined => view.spot({ ...at, n: at.n - 1 });
@@ -37,7 +37,7 @@ const repeated = rule(
       const question = asked(spot);
       const earlier = before(view, spot);
       if (question === undefined || earlier === undefined || seqOf(asked(earlier)) > question.seq) continue;
-      if (spot.about !== 'step' && spot.about !== 'undo') continue;
+      if ((spot.about !== 'step' && spot.about !== 'undo') || isQuestion(spot)) continue;
       const { retry, wake } = Object.fromEntries(earlier.slots);
       if (!setBackBefore(earlier, question.seq)) tell(question, `${nameOf(earlier.at)} had not come to nothing`);
       else if (seqOf(retry) < question.seq && seqOf(wake) > question.seq) tell(question, 'it was to wait, and its time had not come');

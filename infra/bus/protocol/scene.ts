@@ -1,5 +1,5 @@
 /** For the tests: runs as they should be told, line by line, with who says each fact and what it answers; and ways to spoil them. */
-import { addressOf, type Place, parseAddress } from '@reel/contracts/address.ts';
+import { ASKED, addressOf, type Place, parseAddress } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import { digestOf } from '../digest.ts';
@@ -22,7 +22,7 @@ function teller({ type, at }: Draft): string {
   if (slot === 'verdict' || slot === 'ruling') return 'policy';
   if (slot === 'proposal' || slot === 'retry') return 'planner';
   if (slot === 'request') return about === 'undo' ? 'saga-tracker' : 'planner';
-  return about === 'fault' ? at.id : at.kind === 'person' ? 'desk' : 'tool-executor';
+  return about === 'fault' ? at.id : at.kind === 'person' || at.kind === ASKED ? 'desk' : 'tool-executor';
 }
 
 /** The log of these lines, a second apart. A verdict without a question is about what was asked at its place. */

@@ -7,6 +7,7 @@ import * as r from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
 import * as u from '@reel/contracts/undo.ts';
 import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
+import { type Case, casesInDoubt } from './doubtful.ts';
 import { asked, callOf, completed, DEADLINE_MS, failed, goal, grounds, harmless, problem, tools } from './runs.ts';
 import { after, both, changed, type Line, moved, placed, saying, without } from './scene.ts';
 import { beside, lateAfterEnd, planned, plannedWith, swapped, withLate } from './variants.ts';
@@ -28,9 +29,8 @@ export const outrun = (spot: string, call: object, ...start: Line[]): Line[] => 
   )(harmless);
 };
 
-export type Case = { readonly rule: string; readonly when: string; readonly log: readonly Line[]; readonly now?: number };
-
 export const cases: readonly Case[] = [
+  ...casesInDoubt,
   {
     rule: 'readable',
     when: 'rubbish stands in a slot',

@@ -9,19 +9,26 @@ import {
   effectFact,
   effectKey,
   isHarmless,
+  isQuestion,
   NEVER,
   nameOf,
   type Spot,
   said,
   seqOf,
   settledAt,
+  spotKey,
   type View,
   word,
 } from './view.ts';
 
+type Undo = { readonly spot: Spot; readonly request: Event };
+
 /** The undos of a run in the order in which they were asked for. */
-function undosOf({ spots }: View): { readonly spot: Spot; readonly request: Event }[] {
-  const undos: { spot: Spot; request: Event }[] = [];
+const undosOf = (view: View): Undo[] => askedToUndo(view).filter(({ spot }) => !isQuestion(spot));
+
+/** The same, and what people were asked meanwhile. */
+function askedToUndo({ spots }: View): Undo[] {
+  const undos: Undo[] = [];
   for (const spot of spots) {
     const request = spot.slots.get('request');
     if (spot.about === 'undo' && request !== undefined && !isVoid(request)) undos.push({ spot, request });
@@ -33,7 +40,7 @@ const afterTurn = rule(
   'undone-after-turn',
   'Something is undone only after a turn for the worse: a completed run undoes nothing.',
   (view, tell) => {
-    for (const { request } of undosOf(view)) {
+    for (const { request } of askedToUndo(view)) {
       if (seqOf(view.turn) > request.seq) tell(request, 'the run had not turned');
       else if (word(view.turn) === 'completed') tell(request, 'a completed run undoes nothing');
     }
@@ -107,7 +114,7 @@ function effectsOf(view: View): Effect[] {
   const stranded = new Set(((said(view.end)['stranded'] ?? []) as Place[]).map(({ kind, id, n }) => `${kind}.${id}.${n}`));
   const undone = new Set<string>();
   for (const spot of view.spots) {
-    if (spot.about !== 'undo' || effectAt(spot) === NEVER) continue;
+    if (spot.about !== 'undo' || isQuestion(spot) || effectAt(spot) === NEVER) continue;
     const { kind, id, n } = undoneBy(spot.at);
     undone.add(`${kind}.${id}.${n}`);
   }
@@ -131,6 +138,30 @@ const accounted = rule('accounted', 'Every effect of a run that did not complete
       tell(effectFact(effect[0] as Spot) as Event, 'it is neither undone nor listed as left behind');
   }
 });
+
+const remaining = rule(
+  'remaining',
+  'The outcome of a run that did not complete lists what took effect and nothing undoes, and nothing else.',
+  (view, tell) => {
+    const { end } = view;
+    if (end === undefined || isVoid(end) || word(end) === 'completed') return;
+    // Versions before did not say.
+    const { remaining: listed } = said(end) as { remaining?: Place[] };
+    if (listed === undefined) return;
+    const isListed = ({ at }: Spot): boolean => listed.some(({ kind, id, n }) => kind === at.kind && id === at.id && n === at.n);
+    const stays = effectsOf(view).filter(({ attempts }) => attempts.some((spot) => effectAt(spot) < end.seq && isForGood(spot)));
+    for (const at of listed)
+      if (!stays.some(({ attempts }) => attempts.some((spot) => spotKey(spot.at) === spotKey(at))))
+        tell(end, `it lists ${nameOf(at)} as remaining, and that did not take effect, or is undone by something`);
+    // Of what came late nobody knows whether it was known; that of which the clock reminded as well.
+    const heard = end.cause === end.address ? undefined : view.byAddress.get(end.cause);
+    for (const { attempts, residue } of stays)
+      if (heard !== undefined && !residue && attempts.some((spot) => effectAt(spot) <= heard.seq) && !attempts.some(isListed))
+        tell(end, `${nameOf((attempts[0] as Spot).at)} took effect, nothing undoes it, and it is not listed as remaining`);
+  },
+);
+
+const isForGood = (spot: Spot): boolean => callOf(spot)?.compensation === undefined;
 
 const doubted = rule('doubted', 'An effect of which nobody can tell whether it happened is listed as left behind.', (view, tell) => {
   const { end } = view;
@@ -169,7 +200,7 @@ const truly = rule(
     if (end === undefined || isVoid(end) || word(end) === 'completed') return;
     const { undone = [], stranded } = said(end) as { undone?: Place[]; stranded?: Place[] };
     const undos = view.spots
-      .filter(({ about }) => about === 'undo')
+      .filter((spot) => spot.about === 'undo' && !isQuestion(spot))
       .map((spot) => ({ at: undoneBy(spot.at), slots: spot.slots, seq: effectAt(spot) }));
     const isIn = (list: readonly Place[], { kind, id, n }: Place): boolean =>
       list.some((one) => one.kind === kind && one.id === id && one.n === n);
@@ -189,4 +220,4 @@ const truly = rule(
   },
 );
 
-export const aboutUndoing = [afterTurn, happened, whenSettled, oneByOne, lastFirst, accounted, doubted, residue, truly];
+export const aboutUndoing = [afterTurn, happened, whenSettled, oneByOne, lastFirst, accounted, remaining, doubted, residue, truly];

@@ -6,7 +6,7 @@ import * as s from '@reel/contracts/step.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { withRegistered } from '@reel/contracts/workflow/registered.ts';
-import { asked, completed, done, failed, harmless, problem, tools, undone } from './runs.ts';
+import { asked, callOf, completed, done, failed, harmless, problem, tools, undone } from './runs.ts';
 import { after, both, changed, type Line, placed, saying } from './scene.ts';
 
 const line = (draft: unknown, more: Omit<Line, 'draft'> = {}): Line => ({ draft: draft as Draft, ...more });
@@ -51,12 +51,13 @@ export function swapped(lines: readonly Line[]): Line[] {
 }
 
 /** With one more step in the plan, of which this is said when that is approved. */
-function withStep(step: object, ...lines: Line[]): (log: readonly Line[]) => Line[] {
+export function withStep(step: object, ...lines: Line[]): (log: readonly Line[]) => Line[] {
+  const call = 'uses' in step ? [callOf(step.uses as 'cancel')] : [];
   const workflow = planned({ steps: [...planned({}).steps, { id: 'x', uses: 'book', ...step }] });
   return both(
     saying('run.run.1.request', { workflow }),
     saying('plan.plan.1.proposal', { plan: workflow }),
-    after('plan.plan.1.verdict', ...asked('tool.x.1', 'plan.plan.1.verdict'), ...lines),
+    after('plan.plan.1.verdict', ...asked('tool.x.1', 'plan.plan.1.verdict', ...call), ...lines),
   );
 }
 

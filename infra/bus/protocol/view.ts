@@ -1,5 +1,5 @@
 /** A run as the rules look at it: its facts in order, what was said at each place, and a few words for what they mean. Pure. */
-import { type About, aboutOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
+import { type About, ASKED, aboutOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
 import { approvedPlans } from '@reel/contracts/approved.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
@@ -56,7 +56,7 @@ export type View = Circumstances & {
 /** The sweep looks at open runs every 30 seconds. */
 const GRACE_MS = 60_000;
 
-const spotKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
+export const spotKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
 
 export function viewOf(entries: readonly Entry[], circumstances: Circumstances = {}): View {
   const first = entries[0]?.at ?? { shard: 0, run: '' };
@@ -93,19 +93,20 @@ export function viewOf(entries: readonly Entry[], circumstances: Circumstances =
   };
 }
 
-/** Enters what a person has found out about an attempt that they were asked about. */
+/** Enters what a person has found out about an attempt that they were asked about, before the turn or after it. */
 function settle({ at, slots }: Spot, spots: ReadonlyMap<string, Spot>): void {
-  const check = slots.get('check');
-  if (at.kind !== 'person' || !/-escalation-\d+$/.test(at.id) || check === undefined || word(check) !== 'accepted') return;
+  const before = at.kind === 'person' && /-escalation-\d+$/.test(at.id) && word(slots.get('check')) === 'accepted';
+  const after = at.kind === ASKED && word(slots.get('outcome')) === 'succeeded';
+  const by = before ? slots.get('check') : after ? slots.get('outcome') : undefined;
+  if (by === undefined) return;
   const { attempt } = ((said(slots.get('request'))['call'] as Call | undefined)?.arguments ?? {}) as Partial<Question>;
   const found = said(slots.get('outcome'))['output'] as Escalated | undefined;
   const spot = attempt === undefined ? undefined : spots.get(spotKey(attempt));
-  if (spot === undefined || found === undefined || !['unknown', 'timed-out', 'void'].includes(word(spot.slots.get('outcome')) ?? ''))
-    return;
-  // What was never begun has had no effect: what is supplied then is a result, and tells of nothing in the world.
+  if (spot === undefined || found === undefined || !isInDoubt(spot)) return;
+  // What was never begun has had no effect: what is supplied then is a result, and tells of nothing in the world. An undo may yet begin.
   const start = word(spot.slots.get('start'));
-  if (start === undefined || start === 'withdrawn') return;
-  if (found.action === 'retry' || found.result !== undefined) spot.settled = { by: check as Event, effect: found.action !== 'retry' };
+  if (spot.about === 'step' && (start === undefined || start === 'withdrawn')) return;
+  if (found.action === 'retry' || found.result !== undefined) spot.settled = { by: by as Event, effect: found.action !== 'retry' };
 }
 
 /** The approved plans change only where something is said about a plan: between two such positions they are looked up once. */
@@ -143,6 +144,12 @@ export const isReadOnly = (spot: Spot): boolean => callOf(spot)?.effect === 'rea
 
 /** True when nothing of it remains in the world. */
 export const isHarmless = (spot: Spot): boolean => isReadOnly(spot) || callOf(spot)?.effect === 'metered';
+
+/** True for what people are asked after the turn; everything else that is about undoing undoes something. */
+export const isQuestion = ({ at }: Pick<Spot, 'at'>): boolean => at.kind === ASKED;
+
+/** True when it cannot be told from its outcome whether it took effect. */
+export const isInDoubt = ({ slots }: Spot): boolean => ['unknown', 'timed-out', 'void'].includes(word(slots.get('outcome')) ?? '');
 
 /** How a place is named to people. */
 export const nameOf = ({ kind, id, n }: Place): string => (n === 1 ? `${kind} "${id}"` : `attempt ${n} at ${kind} "${id}"`);
