@@ -13,6 +13,8 @@ export type Parts = Place & { readonly shard: number; readonly run: string; read
 export type About = 'run' | 'plan' | 'answer' | 'vote' | 'fault' | 'claim' | 'step' | 'undo';
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+/** True for what can be one part of a subject. */
+export const isToken = (text: string): boolean => TOKEN.test(text);
 const RESERVED = new Set<string>(['run', 'plan', 'answer', 'vote', 'fault', 'claim', 'step', 'undo']);
 
 /** True for a name that performers may take as their kind: a token of at most 32 characters, not reserved, not `undo-…`. */
@@ -32,7 +34,7 @@ export function aboutOf(kind: string): About {
 export function addressOf(parts: Parts): Address {
   const { shard, run, kind, id, n, slot } = parts;
   for (const token of [run, kind, id, slot]) {
-    if (!TOKEN.test(token)) throw new Error(`"${token}" cannot be part of an address: 1 to 64 of A-Z a-z 0-9 _ - are`);
+    if (!isToken(token)) throw new Error(`"${token}" cannot be part of an address: 1 to 64 of A-Z a-z 0-9 _ - are`);
   }
   return `reel.${shard}.${run}.${kind}.${id}.${n}.${slot}`;
 }
@@ -42,7 +44,7 @@ export function parseAddress(subject: string): Parts | undefined {
   const [reel, shard, run, kind, id, n, slot, more] = subject.split('.');
   if (reel !== 'reel' || slot === undefined || more !== undefined) return undefined;
   if (!/^\d{1,4}$/.test(shard ?? '') || !/^[1-9]\d{0,14}$/.test(n ?? '')) return undefined;
-  if (![run, kind, id, slot].every((token) => TOKEN.test(token ?? ''))) return undefined;
+  if (![run, kind, id, slot].every((token) => isToken(token ?? ''))) return undefined;
   return { shard: Number(shard), run: run as string, kind: kind as string, id: id as string, n: Number(n), slot };
 }
 

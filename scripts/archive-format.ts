@@ -5,10 +5,11 @@
  */
 import { hash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { blobSubject, type LoadBlob } from '@reel/bus/blob.ts';
 import type { Raw } from '@reel/bus/tail.ts';
 import { z } from 'zod';
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** A file of a volume. */
 const ArchiveFile = z.object({ name: z.string(), bytes: z.int(), sha256: z.string() });
@@ -64,8 +65,15 @@ export type Stored = {
   readonly run: string;
   readonly shard: number;
   readonly raws: readonly Raw[];
+  /** The values that stand beside it, by their subjects. */
   readonly blobs: ReadonlyMap<string, string>;
 };
+
+/** The values of such a run, as they are asked for. */
+export const blobsOf =
+  ({ shard, run, blobs }: Stored): LoadBlob =>
+  async (writer, digest) =>
+    blobs.get(blobSubject({ shard, writer, run, digest }));
 
 const numbered = (volume: number): string => String(volume).padStart(6, '0');
 export const manifestName = (volume: number): string => `${numbered(volume)}.json`;
@@ -80,8 +88,8 @@ export function fileOf(volume: number, what: 'facts' | 'index', content: Buffer)
 export const sha256 = (content: Buffer | string): string => hash('sha256', content);
 
 /** A run as lines. */
-export function linesOf({ run, shard, raws, blobs }: Stored): string {
-  const values = [...blobs].map(([digest, body]) => ({ subject: `blob.${shard}.${run}.${digest}`, body }));
+export function linesOf({ raws, blobs }: Stored): string {
+  const values = [...blobs].map(([subject, body]) => ({ subject, body }));
   return [...values, ...raws].map((line) => `${JSON.stringify(line)}\n`).join('');
 }
 
@@ -91,10 +99,12 @@ export function runsIn(text: string): Stored[] {
   for (const json of text.split('\n')) {
     if (json === '') continue;
     const { subject, seq, time, body, suspicious } = Line.parse(JSON.parse(json));
-    const [, shard, run = '', digest = ''] = subject.split('.');
+    const isFact = seq !== undefined && time !== undefined;
+    const [, shard, ...rest] = subject.split('.');
+    const run = (isFact ? rest[0] : rest[1]) ?? '';
     const known = runs.get(run) ?? { run, shard: Number(shard), raws: [], blobs: new Map<string, string>() };
     runs.set(run, known);
-    if (seq === undefined || time === undefined) known.blobs.set(digest, body);
+    if (!isFact) known.blobs.set(subject, body);
     else known.raws.push({ subject, seq, time, body, ...(suspicious === undefined ? {} : { suspicious }) });
   }
   return [...runs.values()];

@@ -1,7 +1,7 @@
 /** `reel archive`: runs that are over go from the log to where they stay, before they age out. Doing it again archives what is new. */
 
 import { join } from 'node:path';
-import { mayHaveBlobs, unpack } from '@reel/bus/blob.ts';
+import { blobSubject, mayHaveBlobs, unpack } from '@reel/bus/blob.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { type History, historyOf } from '@reel/bus/history.ts';
 import { gathered } from '@reel/bus/protocol/gather.ts';
@@ -12,7 +12,7 @@ import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
 import type { Command } from 'commander';
 import { Refused } from './api.ts';
 import { folderShelf } from './archive-folder.ts';
-import { type Indexed, isManifest, manifestName } from './archive-format.ts';
+import { blobsOf, type Indexed, isManifest, manifestName } from './archive-format.ts';
 import { type Damaged, indexOf, runFrom, type Volume, volumesOf } from './archive-read.ts';
 import { openVolumes, type Written } from './archive-write.ts';
 import { brokerIn, folder, moment, withLog } from './operator.ts';
@@ -54,7 +54,7 @@ export async function archivedRun(place: string, dir: string, run: string, tell:
   const found = await withArchive(place, dir, (shelf) => runFrom(shelf, run, tell));
   if (!found?.raws.some(({ subject }) => subject.endsWith('.run.run.1.request')))
     throw new Refused(`there is no run "${run}" in ${place} that can be read`);
-  const entries = await entriesOf(found.raws, async (digest) => found.blobs.get(digest));
+  const entries = await entriesOf(found.raws, blobsOf(found));
   return historyOf({ shard: found.shard, run, entries, byAddress: new Map(entries.map((entry) => [entry.address, entry])) });
 }
 
@@ -150,12 +150,13 @@ type Values = { readonly blobs: ReadonlyMap<string, string>; readonly lacking: r
 async function valuesOf(log: WholeLog, shard: number, run: string, raws: readonly Raw[]): Promise<Values> {
   const blobs = new Map<string, string>();
   const lacking: Lacking[] = [];
+  const load = log.blobs(shard, run);
   for (const { subject, body } of raws) {
     if (!mayHaveBlobs(body)) continue;
-    await unpack(body, async (digest) => {
-      const value = await log.blob(shard, run, digest);
+    await unpack(body, async (writer, digest) => {
+      const value = await load(writer, digest);
       if (value === undefined) lacking.push({ run, address: subject, digest });
-      else blobs.set(digest, value);
+      else blobs.set(blobSubject({ shard, writer, run, digest }), value);
       return value;
     });
   }

@@ -3,7 +3,7 @@
 import { type Verified, verifyRun } from '@reel/bus/protocol/verify.ts';
 import type { Circumstances } from '@reel/bus/protocol/view.ts';
 import type { Shelf } from '@reel/bus/shelf.ts';
-import type { Indexed, Stored } from './archive-format.ts';
+import { blobsOf, type Indexed, type Stored } from './archive-format.ts';
 import { Damaged, indexOf, joined, runFrom, runsOf, type Volume, volumesOf } from './archive-read.ts';
 import type { Window } from './operator.ts';
 
@@ -66,9 +66,10 @@ async function remember(shelf: Shelf, volume: Volume, index: readonly Indexed[],
   }
 }
 
-async function enter({ raws, blobs }: Stored, circumstances: Circumstances, verified: Verified): Promise<void> {
+async function enter(stored: Stored, circumstances: Circumstances, verified: Verified): Promise<void> {
+  const { raws } = stored;
   const isClaim = raws[0]?.subject.includes('.claim.') === true;
   if (!isClaim) verified.runs += 1;
   verified.facts += raws.length;
-  verified.findings.push(...(await verifyRun(raws, async (digest) => blobs.get(digest), circumstances)));
+  verified.findings.push(...(await verifyRun(raws, blobsOf(stored), circumstances)));
 }

@@ -5,7 +5,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { pack } from '@reel/bus/blob.ts';
+import { blobSubject, pack } from '@reel/bus/blob.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { openLog } from '@reel/bus/jetstream-log.ts';
 import { openReader } from '@reel/bus/reader.ts';
@@ -62,7 +62,7 @@ async function sayWithoutValue(run: string): Promise<{ address: string; digest: 
     assert.equal(error, undefined);
   };
   await store(fact.id, body);
-  return { address: fact.id, digest, mend: () => store(`blob.0.${run}.${digest}`, value) };
+  return { address: fact.id, digest, mend: () => store(blobSubject({ shard: 0, writer: 'validator', run, digest }), value) };
 }
 
 before(async () => {

@@ -42,21 +42,28 @@ test('a ring that comes while the one before is being looked at is looked at as 
   const second = Promise.withResolvers<void>();
   const both = Promise.withResolvers<void>();
   let heard = 0;
-  const consuming = await consume(connection, clockStream(0), 'saga-tracker', 10, pino({ level: 'silent' }), async ({ subject }) => {
-    if (!subject.endsWith('.R.look')) return 'handled';
-    heard += 1;
-    if (heard === 2) second.resolve();
-    else {
-      await ring();
-      await second.promise;
-      both.resolve();
-    }
-    return 'handled';
-  });
+  const consuming = await consume(
+    connection,
+    clockStream(0, 'saga-tracker'),
+    'saga-tracker',
+    10,
+    pino({ level: 'silent' }),
+    async ({ subject }) => {
+      if (!subject.endsWith('.R.look')) return 'handled';
+      heard += 1;
+      if (heard === 2) second.resolve();
+      else {
+        await ring();
+        await second.promise;
+        both.resolve();
+      }
+      return 'handled';
+    },
+  );
   await ring();
   await both.promise;
   await consuming.stop();
   const manager = await jetstreamManager(await connected('provisioner'), { checkAPI: false });
-  const rung = await manager.streams.getMessage(clockStream(0), { last_by_subj: 'clock.0.rang.R.look' });
+  const rung = await manager.streams.getMessage(clockStream(0, 'saga-tracker'), { last_by_subj: 'timer.0.saga-tracker.rang.R.look' });
   assert.equal(rung?.header.get('Nats-TTL'), RING_KEPT);
 });

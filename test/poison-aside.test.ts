@@ -59,7 +59,7 @@ const runOf = async (run: string): Promise<Run> => (await reel.ask('GET', `/v1/r
 async function delivered(): Promise<number> {
   let facts = 0;
   await until(async () => {
-    const all = (await Promise.all(['REEL_0', 'CLOCK_0'].map((stream) => manager.consumers.list(stream).next()))).flat();
+    const all = (await Promise.all(['REEL_0', 'CLOCK_0_saga-tracker'].map((stream) => manager.consumers.list(stream).next()))).flat();
     facts = all.reduce((sum, { stream_name: stream, delivered }) => sum + (stream === 'REEL_0' ? delivered.consumer_seq : 0), 0);
     return all.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0);
   });
@@ -84,7 +84,7 @@ it('empty messages end nobody deliveries: what is delivered after them is delive
     'fault.policy.1.fault',
   ];
   for (const slot of slots) await store(`reel.0.empty.${slot}`, '');
-  await store('clock.0.rang.empty.clock', '');
+  await store('timer.0.saga-tracker.rang.empty.clock', '');
   await delivered();
   assert.equal(await deliveriesOf(finishes), one);
 });
@@ -151,7 +151,8 @@ it('rings that nobody asked for bring nothing about', async () => {
     `${run}.a.b.c`,
     `${'r'.repeat(300)}.clock`,
   ];
-  for (const ring of rings) for (const body of ['', 'null', '{', '['.repeat(500_000)]) await store(`clock.0.rang.${ring}`, body);
+  for (const ring of rings)
+    for (const body of ['', 'null', '{', '['.repeat(500_000)]) await store(`timer.0.saga-tracker.rang.${ring}`, body);
   await delivered();
   const { steps, status, faults } = await runOf(run);
   assert.deepEqual([steps, status, faults], [before.steps, before.status, []]);

@@ -16,8 +16,9 @@ export type Poison = {
   readonly ahead: boolean;
   /** The body, as it stands in this run. */
   readonly body: (run: string) => Buffer;
-  readonly blobs: readonly { readonly digest: string; readonly body: string }[];
+  readonly blobs: readonly (Value & { readonly writer: string })[];
 };
+type Value = { readonly digest: string; readonly body: string };
 
 const folder = join(import.meta.dirname, '../contracts/samples');
 const newest = readdirSync(folder)
@@ -72,7 +73,7 @@ function replaced<T>(whole: T, [key, ...rest]: Path, value: unknown): T {
 }
 
 type Made = (fact: Envelope) => string | Buffer;
-type Mutation = fc.Arbitrary<{ readonly make: Made; readonly blobs?: Poison['blobs'] }>;
+type Mutation = fc.Arbitrary<{ readonly make: Made; readonly blobs?: readonly Value[] }>;
 
 const plainly = (arbitrary: fc.Arbitrary<Made>): Mutation => arbitrary.map((make) => ({ make }));
 const share = fc.double({ min: 0, max: 1, noNaN: true });
@@ -81,7 +82,7 @@ const other = fc.constantFrom(...samples);
 const somewhere = (fact: Envelope, where: number): Path => one(pathsIn(fact), where);
 /** A field of the data; of facts that have none, one that nobody knows. */
 const fieldOf = (fact: Envelope, where: number): string => one(Object.keys(fact.data), where) ?? 'more';
-const blobOf = (body: string): { digest: string; body: string } => ({ digest: hash('sha256', body), body });
+const blobOf = (body: string): Value => ({ digest: hash('sha256', body), body });
 const blobbed = (body: string, stored = true): Mutation =>
   share.map((where) => {
     const blob = blobOf(body);
@@ -213,7 +214,7 @@ export function poisons(seed: number, rounds: number): Poison[] {
   });
 }
 
-function poison(made: { type: string; how: string; make: Made; blobs: Poison['blobs']; sample: Envelope; ahead: boolean }): Poison {
+function poison(made: { type: string; how: string; make: Made; blobs: readonly Value[]; sample: Envelope; ahead: boolean }): Poison {
   const { type, how, make, blobs, sample, ahead } = made;
   const at = placeOf(sample, ahead);
   const body = (run: string): Buffer => {
@@ -221,5 +222,5 @@ function poison(made: { type: string; how: string; make: Made; blobs: Poison['bl
     const text = make({ ...sample, id, runid: run, causationid: `reel.0.${run}.run.run.1.request` });
     return (typeof text === 'string' ? Buffer.from(text) : text).subarray(0, LARGEST);
   };
-  return { type, how, at, ahead, body, blobs };
+  return { type, how, at, ahead, body, blobs: blobs.map((value) => ({ ...value, writer: sample.source })) };
 }

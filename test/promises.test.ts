@@ -15,10 +15,11 @@ import { CALM, MALICE, simulate } from '@reel/bus/simulator.ts';
 import { story } from '@reel/contracts/story.ts';
 import { startServer } from '@reel/nats/server.ts';
 import pino from 'pino';
+import { promisedTimers } from './promised-timers.ts';
 import { promises, type StartBus } from './promises.ts';
 
 describe('the simulator', () => {
-  for (const { name, prove } of promises) {
+  for (const { name, prove } of [...promises, ...promisedTimers]) {
     it(name, async () => {
       // Crashes and duplicates make effects be tried more often, which some of the promises count: chance is left to order and staleness.
       const { late, slow, behind } = MALICE;
@@ -47,7 +48,7 @@ describe('the simulator', () => {
 });
 
 describe('JetStream', () => {
-  for (const { name, prove } of promises) {
+  for (const { name, prove } of [...promises, ...promisedTimers]) {
     it(name, { timeout: 30_000 }, async () => {
       const closers: (() => Promise<unknown>)[] = [];
       const start: StartBus = async (players) => {

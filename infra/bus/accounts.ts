@@ -4,67 +4,85 @@
  */
 import { undoKind } from '@reel/contracts/address.ts';
 import { aliveSubject, ROLL_CALL } from './alive.ts';
+import { blobSubject } from './blob.ts';
 import { hearsSubjects, kindsOf, type Role, saysSubjects } from './role.ts';
 
 /** A service's copy of an imported subject of the JetStream API: clients ask for it with this prefix. */
 export const API_PREFIX = 'LOG.API';
 
 export const reelStream = (shard: number): string => `REEL_${shard}`;
-export const clockStream = (shard: number): string => `CLOCK_${shard}`;
 export const blobStream = (shard: number): string => `BLOB_${shard}`;
+/** The timers of one service: whoever may set a timer may also wipe all timers of the same stream, which no broker can be told to refuse. */
+export const clockStream = (shard: number, service: string): string => `CLOCK_${shard}_${service}`;
 export const REGISTRY_BUCKET = 'tools';
 export const REGISTRY_STREAM = `KV_${REGISTRY_BUCKET}`;
+/** Where facts are passed on to when they are stored. */
+export const LIVE_FACTS = 'live.*.*.*.*.*.*';
+/** Where the changes of the registry are passed on to. */
+export const LIVE_TOOLS = 'live.tools';
+
+/** Where a service asks for a timer of a run, and where the timer rings. */
+export const timerSubject = (shard: number | '*', service: string, what: 'ask' | 'rang'): string => `timer.${shard}.${service}.${what}`;
 
 type User = { readonly nkey: string; readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+type Permissions = Omit<User, 'nkey'>;
 
 /** What a service may publish and subscribe to. */
-export function permissionsOf(role: Role, roles: readonly Role[], shards: number): Omit<User, 'nkey'> {
+export function permissionsOf(role: Role, roles: readonly Role[], shards: number): Permissions {
   const each = (subjects: (shard: number) => string[]): string[] => Array.from({ length: shards }, (_, shard) => subjects(shard)).flat();
+  const { name, shape } = role;
   const consume = (stream: string): string[] => [
-    `${API_PREFIX}.CONSUMER.INFO.${stream}.${role.name}`,
-    `${API_PREFIX}.CONSUMER.MSG.NEXT.${stream}.${role.name}`,
-    `$JS.ACK.${stream}.${role.name}.>`,
-    `$JS.ACK.*.*.${stream}.${role.name}.>`,
+    `${API_PREFIX}.CONSUMER.INFO.${stream}.${name}`,
+    `${API_PREFIX}.CONSUMER.MSG.NEXT.${stream}.${name}`,
+    `$JS.ACK.${stream}.${name}.>`,
+    `$JS.ACK.*.*.${stream}.${name}.>`,
   ];
+  const isDoor = shape === 'door';
   const publish = [
     ...saysSubjects(role, kindsOf(roles)),
-    'blob.>',
-    ...each((shard) => [...read(reelStream(shard)), ...read(blobStream(shard))]),
-    ...(role.shape === 'door'
-      ? read(REGISTRY_STREAM)
-      : each((shard) => (hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []))),
-    ...(role.clock ? each((shard) => [`clock.${shard}.ask.>`, ...consume(clockStream(shard))]) : []),
-    ...(role.registry ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
+    ...each((shard) => [
+      ...readLog(shard),
+      // A fault is all that a service without words of its own can say, and a fault is never large.
+      ...(role.says.length > 0 ? [blobSubject({ shard, writer: name, run: '*', digest: '*' })] : []),
+      ...(hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []),
+      ...(role.clock ? [`${timerSubject(shard, name, 'ask')}.*.*`, ...consume(clockStream(shard, name))] : []),
+    ]),
+    ...(isDoor ? [...read(REGISTRY_STREAM), ROLL_CALL.subject] : []),
+    // The registry holds the tools of all who perform steps of that kind, and of nobody else.
+    ...(role.registry && role.kind === 'tool' ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
     ...aside(role),
   ];
-  const door = role.shape === 'door' ? ['alive.>', 'tokens.>'] : [];
-  return { publish, subscribe: [`_INBOX_${role.name}.>`, 'live.>', ROLL_CALL, ...door] };
+  const door = isDoor ? [`${LIVE_TOOLS}.>`, 'alive.>', 'tokens.>'] : [];
+  return { publish, subscribe: [`_INBOX_${name}.>`, LIVE_FACTS, ROLL_CALL.subject, ...door] };
 }
 
-/** What it takes to read a stream. */
-const read = (stream: string): string[] => [
-  `${API_PREFIX}.DIRECT.GET.${stream}`,
-  `${API_PREFIX}.DIRECT.GET.${stream}.>`,
-  `${API_PREFIX}.STREAM.MSG.GET.${stream}`,
-];
+/** What it takes to read a stream: several messages at once from any replica, and one from its leader. */
+const read = (stream: string): string[] => [`${API_PREFIX}.DIRECT.GET.${stream}`, `${API_PREFIX}.STREAM.MSG.GET.${stream}`];
+
+/** Facts are read in order. A value is asked for by its name, so that nothing can be read there by its position. */
+function readLog(shard: number): string[] {
+  const values = blobSubject({ shard, writer: '*', run: '*', digest: '*' });
+  const [stream, blobs] = [reelStream(shard), blobStream(shard)];
+  return [...read(stream), `${API_PREFIX}.DIRECT.GET.${blobs}.${values}`, `${API_PREFIX}.STREAM.MSG.GET.${blobs}`];
+}
 
 /** Whoever looks after an installation: reads every run, and says nothing. */
 export const OPERATOR = 'operator';
 /** Who makes streams and durables. */
 export const PROVISIONER = 'provisioner';
 
-function operator(nkey: string, shards: number): User {
-  const publish = Array.from({ length: shards }, (_, shard) => [...read(reelStream(shard)), ...read(blobStream(shard))]).flat();
-  return { nkey, publish, subscribe: [`_INBOX_${OPERATOR}.>`] };
+/** What an operator may publish and subscribe to: he also asks how far the log goes. */
+export function operatorPermissions(shards: number): Permissions {
+  const publish = Array.from({ length: shards }, (_, shard) => [
+    ...readLog(shard),
+    `${API_PREFIX}.DIRECT.GET.${reelStream(shard)}.>`,
+  ]).flat();
+  return { publish, subscribe: [`_INBOX_${OPERATOR}.>`] };
 }
 
 /** What is said outside the log: that one is there, under one's own name and kind, and what one's own kind of step is making. */
-function aside({ name, kind, shape }: Role): string[] {
-  return [
-    aliveSubject(name, '*', kind),
-    ...(kind === undefined ? [] : [kind, undoKind(kind)].map((own) => `tokens.*.*.${own}.*.*`)),
-    ...(shape === 'door' ? [ROLL_CALL] : []),
-  ];
+function aside({ name, kind }: Role): string[] {
+  return [aliveSubject(name, '*', kind), ...(kind === undefined ? [] : [kind, undoKind(kind)].map((own) => `tokens.*.*.${own}.*.*`))];
 }
 
 export type AccountsConfig = {
@@ -103,7 +121,7 @@ function accountsBlock({ roles, shards, publicKeys }: AccountsConfig): string {
     return found;
   };
   const users = roles.map((role) => `      ${user({ nkey: key(role.name), ...permissionsOf(role, roles, shards) })}`);
-  if (publicKeys.has(OPERATOR)) users.push(`      ${user(operator(key(OPERATOR), shards))}`);
+  if (publicKeys.has(OPERATOR)) users.push(`      ${user({ nkey: key(OPERATOR), ...operatorPermissions(shards) })}`);
   return `accounts {
   LOG {
     jetstream: enabled
@@ -129,7 +147,7 @@ ${users.join('\n')}
 const exported: readonly { subject: string; many?: boolean }[] = [
   { subject: 'reel.>' },
   { subject: 'blob.>' },
-  { subject: 'clock.*.ask.>' },
+  { subject: `${timerSubject('*', '*', 'ask')}.>` },
   { subject: `$KV.${REGISTRY_BUCKET}.>` },
   { subject: '$JS.API.CONSUMER.INFO.>' },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.>', many: true },

@@ -8,6 +8,7 @@ import type { NatsConnection } from 'nats';
 import type { Component } from './component.ts';
 import { flushed } from './flushed.ts';
 import { heard, spoken } from './perform.ts';
+import { plainBody } from './plain.ts';
 import { withoutSecretsInJson } from './secrets.ts';
 import type { AnyService, Logger, Offers } from './service.ts';
 
@@ -18,8 +19,11 @@ export const ALIVE_MS = 2000;
 export const aliveSubject = (name: string, instance: string, kind?: string): string =>
   `alive.${name}.${instance}${kind === undefined ? '' : `.${kind}`}`;
 
-/** Where everybody is asked to announce themselves. */
-export const ROLL_CALL = 'alive-ask';
+/**
+ * Where every service is asked to announce itself, and the question. The question is not empty, because the broker's answer to an
+ * acknowledgement is, and a service may have that answer sent here.
+ */
+export const ROLL_CALL = { subject: 'alive-ask', question: 'who is there?' } as const;
 
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -72,7 +76,9 @@ export function announcer(connection: NatsConnection, service: AnyService, log: 
     },
     start: () => {
       here = true;
-      connection.subscribe(ROLL_CALL, { callback: (error) => (error === null ? say() : undefined) });
+      connection.subscribe(ROLL_CALL.subject, {
+        callback: (error, message) => (error === null && plainBody(message) === ROLL_CALL.question ? say() : undefined),
+      });
       // Neither keeps the process: it is there for the service, not the other way round.
       timer = setInterval(say, everyMs).unref();
       void (async () => {

@@ -1,5 +1,6 @@
 /** Large values leave the fact: they stand beside the log, write-once, addressed by their content, and come back when it is read. */
 import { hash } from 'node:crypto';
+import { isToken } from '@reel/contracts/address.ts';
 import type { Envelope } from '@reel/contracts/envelope.ts';
 import { DEEPEST, isTooDeep, readJson } from './json.ts';
 import { Fatal } from './service.ts';
@@ -24,6 +25,13 @@ export class Misfit extends Fatal {
 }
 
 export type Blob = { readonly digest: string; readonly body: string };
+/** Where a value stands: under the name of the service that wrote it, where no other service may write. */
+export type BlobPlace = { readonly shard: number | string; readonly writer: string; readonly run: string; readonly digest: string };
+export const blobSubject = ({ shard, writer, run, digest }: BlobPlace): string => `blob.${shard}.${writer}.${run}.${digest}`;
+
+/** Finds a value by its digest among those of a writer. */
+export type LoadBlob = (writer: string, digest: string) => Promise<string | undefined>;
+
 type Reference = { readonly blob: string; readonly bytes: number };
 
 /** The text of a fact, and the values that have to be stored before it. @throws Misfit above the limits, naming the field. */
@@ -64,10 +72,12 @@ export const mayHaveBlobs = (body: string): boolean => body.includes('"blobs":"'
 const MOST = 32;
 
 /**
- * The text with its large values back in their places. A value that is missing, is not what its digest says, cannot be read or is more
- * than a fact may have leaves its reference, and its name in `blobs`. Rejects only when the store cannot be reached.
+ * The text with its large values back in their places. They are looked for under the name of the fact's source: a fact that names another
+ * service gains nothing by it, since a value that is not what its digest says counts for nothing. A value that is missing, is not what its
+ * digest says, cannot be read or is more than a fact may have leaves its reference, and its name in `blobs`. Rejects only when the store
+ * cannot be reached.
  */
-export async function unpack(body: string, load: (digest: string) => Promise<string | undefined>): Promise<string> {
+export async function unpack(body: string, load: LoadBlob): Promise<string> {
   let fact: Envelope;
   try {
     fact = readJson(body) as Envelope;
@@ -81,7 +91,8 @@ export async function unpack(body: string, load: (digest: string) => Promise<str
   for (const name of names.slice(0, MOST)) {
     const reference = Object.hasOwn(fact.data, name) ? (fact.data[name] as Reference | null) : undefined;
     if (typeof reference?.blob !== 'string' || !/^[0-9a-f]{64}$/.test(reference.blob)) continue;
-    const value = await load(reference.blob);
+    const isNamed = typeof fact.source === 'string' && isToken(fact.source);
+    const value = isNamed ? await load(fact.source, reference.blob) : undefined;
     if (value === undefined || value.length > left || hash('sha256', value) !== reference.blob) continue;
     left -= value.length;
     try {

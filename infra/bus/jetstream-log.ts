@@ -1,8 +1,9 @@
 /** The port `Log` on JetStream, for one service: its own connection speaks, the reader of the process reads. */
 import { PubHeaders } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from 'nats';
+import { timerSubject } from './accounts.ts';
 import { openAcks, Refused } from './acks.ts';
-import { pack } from './blob.ts';
+import { blobSubject, pack } from './blob.ts';
 import { type Log, LogFull, LogUnavailable } from './log.ts';
 import type { Reader } from './reader.ts';
 
@@ -56,8 +57,8 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
   return {
     put: async (fact) => {
       const { body, blobs } = pack(fact);
-      const [, shard] = fact.id.split('.');
-      for (const blob of blobs) await store(`blob.${shard}.${fact.runid}.${blob.digest}`, blob.body);
+      const [, shard = ''] = fact.id.split('.');
+      for (const { digest, body: value } of blobs) await store(blobSubject({ shard, writer: fact.source, run: fact.runid, digest }), value);
       return await store(fact.id, body);
     },
     occupant: (address) => patiently(() => reader.occupant(address)),
@@ -66,9 +67,9 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
       const schedule = headers();
       schedule.set(PubHeaders.Schedule, `@at ${new Date(Math.max(atMs, Date.now())).toISOString()}`);
       schedule.set(PubHeaders.ScheduleTTL, RING_KEPT);
-      schedule.set(PubHeaders.ScheduleTarget, `clock.${shard}.rang.${run}.${alarm}`);
+      schedule.set(PubHeaders.ScheduleTarget, `${timerSubject(shard, name, 'rang')}.${run}.${alarm}`);
       await patiently(async () => {
-        const ack = await request(`clock.${shard}.ask.${run}.${alarm}`, '', schedule);
+        const ack = await request(`${timerSubject(shard, name, 'ask')}.${run}.${alarm}`, '', schedule);
         if (ack.error !== undefined) throw new LogUnavailable(`the clock refused ${run}.${alarm}: ${ack.error.description}`);
       });
     },

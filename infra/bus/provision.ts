@@ -14,9 +14,9 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { headers, type NatsConnection, nanos, TimeoutError } from 'nats';
-import { blobStream, clockStream, REGISTRY_BUCKET, reelStream } from './accounts.ts';
-import { RING_KEPT } from './jetstream-log.ts';
+import { type NatsConnection, nanos, TimeoutError } from 'nats';
+import { blobStream, clockStream, LIVE_TOOLS, REGISTRY_BUCKET, reelStream, timerSubject } from './accounts.ts';
+import { blobSubject } from './blob.ts';
 import { LogUnavailable } from './log.ts';
 import { hearsSubjects, type Role } from './role.ts';
 
@@ -35,9 +35,6 @@ const PAUSE_MS = 1000;
 
 /** As long as a run may take: half of what the log keeps. */
 const LONGEST_RUN_DAYS = 15;
-
-/** How often open runs are looked over, whatever was lost. */
-const SWEEP_EVERY = '@every 30s';
 
 /** How long a service may take to answer before its delivery is given to another replica. Performers say in between that they live. */
 const ACK_WAIT_MS = { service: 2000, performer: 700, door: 0 };
@@ -73,10 +70,9 @@ async function makeAll(connection: NatsConnection, options: Provision): Promise<
   }
   await new Kvm(jetstream(connection, { timeout: PATIENCE_MS })).create(REGISTRY_BUCKET, { replicas: options.replicas });
   await ensureRegistryIsLive(manager);
-  await ensureSweep(connection);
 }
 
-function streams(shard: number, { replicas, maxAgeDays }: Provision): Partial<StreamConfig>[] {
+function streams(shard: number, { roles, replicas, maxAgeDays }: Provision): Partial<StreamConfig>[] {
   const always = { storage: StorageType.File, num_replicas: replicas, deny_delete: true, deny_purge: true } as const;
   const writeOnce = {
     ...always,
@@ -89,25 +85,30 @@ function streams(shard: number, { replicas, maxAgeDays }: Provision): Partial<St
   } as const;
   return [
     { name: reelStream(shard), subjects: [`reel.${shard}.*.*.*.*.*`], ...writeOnce, republish: { src: 'reel.>', dest: 'live.>' } },
-    // A value is stored once for all facts of a run that have it, the last of which may come as late as runs last.
+    // A service stores a value once for all its facts of a run that have it, the last of which may come as late as runs last.
     {
       name: blobStream(shard),
-      subjects: [`blob.${shard}.*.*`],
+      subjects: [blobSubject({ shard, writer: '*', run: '*', digest: '*' })],
       ...writeOnce,
       max_age: nanos((maxAgeDays + LONGEST_RUN_DAYS) * 86_400_000),
     },
-    // What has rung is of no use any more, and goes after a while: the stream holds little more than what is still to come.
-    {
-      name: clockStream(shard),
-      subjects: [`clock.${shard}.>`],
-      storage: StorageType.File,
-      num_replicas: replicas,
-      allow_msg_schedules: true,
-      allow_msg_ttl: true,
-      max_age: 0,
-    },
+    ...roles.filter(({ clock }) => clock).map(({ name }) => timers(shard, name, replicas)),
   ];
 }
+
+/**
+ * The timers of one service. A stream that allows schedules allows rollups as well: a service can wipe what stands in it, and that is its
+ * own alone. What has rung is of no use any more, and goes after a while: the stream holds little more than what is still to come.
+ */
+const timers = (shard: number, service: string, replicas: number): Partial<StreamConfig> => ({
+  name: clockStream(shard, service),
+  subjects: [`timer.${shard}.${service}.>`],
+  storage: StorageType.File,
+  num_replicas: replicas,
+  allow_msg_schedules: true,
+  allow_msg_ttl: true,
+  max_age: 0,
+});
 
 /** Flags that a broker may be asked for and silently not keep. */
 const ASSERTED = [
@@ -157,7 +158,7 @@ const isThere = (info: Promise<unknown>): Promise<boolean> =>
 async function ensureDurables(manager: JetStreamManager, role: Role, shard: number): Promise<void> {
   const hears = hearsSubjects(role, shard);
   if (hears.length > 0) await ensureDurable(manager, reelStream(shard), role, hears);
-  if (role.clock) await ensureDurable(manager, clockStream(shard), role, [`clock.${shard}.rang.>`]);
+  if (role.clock) await ensureDurable(manager, clockStream(shard, role.name), role, [`${timerSubject(shard, role.name, 'rang')}.>`]);
 }
 
 async function ensureDurable(manager: JetStreamManager, stream: string, role: Role, filters: string[]): Promise<void> {
@@ -184,13 +185,5 @@ async function ensureDurable(manager: JetStreamManager, stream: string, role: Ro
 /** The registry's changes are passed on to those who read it, since no service may make a consumer to watch it. */
 async function ensureRegistryIsLive(manager: JetStreamManager): Promise<void> {
   const { config } = await manager.streams.info(`KV_${REGISTRY_BUCKET}`);
-  await manager.streams.update(config.name, { ...config, republish: { src: `$KV.${REGISTRY_BUCKET}.>`, dest: 'live.tools.>' } });
-}
-
-async function ensureSweep(connection: NatsConnection): Promise<void> {
-  const schedule = headers();
-  schedule.set('Nats-Schedule', SWEEP_EVERY);
-  schedule.set('Nats-Schedule-Target', 'clock.0.rang.sweep.sweep');
-  schedule.set('Nats-Schedule-TTL', RING_KEPT);
-  await jetstream(connection, { timeout: PATIENCE_MS }).publish('clock.0.ask.sweep.sweep', '', { headers: schedule });
+  await manager.streams.update(config.name, { ...config, republish: { src: `$KV.${REGISTRY_BUCKET}.>`, dest: `${LIVE_TOOLS}.>` } });
 }

@@ -105,6 +105,8 @@ export async function fault(log: Log, service: string, history: History, about: 
 /** A service may say what it declared; the broker would refuse the rest anyway, though not as clearly. */
 function permitted(service: Service<never>, answer: Said): Said {
   for (const what of answer) {
+    if ('ring' in what && service.on['clock.rang'] === undefined)
+      throw new Fatal(`${service.name} set the timer ${what.ring}, and does not hear clock.rang`);
     if (!('ring' in what) && !service.says.some((definition) => definition.type === what.type)) {
       throw new Fatal(`${service.name} said ${what.type}, which is not among what it says`);
     }

@@ -11,7 +11,7 @@ import { API_PREFIX, reelStream } from './accounts.ts';
 import { mayHaveBlobs } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.ts';
 import { LogUnavailable } from './log.ts';
-import { nextOf, rawOf, reached, stored, storedBlob, storedRun } from './stored.ts';
+import { nextOf, rawOf, reached, stored, storedBlobs, storedRun } from './stored.ts';
 import { openTail, type Raw, type Stored } from './tail.ts';
 import { whole } from './whole.ts';
 import { decode, glance } from './wire.ts';
@@ -35,6 +35,8 @@ export type Reader = {
   glance(address: Address): string | undefined;
   /** Everything stored under a subject filter from a position on, oldest first. */
   scan(shard: number, filter: string, fromSeq: number): AsyncIterable<Entry>;
+  /** The same by subjects alone: nothing that stands in or beside a fact can hold this up. */
+  subjects(shard: number, filter: string, fromSeq: number): AsyncIterable<Pick<Raw, 'subject' | 'seq'>>;
   /** Every entry from now on, in order. @returns how to stop. */
   follow(listener: (entry: Entry) => void): () => void;
   close(): void;
@@ -52,11 +54,10 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   let cachedBytes = 0;
   let listening: Promise<void> | undefined;
 
-  const blobOf = (shard: number, run: string) => (digest: string) => storedBlob(manager, shard, run, digest);
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
   const completed = async (raw: Raw): Promise<Raw> => {
     const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
-    return at === undefined ? raw : await whole(raw, blobOf(at.shard, at.run));
+    return at === undefined ? raw : await whole(raw, storedBlobs(manager, at.shard, at.run));
   };
 
   /** Listeners are told once, so what stands in a store that is away is waited for: nothing new comes from there meanwhile either. */
@@ -219,7 +220,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       const shard = parseAddress(address)?.shard ?? 0;
       const found = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address }));
       if (found === null || found === undefined) return undefined;
-      return entryOf(await completed(rawOf(found)));
+      return entryOf(await completed(rawOf(found, 'leader')));
     },
     glance: (address) => {
       const cached = cache.get(address.split('.')[2] as string);
@@ -234,6 +235,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
         if (entry !== undefined) yield entry;
       }
     },
+    subjects: (shard, filter, fromSeq) => stored(manager, reelStream(shard), filter, { seq: fromSeq }),
     follow: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -3,11 +3,12 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
-import { headers, type MsgHdrs, type NatsConnection } from 'nats';
-import { API_PREFIX, REGISTRY_BUCKET, REGISTRY_STREAM } from './accounts.ts';
+import { headers, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
+import { API_PREFIX, LIVE_TOOLS, REGISTRY_BUCKET, REGISTRY_STREAM } from './accounts.ts';
 import type { PubAck } from './acks.ts';
 import { readJson } from './json.ts';
 import { LogUnavailable } from './log.ts';
+import { passedOn } from './passed-on.ts';
 import { withoutSecretsInJson } from './secrets.ts';
 import type { Logger, Registry } from './service.ts';
 import { reached, stored } from './stored.ts';
@@ -53,14 +54,28 @@ export async function readTools(
   const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   const all = subjectOf('>');
   let known: Promise<ReadonlyMap<string, ToolDefinition>> | undefined;
+  /** The position of the newest change that was heard of. */
+  let last = 0;
   const forget = (): void => {
     known = undefined;
   };
-  const changes = connection.subscribe('live.tools.>', { callback: forget });
+  const hear = (error: Error | null, message: Msg): void => {
+    if (error !== null) return;
+    const key = message.subject.slice(LIVE_TOOLS.length + 1);
+    const { seq = 0 } = passedOn(message, REGISTRY_STREAM, subjectOf(key)) ?? {};
+    if (seq <= last) return;
+    last = seq;
+    forget();
+  };
+  const changes = connection.subscribe(`${LIVE_TOOLS}.>`, { callback: hear });
   // Changes that were missed while the connection was away are no reason to believe that there were none.
   const watching = connection.status();
   void (async () => {
-    for await (const { type } of watching) if (type === 'reconnect') forget();
+    for await (const { type } of watching) {
+      if (type !== 'reconnect') continue;
+      last = 0;
+      forget();
+    }
   })();
 
   let refused = false;

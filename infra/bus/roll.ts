@@ -95,7 +95,7 @@ export function openRoll(connection: NatsConnection, log: Pick<Logger, 'warn'>, 
     if (before?.left !== left || !isDeepStrictEqual(before.component, component)) tell();
   };
   const subscription = connection.subscribe('alive.>', { callback: hear });
-  const ask = (): void => connection.publish(ROLL_CALL);
+  const ask = (): void => connection.publish(ROLL_CALL.subject, JSON.stringify(ROLL_CALL.question));
   ask();
   void (async () => {
     for await (const { type } of connection.status()) {

@@ -12,16 +12,17 @@ import { flushed } from './flushed.ts';
 import type { Health } from './health.ts';
 import { openDoor } from './jetstream-door.ts';
 import { openLog } from './jetstream-log.ts';
-import { type Log, LogUnavailable } from './log.ts';
+import type { Log } from './log.ts';
 import { perform } from './perform.ts';
 import { openProcessLog } from './process-log.ts';
-import { giveUpRing, MAX_DELIVERIES, react, reactToRing } from './react.ts';
+import { react, reactToRing } from './react.ts';
 import { openReader, type Reader } from './reader.ts';
 import { openRegistry } from './registry.ts';
+import { ringsOf } from './rings.ts';
 import { hearsSubjects, roleOf } from './role.ts';
-import type { AnyService, Performer, Ring, Service, Surroundings } from './service.ts';
+import type { AnyService, Performer, Service, Surroundings } from './service.ts';
 import { openStage, type Stage } from './show.ts';
-import { openSweep } from './sweep.ts';
+import { startSweep } from './sweep.ts';
 
 export type Serving = {
   /** Where the doors can be reached, by the name of the service. */
@@ -39,6 +40,8 @@ export type ServeOptions = {
   readonly log?: pino.Logger;
   /** How often the services say that they are there; whoever is silent for five times as long is gone. Default: 2,000. */
   readonly aliveMs?: number;
+  /** How often every open run is looked over by those who hear the clock. Default: 30,000. */
+  readonly sweepMs?: number;
 };
 
 const GRACE_MS = 10_000;
@@ -85,6 +88,7 @@ type Part = Pick<Running, 'url' | 'stop'> & { lost?(): string | undefined };
 type Context = {
   readonly broker: Broker;
   readonly aliveMs?: number;
+  readonly sweepMs?: number;
   readonly shards: number;
   readonly env: NodeJS.ProcessEnv;
   readonly reader: Reader;
@@ -140,7 +144,7 @@ async function serveListener(
   service: Service<never> | Performer<never>,
   connection: NatsConnection,
   log: Log,
-  { broker, reader, shards, log: logger }: Context,
+  { broker, reader, shards, sweepMs, log: logger }: Context,
   surroundings: Surroundings,
   stopping: AbortController,
 ): Promise<Part> {
@@ -169,13 +173,17 @@ async function serveListener(
       await take(reelStream(shard), async ({ subject, seq, count }) =>
         isFor(service, subject, reader.glance(subject)) ? react(service, opened.deps, log, subject, seq, count) : 'handled',
       );
-    if (role.clock) await take(clockStream(shard), rings(service, opened.deps, log, openSweep(reader, shards), logger));
+    if (role.clock) await take(clockStream(shard, role.name), ringsOf(service, opened.deps, { log, logger }));
   }
+  const stopSweep =
+    service.shape === 'service' && role.clock
+      ? startSweep({ reader, shards, log: logger, everyMs: sweepMs, ring: (ring) => reactToRing(service, opened.deps, log, ring) })
+      : undefined;
   return {
     lost: () => consuming.map((one) => one.lost()).find((why) => why !== undefined),
     stop: async (graceMs) => {
       const grace = setTimeout(() => stopping.abort(new Error('the process is being stopped')), graceMs);
-      await Promise.all(consuming.map((one) => one.stop()));
+      await Promise.all([stopSweep?.(), ...consuming.map((one) => one.stop())]);
       clearTimeout(grace);
       beats?.close();
       await opened.close?.();
@@ -194,36 +202,6 @@ function isFor({ on }: Service<never>, subject: string, type: string | undefined
   const at = definition === undefined ? undefined : parseAddress(subject);
   // What is not known, or stands where it does not belong, is for everybody: somebody has to say that it cannot be read.
   return at === undefined || definition === undefined || definition.slot !== at.slot || definition.about !== aboutOf(at.kind);
-}
-
-/** What the clock says: `clock.<shard>.rang.<run>.<name>`, where the run `sweep` stands for all that are open. */
-function rings(
-  service: Service<never>,
-  deps: object,
-  log: Log,
-  sweep: ReturnType<typeof openSweep>,
-  logger: pino.Logger,
-): Parameters<typeof consume>[5] {
-  const handle = (ring: Ring): Promise<void> => reactToRing(service, deps, log, ring);
-  return async ({ subject, count }) => {
-    const [, shard, , run = '', name = '', ...more] = subject.split('.');
-    const ring = { name, shard: Number(shard), run, time: log.now() };
-    // Rings are for runs: whatever else stands in this stream was not asked for by anybody here.
-    if (more.length > 0 || parseAddress(`reel.${shard}.${run}.run.run.1.${name}`) === undefined) return 'handled';
-    const failed = (one: Ring, error: Error): void => {
-      if (error instanceof LogUnavailable) throw error;
-      logger.error({ run: one.run, ring: one.name, error: error.message }, 'a ring of the clock could not be handled');
-    };
-    // One run that cannot be looked at is no reason not to look at the others; the next sweep tries again.
-    if (run === 'sweep') await sweep(ring.time, (one) => handle(one).catch((error: Error) => failed(one, error)));
-    else if (count < MAX_DELIVERIES) await handle(ring);
-    else
-      await handle(ring).catch(async (error: Error) => {
-        failed(ring, error);
-        await giveUpRing(service, log, ring, error);
-      });
-    return 'handled';
-  };
 }
 
 /** What happens to a connection is worth a line: the services themselves only see that things take longer. @returns how it stands. */

@@ -11,8 +11,14 @@ import type { History } from './history.ts';
 /** Asks the clock to ring for this run at `atMs` (ms since the epoch). Asking again under the same name replaces the earlier request. */
 export type Alarm = { readonly ring: string; readonly atMs: number };
 
-/** The clock rang for this run. It may ring twice, and it may ring when nothing is due any more. */
+/** The clock rang for this run, at this service that had asked for it. It may ring twice, and when nothing is due any more. */
 export type Ring = { readonly name: string; readonly shard: number; readonly run: string; readonly time: number };
+
+/**
+ * Every open run is rung for under this name so often, by each process of a service that hears the clock, with no message that could be
+ * lost. What a timer was set for is done then at the latest.
+ */
+export const SWEEP = { name: 'sweep', everyMs: 30_000 } as const;
 
 /** What a handler answers: facts and alarms, said in this order; `[]` when there is nothing to say. */
 export type Said = readonly (Draft | Alarm)[];

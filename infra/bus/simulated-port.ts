@@ -11,7 +11,7 @@ export type Surroundings = {
   readonly log: SimulatedLog;
   /** Told of everything that is stored. */
   readonly stored: (entry: Entry) => void;
-  readonly setAlarm: (run: string, name: string, atMs: number) => void;
+  readonly setAlarm: (asker: string, run: string, timer: { readonly name: string; readonly atMs: number }) => void;
   /** Aborts when all that could happen has happened. */
   readonly over: () => AbortSignal;
 };
@@ -75,7 +75,7 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
     setAlarm: async (_shard, run, name, atMs) => {
       const fault = await wait('sets', `${run} ${name}`);
       if (fault?.what === 'unstored') throw new LogUnavailable('not set, and nobody can tell');
-      setAlarm(run, name, atMs);
+      setAlarm(task.name, run, { name, atMs });
       if (fault?.what === 'dies-after') return await die();
       if (fault?.what === 'unsure') throw new LogUnavailable('set, and nobody can tell');
     },

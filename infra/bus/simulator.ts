@@ -10,7 +10,7 @@ import { type Entry, type History, historyOf, isVoid } from './history.ts';
 import { perform } from './perform.ts';
 import { react, reactToRing, type Verdict } from './react.ts';
 import { type Role, roleOf } from './role.ts';
-import type { Logger, Performer, Service } from './service.ts';
+import { type Logger, type Performer, type Service, SWEEP } from './service.ts';
 import { openAgenda, type Entry as Planned } from './simulated-agenda.ts';
 import { openDelivery, type Working } from './simulated-delivery.ts';
 import { simulatedDoor } from './simulated-door.ts';
@@ -64,7 +64,6 @@ export { CALM, type Faults, MALICE, TROUBLE } from './simulated-faults.ts';
 type Part = { readonly role: Role; readonly replicas: readonly Player[] };
 
 const START_MS = Date.UTC(2026, 0, 1);
-const SWEEP_MS = 30_000;
 /** A run that never ends would be swept for ever. */
 const SWEEPS = 3000;
 const STEPS = 1_000_000;
@@ -122,34 +121,38 @@ export function simulate(options: SimulationOptions): Simulation {
     if (onFact !== undefined) attempt(() => onFact(entry, simulation.door));
   }
 
-  function ring(run: string, name: string): void {
-    for (const { role, replicas } of keepers) {
-      const work = async ({ log: port }: Working, replica: number): Promise<Verdict> => {
-        const { service, deps = {} } = replicas[replica % replicas.length] as Player;
-        await reactToRing(service as Service<never>, deps, port, { name, shard: 0, run, time: agenda.now() });
-        return 'handled';
-      };
-      post({ name: role.name, about: `${run} ${name}`, moment: 'rings', work });
-    }
+  function ring({ role, replicas }: Part, run: string, name: string): void {
+    const work = async ({ log: port }: Working, replica: number): Promise<Verdict> => {
+      const { service, deps = {} } = replicas[replica % replicas.length] as Player;
+      await reactToRing(service as Service<never>, deps, port, { name, shard: 0, run, time: agenda.now() });
+      return 'handled';
+    };
+    post({ name: role.name, about: `${run} ${name}`, moment: 'rings', work });
   }
 
-  function setAlarm(run: string, name: string, atMs: number): void {
-    const before = alarms.get(`${run} ${name}`);
+  /** Timers are their asker's: nobody else hears them, or can replace them. */
+  function setAlarm(asker: string, run: string, { name, atMs }: { name: string; atMs: number }): void {
+    const keeper = keepers.find(({ role }) => role.name === asker);
+    if (keeper === undefined) throw new Error(`${asker} has no clock`);
+    const key = `${asker} ${run} ${name}`;
+    const before = alarms.get(key);
     if (before !== undefined) before.off = true;
-    const alarm = agenda.later(atMs - agenda.now() + CLOCK_MS, () => ring(run, name));
-    alarms.set(`${run} ${name}`, alarm);
+    alarms.set(
+      key,
+      agenda.later(atMs - agenda.now() + CLOCK_MS, () => ring(keeper, run, name)),
+    );
   }
 
   /** Alarms can be lost, or set too late by whoever looked at an old log: the sweep is what finds that out. */
   function watch(run: string): void {
     open.add(run);
-    if (open.size === 1) agenda.later(SWEEP_MS, sweep);
+    if (open.size === 1) agenda.later(SWEEP.everyMs, sweep);
   }
   function sweep(): void {
     sweeps += 1;
     if (open.size === 0 || sweeps > SWEEPS) return;
-    for (const run of open) ring(run, 'sweep');
-    agenda.later(SWEEP_MS, sweep);
+    for (const run of open) for (const keeper of keepers) ring(keeper, run, SWEEP.name);
+    agenda.later(SWEEP.everyMs, sweep);
   }
 
   async function run(): Promise<void> {

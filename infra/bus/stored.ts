@@ -1,8 +1,10 @@
 /** What is stored in a stream, read directly and in batches: no consumer is made for it, and the next batch is on its way while one is read. */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { blobStream, reelStream } from './accounts.ts';
+import { blobSubject, type LoadBlob } from './blob.ts';
 import { LogUnavailable } from './log.ts';
-import { type Raw, suspicionOf } from './tail.ts';
+import { suspicionOf } from './passed-on.ts';
+import type { Raw } from './tail.ts';
 
 const BATCH = 512;
 /** The broker's answer to who asks for more than 1,024 subjects at once. */
@@ -22,7 +24,7 @@ export async function* stored(manager: JetStreamManager, stream: string, filter:
     await reached(async () => {
       found.length = 0;
       for await (const message of await manager.direct.getBatch(stream, { ...at, next_by_subj: filter, batch: BATCH }))
-        found.push(rawOf(message));
+        found.push(rawOf(message, 'replica'));
     });
     return found;
   };
@@ -52,7 +54,7 @@ export async function storedRun(manager: JetStreamManager, shard: number, run: s
     const more = await reached(() => manager.streams.getMessage(stream, nextOf(next, filter)));
     // It has aged out meanwhile.
     if (more === null || more === undefined) return raws;
-    raws.push(rawOf(more));
+    raws.push(rawOf(more, 'leader'));
   }
 }
 
@@ -65,7 +67,8 @@ async function asAReplicaKnows(manager: JetStreamManager, stream: string, filter
   const isLong = await reached(async () => {
     found.length = 0;
     try {
-      for await (const message of await manager.direct.getLastMessagesFor(stream, { multi_last: [filter] })) found.push(rawOf(message));
+      for await (const message of await manager.direct.getLastMessagesFor(stream, { multi_last: [filter] }))
+        found.push(rawOf(message, 'replica'));
       return false;
     } catch (error) {
       if ((error as { code?: number }).code !== TOO_MANY) throw error;
@@ -76,18 +79,20 @@ async function asAReplicaKnows(manager: JetStreamManager, stream: string, filter
   return found.filter(({ seq }) => seq >= fromSeq).sort((a, b) => a.seq - b.seq);
 }
 
-/** A value that stands beside a run, by its digest: what a replica does not have, its leader may. */
-export async function storedBlob(manager: JetStreamManager, shard: number, run: string, digest: string): Promise<string | undefined> {
-  const wanted = { last_by_subj: `blob.${shard}.${run}.${digest}` };
+/** The values that stand beside a run: what a replica does not have, its leader may. */
+export function storedBlobs(manager: JetStreamManager, shard: number, run: string): LoadBlob {
   const stream = blobStream(shard);
-  const found =
-    (await reached(() => manager.direct.getMessage(stream, wanted))) ?? (await reached(() => manager.streams.getMessage(stream, wanted)));
-  return found?.string();
+  return async (writer, digest) => {
+    const wanted = { last_by_subj: blobSubject({ shard, writer, run, digest }) };
+    const found =
+      (await reached(() => manager.direct.getMessage(stream, wanted))) ?? (await reached(() => manager.streams.getMessage(stream, wanted)));
+    return found?.string();
+  };
 }
 
-/** A stored message as it stands in the log. */
-export function rawOf(message: StoredMsg): Raw {
-  const suspicious = suspicionOf(message.header);
+/** A stored message as it stands in the log. @param by who has read it: a replica as one of a batch, or the leader. */
+export function rawOf(message: StoredMsg, by: 'replica' | 'leader'): Raw {
+  const suspicious = suspicionOf(message.header, by);
   const { subject, seq, time } = message;
   return { subject, seq, time: time.getTime(), body: message.string(), ...(suspicious === undefined ? {} : { suspicious }) };
 }

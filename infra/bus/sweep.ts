@@ -1,24 +1,62 @@
-/** The sweep: every now and then every open run is looked over, so that no run hangs on a message that was lost. */
-import { theRun } from '@reel/contracts/address.ts';
-import { historyOf } from './history.ts';
+/**
+ * The sweep: every now and then every open run is looked over, so that no run hangs on a message that was lost. Each process does it by
+ * itself, so that it depends on nothing that another can write, wipe or withhold but the log.
+ */
+import { parseAddress } from '@reel/contracts/address.ts';
 import type { Reader } from './reader.ts';
-import type { Ring } from './service.ts';
+import { type Logger, type Ring, SWEEP } from './service.ts';
+
+export type SweepOptions = {
+  readonly reader: Reader;
+  readonly shards: number;
+  readonly log: Logger;
+  readonly ring: (ring: Ring) => Promise<void>;
+  readonly everyMs?: number | undefined;
+};
+
+/** Looks every open run over: at once, for what was lost while no process was there, and then every so often. @returns how to stop. */
+export function startSweep({ everyMs = SWEEP.everyMs, ...options }: SweepOptions): () => Promise<void> {
+  let stopping = false;
+  const sweep = sweeper(options, () => stopping);
+  let going: Promise<void> | undefined;
+  const go = (): void => {
+    going ??= sweep()
+      .catch((error: Error) => options.log.warn({ error: error.message }, 'the open runs are looked over again by the next sweep'))
+      .finally(() => {
+        going = undefined;
+      });
+  };
+  go();
+  const timer = setInterval(go, everyMs).unref();
+  return async () => {
+    stopping = true;
+    clearInterval(timer);
+    await going;
+  };
+}
 
 /** Remembers which runs are open (of each its id: 10 MB are a hundred thousand), so that a sweep reads only what is new since the last. */
-export function openSweep(reader: Reader, shards: number) {
+function sweeper({ reader, shards, log, ring }: Omit<SweepOptions, 'everyMs'>, isStopping: () => boolean): () => Promise<void> {
   const open = Array.from({ length: shards }, () => new Set<string>());
   const seen = Array.from({ length: shards }, () => 0);
-  return async function sweep(time: number, ring: (ring: Ring) => Promise<void>): Promise<void> {
+  /** One run that cannot be looked at is no reason not to look at the others; the next sweep tries again. */
+  const look = (one: Ring): Promise<void> =>
+    ring(one).catch(({ message }: Error) =>
+      log.warn({ run: one.run, error: message }, 'a run could not be looked over: the next sweep tries'),
+    );
+  return async () => {
     for (let shard = 0; shard < shards; shard += 1) {
       const runs = open[shard] as Set<string>;
-      for await (const { at, seq } of reader.scan(shard, `reel.${shard}.*.run.run.1.*`, (seen[shard] as number) + 1)) {
-        if (at.slot === 'request') runs.add(at.run);
-        if (at.slot === 'outcome') runs.delete(at.run);
+      for await (const { subject, seq } of reader.subjects(shard, `reel.${shard}.*.run.run.1.*`, (seen[shard] as number) + 1)) {
+        if (isStopping()) return;
+        const at = parseAddress(subject);
+        if (at?.slot === 'request') runs.add(at.run);
+        if (at?.slot === 'outcome') runs.delete(at.run);
         seen[shard] = seq;
       }
       for (const run of runs) {
-        if (historyOf(await reader.read(shard, run)).occupant(theRun, 'outcome') !== undefined) runs.delete(run);
-        else await ring({ name: 'sweep', shard, run, time });
+        if (isStopping()) return;
+        await look({ name: SWEEP.name, shard, run, time: Date.now() });
       }
     }
   };

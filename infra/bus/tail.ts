@@ -3,6 +3,8 @@
  * connection is away or when whoever leads the stream dies before it has passed on what it stored: that is read from the stream.
  */
 import type { Msg, NatsConnection } from 'nats';
+import { LIVE_FACTS, reelStream } from './accounts.ts';
+import { passedOn } from './passed-on.ts';
 import { roamOf } from './roam.ts';
 
 /** A stored message as it stands in the log. */
@@ -43,28 +45,6 @@ const AHEAD_BYTES = 16 * 1024 * 1024;
 const AGAIN_MS = 50;
 /** After so long in silence it is looked whether that is the whole truth. */
 const QUIET_MS = 1000;
-
-/** What a republished or directly read message carries; anything more was put there by whoever published it. */
-const BROKERS_OWN = new Set([
-  'Nats-Stream',
-  'Nats-Subject',
-  'Nats-Sequence',
-  'Nats-Time-Stamp',
-  'Nats-Last-Sequence',
-  'Nats-Num-Pending',
-  'Nats-UpTo-Sequence',
-  'Nats-Num-Pending',
-]);
-
-type Headers = { keys(): Iterable<string>; values(key: string): string[] };
-
-/** Why a message cannot be a fact: facts carry no headers, so whoever sets one wants something else from the broker. */
-export function suspicionOf(headers: Headers | undefined): string | undefined {
-  for (const key of headers?.keys() ?? []) {
-    if (!BROKERS_OWN.has(key) || headers?.values(key).length !== 1) return `it carries the header ${key}, and facts carry none`;
-  }
-  return undefined;
-}
 
 /** Follows the log of all shards, handing on every fact in order. Rejects when the streams cannot be read. */
 export async function openTail(
@@ -118,16 +98,20 @@ export async function openTail(
   }
   const hear = (error: Error | null, message: Msg): void => {
     if (error !== null) return;
-    const shard = Number(message.subject.slice(5, message.subject.indexOf('.', 5)));
+    const subject = `reel.${message.subject.slice(5)}`;
+    const shard = Number(subject.split('.')[1]);
     const state = states[shard];
-    const seq = Number(message.headers?.last('Nats-Sequence'));
-    if (state === undefined || !(seq > state.position)) return;
+    if (state === undefined) return;
+    const passed = passedOn(message, reelStream(shard), subject);
+    // A fact with headers of its own is void. It is read from the stream, so that only one place decides that.
+    if (passed === undefined || !passed.isPlain || passed.seq <= state.position) return;
+    const raw: Raw = { subject, seq: passed.seq, time: passed.timeMs, body: message.string() };
     state.quiet = false;
-    state.known = Math.max(state.known, seq);
-    const next = seq === state.position + 1 && !state.filling;
-    if (next) accept(state, shard, rawOf(message, seq));
+    state.known = Math.max(state.known, raw.seq);
+    const isNext = raw.seq === state.position + 1 && !state.filling;
+    if (isNext) accept(state, shard, raw);
     else {
-      if (state.ahead.length < AHEAD && state.aheadBytes < AHEAD_BYTES) state.ahead.push(rawOf(message, seq));
+      if (state.ahead.length < AHEAD && state.aheadBytes < AHEAD_BYTES) state.ahead.push(raw);
       state.aheadBytes += message.data.length;
       void fill(shard);
     }
@@ -144,7 +128,7 @@ export async function openTail(
     }
     if (state.known > state.position) void fill(shard);
   }
-  const subscription = connection.subscribe('live.*.*.*.*.*.*', { callback: hear });
+  const subscription = connection.subscribe(LIVE_FACTS, { callback: hear });
   for (const [shard, state] of states.entries()) {
     state.position = await stored.last(shard);
     state.filling = false;
@@ -185,17 +169,6 @@ export async function openTail(
       clearInterval(looking);
       subscription.unsubscribe();
     },
-  };
-}
-
-function rawOf(message: Msg, seq: number): Raw {
-  const suspicious = suspicionOf(message.headers);
-  return {
-    subject: `reel.${message.subject.slice(5)}`,
-    seq,
-    time: Date.parse(message.headers?.last('Nats-Time-Stamp') ?? ''),
-    body: message.string(),
-    ...(suspicious === undefined ? {} : { suspicious }),
   };
 }
 

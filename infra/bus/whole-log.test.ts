@@ -13,7 +13,7 @@ const facts = ['run.run.1.request', 'step.s.1.request', 'step.s.1.outcome', 'run
   message(i * 10 + 1, `reel.0.R.${place}`),
 );
 const other = message(22, 'reel.0.Other.run.run.1.request');
-const value = message(1, 'blob.0.R.abc');
+const value = message(1, 'blob.0.planner.R.abc');
 const log = [...facts, other].sort((a, b) => a.seq - b.seq);
 
 /** What a server answers who has these messages. */
@@ -52,8 +52,8 @@ it('a run of which nobody has anything is empty', async () => {
   assert.deepEqual(await wholeLogOf(managerOf([])).run(0, 'Nowhere'), []);
 });
 
-it('a value that a replica does not have is had from its leader; one that the leader lacks is not there', async () => {
-  const whole = wholeLogOf(managerOf([]));
-  assert.equal(await whole.blob(0, 'R', 'abc'), 'body 1');
-  assert.equal(await whole.blob(0, 'R', 'def'), undefined);
+it('a value that a replica does not have is had from its leader; one that only another has written is not there', async () => {
+  const load = wholeLogOf(managerOf([])).blobs(0, 'R');
+  assert.equal(await load('planner', 'abc'), 'body 1');
+  assert.equal(await load('policy', 'abc'), undefined);
 });

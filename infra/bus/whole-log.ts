@@ -4,8 +4,9 @@ import { parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX, reelStream } from './accounts.ts';
+import type { LoadBlob } from './blob.ts';
 import { append, type Entry, emptyRunLog, isVoid } from './history.ts';
-import { type From, reached, stored, storedBlob, storedRun } from './stored.ts';
+import { type From, reached, stored, storedBlobs, storedRun } from './stored.ts';
 import type { Raw } from './tail.ts';
 import { whole } from './whole.ts';
 import { decode } from './wire.ts';
@@ -15,8 +16,8 @@ export type WholeLog = {
   facts(shard: number, from?: From, filter?: string): AsyncIterable<Raw>;
   /** Every fact of a run. */
   run(shard: number, run: string): Promise<Raw[]>;
-  /** A value that stands beside a run, by its digest. */
-  blob(shard: number, run: string, digest: string): Promise<string | undefined>;
+  /** The values that stand beside a run. */
+  blobs(shard: number, run: string): LoadBlob;
 };
 
 /** @param connection one that may read the streams: `operator`'s. */
@@ -37,12 +38,12 @@ export function wholeLogOf(manager: JetStreamManager): WholeLog {
       }
     },
     run: (shard, run) => storedRun(manager, shard, run),
-    blob: (shard, run, digest) => storedBlob(manager, shard, run, digest),
+    blobs: (shard, run) => storedBlobs(manager, shard, run),
   };
 }
 
 /** The entries that these messages are; a slot that was written twice is among them twice. @throws LogUnavailable as `whole` does. */
-export async function entriesOf(raws: readonly Raw[], blob: (digest: string) => Promise<string | undefined>): Promise<Entry[]> {
+export async function entriesOf(raws: readonly Raw[], blob: LoadBlob): Promise<Entry[]> {
   const at = parseAddress(raws[0]?.subject ?? '');
   const log = emptyRunLog(at?.shard ?? 0, at?.run ?? '');
   const twice: Entry[] = [];

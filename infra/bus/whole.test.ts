@@ -22,7 +22,7 @@ const { body, blobs } = pack({
 const stored = new Map(blobs.map((blob) => [blob.digest, blob.body]));
 const storedBefore = (ms: number) => ({ subject, body, seq: 1, time: Date.now() - ms });
 const read = async (ms: number, load: (digest: string) => string | undefined) => {
-  const { body: text, seq, time } = await whole(storedBefore(ms), async (digest) => load(digest));
+  const { body: text, seq, time } = await whole(storedBefore(ms), async (_, digest) => load(digest));
   return decode(subject, text, seq, time);
 };
 

@@ -1,5 +1,5 @@
 /** A stored fact with the large values that stand beside it. */
-import { mayHaveBlobs, unpack } from './blob.ts';
+import { type LoadBlob, mayHaveBlobs, unpack } from './blob.ts';
 import { LogUnavailable } from './log.ts';
 import type { Raw } from './tail.ts';
 
@@ -13,11 +13,11 @@ const SETTLED_MS = 20_000;
  * The fact with its large values. One that is lost leaves its reference, which makes the fact void.
  * @throws LogUnavailable when one is not there of a fact so young that whoever was asked may not know of it yet.
  */
-export async function whole(raw: Raw, load: (digest: string) => Promise<string | undefined>): Promise<Raw> {
+export async function whole(raw: Raw, load: LoadBlob): Promise<Raw> {
   if (!mayHaveBlobs(raw.body)) return raw;
   const missing: string[] = [];
-  const body = await unpack(raw.body, async (digest) => {
-    const value = await load(digest);
+  const body = await unpack(raw.body, async (writer, digest) => {
+    const value = await load(writer, digest);
     if (value === undefined) missing.push(digest);
     return value;
   });

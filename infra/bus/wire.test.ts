@@ -87,7 +87,7 @@ describe('large values', () => {
     return { blob: digest, bytes: value.length };
   };
   const loaded: string[] = [];
-  const load = async (digest: string): Promise<string | undefined> => {
+  const load = async (_writer: string, digest: string): Promise<string | undefined> => {
     loaded.push(digest);
     return store.get(digest);
   };

@@ -26,7 +26,7 @@ export async function readRuns(log: WholeLog): Promise<Map<string, Told>> {
   }
   const told = new Map<string, Told>();
   for (const [run, ones] of raws) {
-    const entries = await entriesOf(ones, (digest) => log.blob(0, run, digest));
+    const entries = await entriesOf(ones, log.blobs(0, run));
     const byAddress = new Map(entries.map((entry) => [entry.address, entry]));
     told.set(run, { entries, history: historyOf({ shard: 0, run, entries: [...entries], byAddress }) });
   }

@@ -128,9 +128,13 @@ test('a step that was postponed is woken in time, at once if that has passed', a
   assert.deepEqual(await says(...begun, ...flight.running, flight.failed, failing, flight.postponed(untilMs)), []);
 });
 
-test('the sweep winds the clock only where there was something to say', async () => {
+test('the sweep winds the clock where there was something to say, and where it has to ring before the next sweep', async () => {
   const facts = [...begun, ...flight.running];
-  assert.deepEqual(await ring(facts, 1_000, 'sweep'), { said: [], nextS: undefined });
+  assert.deepEqual(await ring(facts, 1_000, 'sweep'), { said: [], nextS: 15 });
+  const waiting = [...begun, friend.requested, friend.held];
+  assert.deepEqual(await ring(waiting, 20_000, 'clock'), { said: [], nextS: 66 });
+  assert.deepEqual(await ring(waiting, 20_000, 'sweep'), { said: [], nextS: undefined });
+  assert.deepEqual(await ring(waiting, 40_000, 'sweep'), { said: [], nextS: 66 });
   assert.deepEqual(await ring(facts, 12_000, 'sweep'), { said: ['step.outcome.timed-out tool.flight.1'], nextS: 26 });
 });
 

@@ -1,7 +1,7 @@
 /** What the saga tracker answers to the facts it hears and to the clock. It only computes. */
 
 import { type History, isVoid } from '@reel/bus/history.ts';
-import { alarm, type Ring, type Said } from '@reel/bus/service.ts';
+import { alarm, type Ring, type Said, SWEEP } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
@@ -58,13 +58,13 @@ export function postpone(event: EventOf<'step.retry.postponed'>, history: Histor
 
 /** The clock rang, for whatever reason: look for everything that time alone brings about. */
 export async function look(ring: Ring, history: History): Promise<Said> {
-  const { name, time } = ring;
+  const { time } = ring;
   const request = history.find(runRequested, theRun)?.data;
   if (request === undefined || history.occupant(theRun, 'outcome') !== undefined) return [];
-  if (hasTurned(history)) return unasked(name, await wrapUp(history, time));
+  if (hasTurned(history)) return unasked(ring, await wrapUp(history, time));
   const turn = rubbish(history) ?? (time >= request.deadlineMs ? exhausted(request.deadlineMs) : undefined);
   if (turn !== undefined) return [turn];
-  return unasked(name, await goOver(history, request, time));
+  return unasked(ring, await goOver(history, request, time));
 }
 
 function due(attempt: Attempt, saga: Saga, time: number, deadlineMs: number): readonly Draft[] {
@@ -83,5 +83,11 @@ function untilOf({ slots: { retry } }: Attempt): number | undefined {
     : undefined;
 }
 
-/** The sweep comes of itself; it winds the clock only where the clock has failed, that is, where there was something to say. */
-const unasked = (name: string, said: Said): Said => (name === 'sweep' && said.every((one) => 'ring' in one) ? [] : said);
+/**
+ * The sweep comes of itself. It sets the clock where there was something to say, and where the clock has to ring before the next sweep:
+ * what was set before may be lost.
+ */
+function unasked({ name, time }: Ring, said: Said): Said {
+  if (name !== SWEEP.name || said.some((one) => !('ring' in one))) return said;
+  return said.filter((one) => 'ring' in one && one.atMs < time + SWEEP.everyMs);
+}

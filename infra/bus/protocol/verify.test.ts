@@ -39,7 +39,7 @@ function logOf(runs: readonly Omit<Raw, 'seq'>[][], first = 1): WholeLog {
       yield* raws;
     },
     run: async (_, run) => raws.filter(({ subject }) => subject.startsWith(`reel.0.${run}.`)),
-    blob: async () => undefined,
+    blobs: () => async () => undefined,
   };
 }
 

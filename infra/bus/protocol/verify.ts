@@ -1,5 +1,6 @@
 /** Verifies a whole log against the protocol in one pass: a run that has ended and kept every rule is forgotten. */
 import { parseAddress } from '@reel/contracts/address.ts';
+import type { LoadBlob } from '../blob.ts';
 import { check } from '../protocol.ts';
 import type { Raw } from '../tail.ts';
 import { entriesOf, type WholeLog } from '../whole-log.ts';
@@ -12,11 +13,9 @@ export type Verified = { runs: number; open: number; cut: number; facts: number;
 
 export const nothingVerified = (): Verified => ({ runs: 0, open: 0, cut: 0, facts: 0, findings: [] });
 
-type Blob = (digest: string) => Promise<string | undefined>;
-
 /** Verifies one run. */
-export async function verifyRun(raws: readonly Raw[], blob: Blob, circumstances: Circumstances): Promise<Finding[]> {
-  return check(await entriesOf(raws, blob), circumstances);
+export async function verifyRun(raws: readonly Raw[], blobs: LoadBlob, circumstances: Circumstances): Promise<Finding[]> {
+  return check(await entriesOf(raws, blobs), circumstances);
 }
 
 /**
@@ -36,15 +35,14 @@ export async function verifyShard(log: WholeLog, shard: number, circumstances: C
   for await (const { state, run, raws } of gathered(counted())) {
     if (state === 'over' || state === 'open') verified.runs += 1;
     if (state === 'open') verified.open += 1;
-    const blob: Blob = (digest) => log.blob(shard, run, digest);
-    if (state === 'stray' || (await verifyRun(raws, blob, circumstances)).length > 0) again.add(run);
+    if (state === 'stray' || (await verifyRun(raws, log.blobs(shard, run), circumstances)).length > 0) again.add(run);
   }
   for (const run of again) {
     const raws = await log.run(shard, run);
     const hasRequest = raws.some(({ subject }) => subject.endsWith('.run.run.1.request'));
     // Positions are without gaps, so a log that does not begin with the first has lost what was too old.
     if (!hasRequest && (firstSeq ?? 1) > 1) verified.cut += 1;
-    else verified.findings.push(...(await verifyRun(raws, (digest) => log.blob(shard, run, digest), circumstances)));
+    else verified.findings.push(...(await verifyRun(raws, log.blobs(shard, run), circumstances)));
   }
 }
 
@@ -76,6 +74,6 @@ export async function verifyOne(
   verified.runs += 1;
   verified.facts += raws.length;
   if (!raws.some(({ subject }) => subject.endsWith('.run.run.1.outcome'))) verified.open += 1;
-  verified.findings.push(...(await verifyRun(raws, (digest) => log.blob(shard, run, digest), circumstances)));
+  verified.findings.push(...(await verifyRun(raws, log.blobs(shard, run), circumstances)));
   return true;
 }
