@@ -163,7 +163,7 @@ test('runs go on whichever node is killed or cut off, and whoever leads', { time
             () => cut(node, 'silent'),
             () => cut(node, 'isolated'),
           ]),
-          ...['REEL_0', 'CLOCK_0', 'BLOB_0', 'KV_tools'].map((stream) => async () => kill(await leader(stream))),
+          ...['REEL_0', 'CLOCK_0_saga-tracker', 'BLOB_0', 'KV_tools'].map((stream) => async () => kill(await leader(stream))),
           ...(['cut', 'silent', 'isolated'] as const).map((kind) => async () => cut(await leader('REEL_0'), kind)),
         ]).flat();
   for (const step of plan) {

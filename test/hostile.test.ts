@@ -4,17 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { componentOf } from '@reel/bus/alive.ts';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@reel/bus/connect.ts';
 import { isVoid } from '@reel/bus/history.ts';
 import { openReader, type Reader } from '@reel/bus/reader.ts';
-import { openRoll } from '@reel/bus/roll.ts';
-import { watchRun } from '@reel/bus/show.ts';
 import { story } from '@reel/contracts/story.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
-import { load } from '@reel/services/main.ts';
 import { headers, type NatsConnection } from 'nats';
 
 let local: Local;
@@ -148,7 +144,7 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
         }
       }
       const manager = await jetstreamManager(admin);
-      assert.deepEqual((await manager.streams.names().next()).sort(), ['BLOB_0', 'CLOCK_0', 'KV_tools', 'REEL_0']);
+      assert.deepEqual((await manager.streams.names().next()).sort(), ['BLOB_0', 'CLOCK_0_saga-tracker', 'KV_tools', 'REEL_0']);
     });
 
     it('headers that make a broker do things have no effect, and void the fact that carries them', async () => {
@@ -205,19 +201,20 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
       assert.ok((await lastSeq('REEL_0')) <= before + 1, 'only its own slot may have been filled');
     });
 
-    it('the clock is not its to set, nor can it be aimed at the log', async () => {
-      for (const subject of [`clock.0.ask.${run}.x`, `clock.0.rang.${run}.x`]) {
-        const schedule = headers();
-        schedule.set('Nats-Schedule', '@at 2020-01-01T00:00:00Z');
-        schedule.set('Nats-Schedule-Target', `reel.0.${run}.run.run.1.verdict`);
-        const before = await lastSeq('CLOCK_0');
-        await hostile.request(subject, 'x', { timeout: 500, headers: schedule }).catch(() => undefined);
-        assert.equal(await lastSeq('CLOCK_0'), before);
-      }
-    });
-
     it("others' inboxes cannot be heard, nor the log, nor the administration's subjects", async () => {
-      for (const subject of ['_INBOX_policy.>', '_INBOX_gateway.>', '_INBOX.>', '>', 'reel.>', 'clock.>', '$JS.>', '$SYS.>', 'LOG.API.>']) {
+      for (const subject of [
+        '_INBOX_policy.>',
+        '_INBOX_gateway.>',
+        '_INBOX.>',
+        '>',
+        'reel.>',
+        'live.>',
+        'timer.>',
+        'clock.>',
+        '$JS.>',
+        '$SYS.>',
+        'LOG.API.>',
+      ]) {
         const heard = await new Promise<string>((resolve) => {
           const subscription = hostile.subscribe(subject, { callback: (error) => resolve(error === null ? 'heard' : 'refused') });
           void subscription.closed.then(() => resolve('refused'));
@@ -257,52 +254,6 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
       await reading.flush();
       for (const ear of ears) ear.unsubscribe();
       assert.deepEqual(heard.sort(), own.sort());
-    });
-
-    it("the broker's answers, aimed at where others announce themselves or show what they make, are not taken for their words", async () => {
-      const victim = componentOf(await load('policy'), 'x', 0);
-      const [announced, shown] = ['alive.policy.x', `tokens.0.${run}.person.x.1`];
-      const delivered = name === 'planner' ? 'run.run.1.verdict' : `${KIND[name]}.x.1.verdict`;
-      const roll = openRoll(reading, { warn: () => {} });
-      const lies: unknown[] = [];
-      const unwatch = watchRun(reading, run, (tokens) => lies.push(tokens));
-      for (const [target, body] of [
-        [announced, JSON.stringify(victim)],
-        [shown, JSON.stringify({ text: 'lies' })],
-      ] as const) {
-        const id = `${target.split('.')[0]}-${name}`;
-        await hostile.request(slotOf(name, id), body, { timeout: 10_000 });
-        await jetstream(admin).publish(`reel.0.${id}.${delivered}`, body);
-        const tries: [string, string][] = [
-          [slotOf(name, id), body],
-          [`blob.0.${id}.${'0'.repeat(64)}`, body],
-          [`LOG.API.DIRECT.GET.REEL_0.${slotOf(name, id)}`, ''],
-          ['LOG.API.STREAM.MSG.GET.REEL_0', JSON.stringify({ last_by_subj: slotOf(name, id) })],
-          [`LOG.API.CONSUMER.INFO.REEL_0.${name}`, ''],
-          [`LOG.API.CONSUMER.MSG.NEXT.REEL_0.${name}`, JSON.stringify({ batch: 1, expires: 1_000_000_000 })],
-          ['LOG.API.DIRECT.GET.REEL_0', JSON.stringify({ seq: 1, batch: 64, next_by_subj: `reel.0.${id}.>` })],
-        ];
-        for (const [subject, asked] of tries) {
-          const answered = Promise.withResolvers<void>();
-          const ear = reading.subscribe(target, { callback: () => answered.resolve() });
-          await reading.flush();
-          await attempt(hostile, subject, asked, { reply: target });
-          await answered.promise;
-          ear.unsubscribe();
-        }
-      }
-      await reading.flush();
-      assert.deepEqual([roll.components(), lies], [[], []]);
-      // The same words, by whoever may say them, are heard: what was refused above was not refused for its form.
-      const known = Promise.withResolvers<void>();
-      const policy = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'policy');
-      roll.follow(known.resolve);
-      policy.publish(announced, JSON.stringify(victim));
-      await known.promise;
-      assert.deepEqual(roll.components(), [victim]);
-      await policy.close();
-      unwatch();
-      roll.close();
     });
   });
 }
