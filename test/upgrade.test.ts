@@ -20,6 +20,7 @@ import { SERVICES } from '@reel/services/main.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 import { giveModule, hasCommit, takeOut } from './old-version.ts';
 import { finish, listed } from './upgrade/clients.ts';
+import { addRightsOf } from './upgrade/rights.ts';
 
 const PACE_MS = 400;
 const IN_FLIGHT = 50;
@@ -139,6 +140,7 @@ describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
     dir = await mkdtemp(join(tmpdir(), 'reel-upgrade-'));
     await takeOut(OLD, join(dir, 'old'));
     reel = await startEmpty();
+    await addRightsOf(join(dir, 'old'), reel.local);
   });
   after(async () => {
     if (!(await hasCommit(OLD))) return;
