@@ -13,7 +13,7 @@ import { append, type Entry, emptyRunLog, isVoid, type RunLog } from './history.
 import { LogUnavailable } from './log.ts';
 import { nextOf, rawOf, reached, stored, storedBlobs, storedRun } from './stored.ts';
 import { openTail, type Raw, type Stored } from './tail.ts';
-import { whole } from './whole.ts';
+import { doubtMs, whole } from './whole.ts';
 import { decode, glance } from './wire.ts';
 
 /** Bodies of runs kept in memory, in bytes; parsed they take about four times as much. */
@@ -57,7 +57,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
   const completed = async (raw: Raw): Promise<Raw> => {
     const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
-    return at === undefined ? raw : await whole(raw, storedBlobs(manager, at.shard, at.run));
+    return at === undefined ? raw : await whole(raw, storedBlobs(manager, at.shard, at.run), doubtMs(connection));
   };
 
   /** Listeners are told once, so what stands in a store that is away is waited for: nothing new comes from there meanwhile either. */
