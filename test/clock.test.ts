@@ -9,7 +9,14 @@ import { clockStream } from '@reel/bus/accounts.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { consume } from '@reel/bus/consume.ts';
 import { openLog, RING_KEPT } from '@reel/bus/jetstream-log.ts';
+import { LogUnavailable } from '@reel/bus/log.ts';
 import { openReader } from '@reel/bus/reader.ts';
+import { sayOne } from '@reel/bus/say.ts';
+import { SWEEP } from '@reel/bus/service.ts';
+import { startSweep } from '@reel/bus/sweep.ts';
+import { theRun } from '@reel/contracts/address.ts';
+import { runRequested } from '@reel/contracts/run.ts';
+import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
 import type { NatsConnection } from 'nats';
@@ -66,4 +73,30 @@ test('a ring that comes while the one before is being looked at is looked at as 
   const manager = await jetstreamManager(await connected('provisioner'), { checkAPI: false });
   const rung = await manager.streams.getMessage(clockStream(0, 'saga-tracker'), { last_by_subj: 'timer.0.saga-tracker.rang.R.look' });
   assert.equal(rung?.header.get('Nats-TTL'), RING_KEPT);
+});
+
+test('every open run is looked over, though one cannot be, and that one again the next time', { timeout: 20_000 }, async () => {
+  const gateway = await connected('gateway');
+  const reader = await openReader(gateway, 1);
+  const log = openLog('gateway', gateway, reader);
+  const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
+  const request = runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 });
+  for (const run of ['bad', 'good']) await sayOne(log, { source: 'gateway', shard: 0, run }, request);
+  const looked: string[] = [];
+  const twice = Promise.withResolvers<void>();
+  const stop = startSweep({
+    reader,
+    shards: 1,
+    log: pino({ level: 'silent' }),
+    everyMs: 10,
+    ring: async ({ run, name }) => {
+      assert.equal(name, SWEEP.name);
+      looked.push(run);
+      if (looked.length === 4) twice.resolve();
+      if (run === 'bad') throw new LogUnavailable('it cannot be read');
+    },
+  });
+  await twice.promise;
+  await stop();
+  assert.deepEqual(looked.slice(0, 4), ['bad', 'good', 'bad', 'good']);
 });
