@@ -99,3 +99,26 @@ it('what anybody has stored for a value that another is about to say makes no fa
   const { state } = await (await jetstreamManager(admin)).streams.info('BLOB_0', { subjects_filter: '>' });
   assert.equal(Object.keys(state.subjects ?? {}).filter((subject) => subject.endsWith(blob.digest)).length, 9);
 });
+
+it('a value that is waited for holds up the run of its fact, and no other', { timeout: 20_000 }, async () => {
+  const [gateway, executor] = [await scene.as('gateway'), await scene.as('tool-executor')];
+  // A broker of several nodes may not know yet what is there.
+  const doubtful = Object.create(gateway, { info: { value: { ...gateway.info, cluster: 'of several' } } }) as NatsConnection;
+  const reader = await openReader(doubtful, 1);
+  const heard: string[] = [];
+  const told = Promise.withResolvers<void>();
+  reader.follow(({ at: { run } }) => {
+    heard.push(run);
+    if (run === 'quick') told.resolve();
+  });
+  const say = async (run: string, more: object): Promise<void> => {
+    const draft = stepUnknown(at, { problem: { code: 'x', message: 'x' } });
+    const fact = envelop(draft, { shard: 0, run, ...at, slot: draft.slot }, 'tool-executor', undefined, undefined, Date.now());
+    assert.equal(await stores(executor, fact.id, JSON.stringify({ ...fact, ...more })), true);
+  };
+  await say('held-up', { blobs: 'problem', data: { problem: { blob: 'e'.repeat(64), bytes: 1 } } });
+  await say('quick', {});
+  await told.promise;
+  assert.deepEqual(heard, ['quick']);
+  reader.close();
+});

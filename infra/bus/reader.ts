@@ -37,7 +37,7 @@ export type Reader = {
   scan(shard: number, filter: string, fromSeq: number): AsyncIterable<Entry>;
   /** The same by subjects alone: nothing that stands in or beside a fact can hold this up. */
   subjects(shard: number, filter: string, fromSeq: number): AsyncIterable<Pick<Raw, 'subject' | 'seq'>>;
-  /** Every entry from now on, in order. @returns how to stop. */
+  /** Every entry from now on, those of each run in order. @returns how to stop. */
   follow(listener: (entry: Entry) => void): () => void;
   close(): void;
 };
@@ -52,7 +52,8 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
   const strays = new Set<string>();
   const listeners = new Set<(entry: Entry) => void>();
   let cachedBytes = 0;
-  let listening: Promise<void> | undefined;
+  /** By run, what its listeners wait for. */
+  const listening = new Map<string, Promise<void>>();
 
   const entryOf = (raw: Raw): Entry | undefined => decode(raw.subject, raw.body, raw.seq, raw.time, raw.suspicious);
   const completed = async (raw: Raw): Promise<Raw> => {
@@ -120,7 +121,7 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     }
   }
 
-  /** Listeners hear in order, so one large value holds up what follows it. */
+  /** Listeners hear each run in order: a large value holds up what follows it in its run, and no other run. */
   function tell(raw: Raw, run: string): void {
     const now = (): Promise<void> | undefined => {
       const cached = cache.get(run);
@@ -131,11 +132,12 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       }
       return patiently(raw).then((complete) => announce(entryOf(complete)));
     };
-    if (listening === undefined) listening = now();
-    else listening = listening.then(now);
-    const current = listening;
-    void current?.then(() => {
-      if (listening === current) listening = undefined;
+    const before = listening.get(run);
+    const current = before === undefined ? now() : before.then(now);
+    if (current === undefined) return;
+    listening.set(run, current);
+    void current.then(() => {
+      if (listening.get(run) === current) listening.delete(run);
     });
   }
   function announce(entry: Entry | undefined): void {

@@ -23,7 +23,9 @@ export type Scene = {
   close(): Promise<void>;
 };
 
-const admitted = ['../extension/notifier.ts', '../extension/sms.ts', '../extension/ticker.ts'].map((path) => join(import.meta.dirname, path));
+const admitted = ['../extension/notifier.ts', '../extension/sms.ts', '../extension/ticker.ts'].map((path) =>
+  join(import.meta.dirname, path),
+);
 
 export async function openScene(): Promise<Scene> {
   const dir = await mkdtemp(join(tmpdir(), 'reel-hostile-'));
