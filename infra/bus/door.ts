@@ -23,7 +23,7 @@ export type Door = {
   occupant(shard: number, run: string, at: Place, slot: string): Promise<Entry | undefined>;
   /** Every entry about runs as a whole (kind `run`), oldest first: for a list of runs. */
   runs(shard: number, fromSeq: number): AsyncIterable<Entry>;
-  /** Every entry from now on, in order, of every run. @returns how to stop. */
+  /** Every entry from now on, of every run, those of each run in order. @returns how to stop. */
   follow(listener: (entry: Entry) => void): () => void;
   /** Every piece that is shown of what a run is making, from now on; some may be missing. @returns how to stop. */
   watch(run: string, listener: (tokens: Tokens) => void): () => void;
