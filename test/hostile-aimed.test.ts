@@ -21,6 +21,8 @@ let observers: Awaited<ReturnType<typeof openObservers>>;
 let reading: NatsConnection;
 const connections = new Map<string, NatsConnection>();
 const known: Known[] = [];
+/** Patterns of subjects at which somebody is answered. */
+const answering = new Set<string>();
 /** Patterns of subjects at which something is stored. */
 const storing = new Set<string>();
 /** Subjects at which deliveries of the attacker's own durable are acknowledged. */
@@ -50,6 +52,7 @@ async function store(attacker: Attacker): Promise<void> {
       .request(subject, body, { timeout: 500, ...(carried === undefined ? {} : { headers: carried }) })
       .catch(() => undefined);
     const { stream, seq } = parsed(answer);
+    if (answer !== undefined) answering.add(pattern);
     if (stream !== undefined && seq !== undefined) {
       known.push({ subject, stream, seq });
       storing.add(pattern);
@@ -150,7 +153,10 @@ function aim(attacker: Attacker, target: string, observer: Observer): void {
 /** Resolves when everything that was asked before has been answered: the same is asked once more, and answered in turn. */
 async function answered(attacker: Attacker): Promise<void> {
   const mine = connectionOf(attacker);
-  await Promise.allSettled(attacker.publish.map((pattern) => mine.request(freshUnder(pattern), '', { timeout: 300 })));
+  const patterns = attacker.publish.filter((pattern) => answering.has(pattern));
+  // A durable that was asked to wait before answers nobody else meanwhile.
+  const isSure = (pattern: string): boolean => !pattern.includes('.MSG.NEXT.');
+  await Promise.allSettled(patterns.filter(isSure).map((pattern) => mine.request(freshUnder(pattern), '', { timeout: 2000 })));
   await reading.flush();
 }
 
