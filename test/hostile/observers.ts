@@ -127,7 +127,7 @@ async function observeTools(connection: NatsConnection, executor: NatsConnection
     digest: 'sha256:0',
   };
   await openRegistry(executor).put('danger', definition);
-  const registry = await readTools(connection);
+  const registry = await readTools(connection, { warn: () => {} });
   await connection.flush();
   let known = await registry.tools();
   return {
@@ -144,7 +144,7 @@ async function observeTools(connection: NatsConnection, executor: NatsConnection
 
 async function observeRoll(connection: NatsConnection): Promise<Observer> {
   const victim = componentOf(await load('policy'), 'x', 0);
-  const roll = openRoll(connection, 3_600_000);
+  const roll = openRoll(connection, { warn: () => {} }, 3_600_000);
   let heard = 0;
   roll.follow(() => {
     heard += 1;
