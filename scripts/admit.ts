@@ -1,7 +1,7 @@
 /** Admits a service to a running installation: a durable, credentials and permissions for it, without a restart of anything. */
-import { readFile } from 'node:fs/promises';
 import { connect } from '@reel/bus/connect.ts';
 import { type Role, roleOf } from '@reel/bus/role.ts';
+import { serversIn } from '@reel/nats/processes.ts';
 import { load } from '@reel/services/main.ts';
 import { configure, type Installation, installationIn, provisionAt, remember, rolesIn } from './installation.ts';
 import { reachable } from './local.ts';
@@ -20,14 +20,17 @@ export async function admit(path: string, dir: string, maySay: readonly string[]
   await remember(installation, [role], maySay);
   const roles = await rolesIn(installation);
   await configure(installation, roles, running.syncInterval ?? '2m');
-  await reload(running.pidFiles ?? [installation.pidFile]);
+  await reload(dir);
   await signsIn(running.nats, installation, role.name);
   await provisionAt(running.nats, installation, roles, running.replicas);
   return role;
 }
 
-async function reload(pidFiles: readonly string[]): Promise<void> {
-  for (const file of pidFiles) process.kill(Number(await readFile(file, 'utf8')), 'SIGHUP');
+/** What runs is asked, not a file with process ids: another process may have an id by now, and SIGHUP ends most. */
+async function reload(dir: string): Promise<void> {
+  const servers = await serversIn(dir);
+  if (servers.length === 0) throw new Error(`no nats-server of ${dir} runs on this machine: admit where \`npx reel up\` runs`);
+  for (const { pid } of servers) process.kill(pid, 'SIGHUP');
 }
 
 /** The server reads its configuration some moments after the signal: it has done so when the newcomer is let in. */

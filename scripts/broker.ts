@@ -8,7 +8,6 @@ export type LocalBroker = {
   /** For clients; stays the same when it is started again. */
   readonly url: string;
   readonly replicas: number;
-  readonly pidFiles: readonly string[];
   readonly cluster: Cluster | undefined;
   restart(signal?: NodeJS.Signals): Promise<void>;
   stop(): Promise<void>;
@@ -22,7 +21,6 @@ export async function single({ dir, configFile, pidFile }: Installation, port?: 
   return {
     url: server.url,
     replicas: 1,
-    pidFiles: [pidFile],
     cluster: undefined,
     restart: async (signal = 'SIGTERM') => {
       await server.stop(signal);
@@ -38,7 +36,6 @@ export async function clustered({ dir, configFile }: Installation): Promise<Loca
   return {
     url: cluster.url,
     replicas: cluster.nodes.length,
-    pidFiles: cluster.pidFiles,
     cluster,
     restart: async (signal = 'SIGTERM') => {
       await Promise.all(cluster.nodes.map((node) => cluster.kill(node, signal)));

@@ -1,12 +1,13 @@
 /** Reel on this machine: a nats-server of its own, secured as in production, and services in this process or in others. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openProcessLog } from '@reel/bus/process-log.ts';
 import { type Serving, serve } from '@reel/bus/serve.ts';
 import type { Cluster } from '@reel/nats/cluster.ts';
 import { leash } from '@reel/nats/leash.ts';
+import { hold } from '@reel/nats/store.ts';
 import { load } from '@reel/services/main.ts';
 import { clustered, single } from './broker.ts';
 import { configure, installationIn, provisionAt, rolesIn } from './installation.ts';
@@ -47,17 +48,27 @@ export type LocalOptions = {
 /** Where a running installation says how to reach it. */
 export const serverFile = (dir: string): string => join(dir, 'server.json');
 
-/** Starts the broker and the services. @throws with what to do when a port is in use or nats-server cannot be had. */
+/** Starts the broker and the services. @throws with what to do when the folder or a port is in use or nats-server cannot be had. */
 export async function startLocal(options: LocalOptions): Promise<Local> {
+  // Before anything is touched: somebody else may work in it.
+  const held = await hold(options.dir);
+  try {
+    return await startIn(options, () => held.release());
+  } catch (error) {
+    held.release();
+    throw error;
+  }
+}
+
+async function startIn(options: LocalOptions, release: () => void): Promise<Local> {
   const { dir, syncInterval = '2m', logLevel = 'warn' } = options;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
   const installation = installationIn(dir);
   const roles = await rolesIn(installation);
   await configure(installation, roles, syncInterval);
   const broker = await (options.clustered ? clustered(installation) : single(installation, options.natsPort));
   const log = openProcessLog(logLevel, 2);
   const { credentials } = installation;
-  const { replicas, pidFiles } = broker;
+  const { replicas } = broker;
   const env = { ...process.env, ...options.env, REEL_NATS: broker.url, REEL_CREDENTIALS: credentials };
   const serving = new Set<Serving>();
   const children = new Set<ChildProcess>();
@@ -75,11 +86,12 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     const alive = [...children].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
     await Promise.all(alive.map((child) => once(child, 'exit')));
     await broker.stop();
+    release();
   }
   try {
     await provisionAt(broker.url, installation, roles, broker.replicas);
     if (options.services.length > 0) await serveHere(options.services);
-    await writeFile(serverFile(dir), JSON.stringify({ nats: broker.url, api, replicas, pidFiles, syncInterval } satisfies Reachable));
+    await writeFile(serverFile(dir), JSON.stringify({ nats: broker.url, api, replicas, syncInterval } satisfies Reachable));
   } catch (error) {
     await stop();
     throw error;
@@ -131,8 +143,6 @@ export type Reachable = {
   readonly api?: string | undefined;
   readonly replicas?: number;
   readonly syncInterval?: string;
-  /** Where the process ids of the broker's nodes are. */
-  readonly pidFiles?: readonly string[];
 };
 
 /** How to reach the installation in `dir`, if one was started there. */

@@ -35,8 +35,6 @@ export type Cluster = {
   leader(stream: string): Promise<Node | undefined>;
   /** Resolves when every node that runs has caught up with everything, and all name the same leaders. @throws with what they say when that takes longer than `ms`. */
   whole(ms?: number): Promise<void>;
-  /** Where the nodes' process ids are, each in a file of its own. */
-  readonly pidFiles: readonly string[];
   stop(): Promise<void>;
 };
 
@@ -47,7 +45,6 @@ export async function startCluster({ dir, configFile, onLog }: ClusterOptions): 
   const links = await proxies(NODES.flatMap((from) => NODES.filter((to) => to !== from).map((to) => `${from}-${to}` as const)));
   const servers = new Map<Node, Server>();
   const cutOff = new Set<Node>();
-  const pidFile = (node: Node): string => join(dir, `${node}.pid`);
   const urlOf = (node: Node): string => `nats://127.0.0.1:${portOf(doors, node)}`;
   const linksOf = (node: Node): TcpProxy[] => [...links].filter(([name]) => name.split('-').includes(node)).map(([, proxy]) => proxy);
 
@@ -58,7 +55,6 @@ export async function startCluster({ dir, configFile, onLog }: ClusterOptions): 
     const server = await startServer({
       dataDir: join(dir, node),
       configFile: file,
-      pidFile: pidFile(node),
       ...(onLog === undefined ? {} : { onLog: (line) => onLog(node, line) }),
     });
     servers.set(node, server);
@@ -120,7 +116,6 @@ export async function startCluster({ dir, configFile, onLog }: ClusterOptions): 
     },
     leader,
     whole,
-    pidFiles: NODES.map(pidFile),
     stop,
   };
 }

@@ -1,38 +1,52 @@
-// Ends a child process when this one goes, however it goes, so that no test or Ctrl-C leaves a server behind.
-// (After a SIGKILL nobody can act, but the child's next line of log then meets a closed pipe, which ends it.)
-import type { ChildProcess } from 'node:child_process';
+/**
+ * Ends child processes when this one goes, however it goes: a crash, Ctrl-C or SIGKILL leaves no server behind. A shell beside this
+ * process holds the other end of a pipe. When the kernel closes the pipe, the shell ends what is left.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const leashed = new Set<ChildProcess>();
+// SIGCONT comes last: a child that was stopped then finds the SIGTERM.
+const WATCH = `pids=
+while read -r what pid; do
+  case $what in
+    add) pids="$pids $pid" ;;
+    *) left=; for one in $pids; do [ "$one" = "$pid" ] || left="$left $one"; done; pids=$left ;;
+  esac
+done
+[ -z "$pids" ] && exit
+kill -TERM $pids
+kill -CONT $pids`;
 
-export function leash(child: ChildProcess): void {
-  if (leashed.size === 0) watch();
-  leashed.add(child);
+const leashed = new Set<number>();
+let shell: Writable | undefined;
+
+export function leash(child: Pick<ChildProcess, 'pid' | 'once'>): void {
+  const { pid } = child;
+  if (pid === undefined) return;
+  leashed.add(pid);
+  if (shell === undefined) watch();
+  else shell.write(`add ${pid}\n`);
   child.once('exit', () => {
-    leashed.delete(child);
-    if (leashed.size === 0) unwatch();
+    leashed.delete(pid);
+    shell?.write(`gone ${pid}\n`);
   });
 }
 
-function endAll(): void {
-  for (const child of leashed) child.kill('SIGTERM');
-}
-
-/** A signal that nobody else handles would end this process without its exit event. Whoever handles it decides alone when to stop. */
-function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) > 1) return;
-  endAll();
-  unwatch();
-  process.kill(process.pid, signal);
-}
-
 function watch(): void {
-  process.on('exit', endAll);
-  // First in line: a listener that handles a signal once is gone from the count after its turn.
-  for (const signal of signals) process.prependListener(signal, onSignal);
-}
-
-function unwatch(): void {
-  process.off('exit', endAll);
-  for (const signal of signals) process.off(signal, onSignal);
+  // In a session of its own: what ends this process's group, Ctrl-C among it, does not end the shell first.
+  const child = spawn('/bin/sh', ['-c', WATCH], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const { stdin } = child;
+  shell = stdin;
+  stdin.on('error', () => {});
+  child.once('error', () => {
+    shell = undefined;
+  });
+  // Whatever ended the shell, it is needed for as long as there are children.
+  child.once('exit', () => {
+    shell = undefined;
+    if (leashed.size > 0) watch();
+  });
+  for (const pid of leashed) stdin.write(`add ${pid}\n`);
+  child.unref();
+  (stdin as Writable & { unref(): void }).unref();
 }

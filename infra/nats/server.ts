@@ -2,10 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findServer } from './find.ts';
 import { leash } from './leash.ts';
 import { followLog, type Log } from './log.ts';
+import { claim } from './store.ts';
 
 export type ServerOptions = {
   /** Where streams are kept; made when absent. One running server per folder. */
@@ -19,6 +21,8 @@ export type ServerOptions = {
   args?: string[];
   /** Hears every line of the server's log. */
   onLog?: (line: string) => void;
+  /** Hears in a line that another server worked on the store, and what became of it. Default: stderr. */
+  say?: (line: string) => void;
   /** How long the server may take to recover its streams. Default: 60,000. */
   readyTimeoutMs?: number;
 };
@@ -40,26 +44,40 @@ export type Server = {
   reload: () => Promise<void>;
 };
 
-/** Starts a server and resolves when clients can connect. Rejects with the server's own words when it does not come up. */
+/**
+ * Starts a server and resolves when clients can connect. Rejects with the server's own words when it does not come up, and with InUse when
+ * somebody works in the folder.
+ */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { dataDir, host = '127.0.0.1' } = options;
+  const { host = '127.0.0.1', say = sayOnStderr } = options;
   const binary = await findServer();
+  const claimed = await claim(options.dataDir, say);
+  const dataDir = claimed.path;
   const portsDir = join(dataDir, 'ports');
   // A server that was killed leaves its ports file behind, which would be taken for the new one's.
-  await rm(portsDir, { recursive: true, force: true });
-  await mkdir(portsDir, { recursive: true });
+  await rm(portsDir, { recursive: true, force: true })
+    .then(() => mkdir(portsDir, { recursive: true }))
+    .catch((error: Error) => {
+      claimed.release();
+      throw error;
+    });
 
-  const child = spawn(binary, serverArguments(options, host, portsDir), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const inherited = ['ignore', 'ignore', 'pipe', claimed.store.fd] as const;
+  const child = spawn(binary, serverArguments({ ...options, dataDir }, host, portsDir), { stdio: [...inherited] });
   leash(child);
-  const log = followLog(child.stderr, options.onLog);
+  // From here on the server alone has its store.
+  claimed.store.release();
+  const log = followLog(child.stderr as Readable, options.onLog);
   let gone: string | undefined;
   const exited = new Promise<void>((resolve) => {
     child.once('error', (error) => {
       gone = error.message;
+      claimed.release();
       resolve();
     });
     child.once('close', (code, signal) => {
       gone ??= signal ? `was ended by ${signal}` : `exited with code ${code}`;
+      claimed.release();
       resolve();
     });
   });
@@ -100,6 +118,8 @@ function serverArguments({ dataDir, configFile, port, pidFile, args = [] }: Serv
   const fixed = ['-a', host, '-p', String(port || -1), '-js', '-sd', dataDir, '--ports_file_dir', portsDir];
   return [...fixed, ...(configFile ? ['-c', configFile] : []), ...(pidFile ? ['-P', pidFile] : []), ...args];
 }
+
+const sayOnStderr = (line: string): void => void process.stderr.write(`reel: ${line}\n`);
 
 type Ports = { port: number; routePort: number | undefined; monitorPort: number | undefined };
 
