@@ -19,10 +19,10 @@ export async function admit(path: string, dir: string, maySay: readonly string[]
   const role = roleOf(await load(path));
   await remember(installation, [role], maySay);
   const roles = await rolesIn(installation);
-  await configure(installation, roles, running.syncInterval ?? '2m');
+  await configure(installation, roles, running.syncInterval ?? '2m', running.storeBytes);
   await reload(dir);
   await signsIn(running.nats, installation, role.name);
-  await provisionAt(running.nats, installation, roles, running.replicas);
+  await provisionAt(running.nats, installation, roles, { replicas: running.replicas ?? 1 });
   return role;
 }
 

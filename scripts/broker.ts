@@ -14,9 +14,13 @@ export type LocalBroker = {
 };
 
 /** One nats-server, at this port or any free one. */
-export async function single({ dir, configFile, pidFile }: Installation, port?: number): Promise<LocalBroker> {
+export async function single(
+  { dir, configFile, pidFile }: Installation,
+  onLog: (line: string) => void,
+  port?: number,
+): Promise<LocalBroker> {
   const start = (at?: number): ReturnType<typeof startServer> =>
-    startServer({ dataDir: join(dir, 'jetstream'), configFile, pidFile, ...(at === undefined ? {} : { port: at }) });
+    startServer({ dataDir: join(dir, 'jetstream'), configFile, pidFile, onLog, ...(at === undefined ? {} : { port: at }) });
   let server = await start(port);
   return {
     url: server.url,
@@ -31,8 +35,8 @@ export async function single({ dir, configFile, pidFile }: Installation, port?: 
 }
 
 /** Three nats-servers at any free ports. */
-export async function clustered({ dir, configFile }: Installation): Promise<LocalBroker> {
-  const cluster = await startCluster({ dir: join(dir, 'cluster'), configFile });
+export async function clustered({ dir, configFile }: Installation, onLog: (line: string) => void): Promise<LocalBroker> {
+  const cluster = await startCluster({ dir: join(dir, 'cluster'), configFile, onLog: (_, line) => onLog(line) });
   return {
     url: cluster.url,
     replicas: cluster.nodes.length,

@@ -1,6 +1,7 @@
 /** A Reel beside a broker that somebody else runs, such as a cluster's: what has to be in place before its services start. */
 import { join } from 'node:path';
 import { PROVISIONER } from '@reel/bus/accounts.ts';
+import { inWords } from '@reel/bus/damage.ts';
 import { roleOf } from '@reel/bus/role.ts';
 import { load, SERVICES } from '@reel/services/main.ts';
 import { stringify } from 'yaml';
@@ -38,10 +39,10 @@ export async function writeCredentials(dir: string, paths: readonly string[], ma
 }
 
 /** Makes the streams and durables of everybody in `dir` at a broker with their accounts. Safe to repeat. @returns what was made, in words. */
-export async function provisionBroker(dir: string, nats: string, replicas: string): Promise<string> {
+export async function provisionBroker(dir: string, nats: string, replicas: string, acceptLoss = false): Promise<string> {
   const count = Number(replicas);
   if (![1, 3, 5].includes(count)) throw new Error(`--replicas is "${replicas}" and has to be 1, 3 or 5: an even number survives no more`);
   const roles = await rolesIn(installationIn(dir));
-  await provisionAt(nats, installationIn(dir), roles, count);
-  return `${nats} has the streams, on ${count} node${count === 1 ? '' : 's'} each, and the durables of ${roles.map(({ name }) => name).join(', ')}`;
+  const lost = await provisionAt(nats, installationIn(dir), roles, { replicas: count, acceptLoss });
+  return `${lost.map((damage) => `goes on without: ${inWords(damage)}\n`).join('')}${nats} has the streams, on ${count} node${count === 1 ? '' : 's'} each, and the durables of ${roles.map(({ name }) => name).join(', ')}`;
 }

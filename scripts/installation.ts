@@ -1,14 +1,16 @@
 /** A local installation: a folder with the broker's configuration, the credentials of every service, and what was admitted later. */
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { accountsConfig, OPERATOR, PROVISIONER, serverConfig } from '@reel/bus/accounts.ts';
+import { accountsConfig, OPERATOR, PROVISIONER, serverConfig, streamsOf } from '@reel/bus/accounts.ts';
 import { type Admitted, faultsOf } from '@reel/bus/admissible.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { ensureCredentials } from '@reel/bus/credentials.ts';
-import { provision } from '@reel/bus/provision.ts';
+import { type Damage, inspect, isWriteOnce } from '@reel/bus/damage.ts';
+import { durablesOf, provision } from '@reel/bus/provision.ts';
 import { type Role, roleOf } from '@reel/bus/role.ts';
 import { warn } from '@reel/bus/terminal.ts';
 import { load, SERVICES } from '@reel/services/main.ts';
+import { knownIn, LogDamaged, notAccepted, note } from './losses.ts';
 
 export type Installation = {
   readonly dir: string;
@@ -83,9 +85,17 @@ export async function remember({ dir }: Pick<Installation, 'dir'>, roles: readon
 }
 
 /** Writes the broker's configuration for these roles; who has no credentials gets them. */
-export async function configure(installation: Installation, roles: readonly Role[], syncInterval: string): Promise<void> {
+export async function configure(
+  installation: Installation,
+  roles: readonly Role[],
+  syncInterval: string,
+  storeBytes?: number,
+): Promise<void> {
   const publicKeys = await keysOf(installation, roles);
-  await writeWhole(installation.configFile, serverConfig({ roles, shards: SHARDS, publicKeys, syncInterval }));
+  await writeWhole(
+    installation.configFile,
+    serverConfig({ roles, shards: SHARDS, publicKeys, syncInterval, ...(storeBytes === undefined ? {} : { storeBytes }) }),
+  );
 }
 
 /** Writes the accounts of these roles for a broker elsewhere; who has no credentials gets them. */
@@ -97,16 +107,48 @@ export async function configureAccounts(installation: Installation, roles: reado
 const keysOf = ({ credentials }: Installation, roles: readonly Role[]): Promise<Map<string, string>> =>
   ensureCredentials(credentials, [PROVISIONER, OPERATOR, ...roles.map(({ name }) => name)]);
 
-/** Makes or updates streams and durables at a running broker. @param replicas on how many of its nodes each stream is kept. */
+export type Provisioning = {
+  /** On how many of the broker's nodes each stream is kept. */
+  readonly replicas?: number;
+  /** Reads everything that is stored, to see whether it can be read. */
+  readonly deep?: boolean;
+  /** Goes on without what is lost. */
+  readonly acceptLoss?: boolean;
+  /** What all streams together may take on the disk of a node, beside what they have. */
+  readonly storeBytes?: number | undefined;
+};
+
+/**
+ * Makes or updates streams and durables at a running broker, when it has everything that was acknowledged.
+ * @returns what is lost and was accepted now, or can be had again. @throws LogDamaged for what was not.
+ */
 export async function provisionAt(
   servers: string,
-  { credentials }: Pick<Installation, 'credentials'>,
+  { credentials, dir }: Pick<Installation, 'credentials' | 'dir'>,
   roles: readonly Role[],
-  replicas = 1,
-): Promise<void> {
+  { replicas = 1, deep = false, acceptLoss = false, storeBytes }: Provisioning = {},
+): Promise<readonly Damage[]> {
   const connection = await connect({ servers, credentials }, PROVISIONER);
   try {
-    await provision(connection, { roles, shards: SHARDS, replicas, maxAgeDays: MAX_AGE_DAYS });
+    const options = { roles, shards: SHARDS, replicas, maxAgeDays: MAX_AGE_DAYS, storeBytes };
+    const inspection = await inspect(connection, streamsOf(roles, SHARDS), PROVISIONER);
+    const { accepted, ...known } = await knownIn(dir, durablesOf(options));
+    // A stream that the broker does not know any more may come back with all that it had when it is made again.
+    const there = await inspection.marks();
+    const before = (await inspection.lost(known)).filter(({ stream }) => stream in there);
+    await provision(connection, options);
+    const after = (await inspection.lost(known)).filter(({ stream }) => !(stream in there));
+    const found = notAccepted([...before, ...after, ...(deep ? await inspection.unreadable() : [])], accepted);
+    // Timers are computed from the log, and set again when the open runs are next looked over; tools are registered when their service starts.
+    const lost = found.filter(({ stream }) => isWriteOnce(stream));
+    if (lost.length > 0 && !acceptLoss) throw new LogDamaged(lost, dir);
+    if (found.length > 0) {
+      await inspection.forget(known.durables);
+      await provision(connection, options);
+    }
+    const acceptedAt = new Date().toISOString();
+    await note(dir, { ...known.marks, ...(await inspection.marks()) }, [...accepted, ...lost.map((one) => ({ ...one, acceptedAt }))]);
+    return found;
   } finally {
     await connection.close();
   }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inWords } from '@reel/bus/damage.ts';
 import { openProcessLog } from '@reel/bus/process-log.ts';
 import { type Serving, serve } from '@reel/bus/serve.ts';
 import type { Cluster } from '@reel/nats/cluster.ts';
@@ -10,6 +11,7 @@ import { leash } from '@reel/nats/leash.ts';
 import { hold } from '@reel/nats/store.ts';
 import { load } from '@reel/services/main.ts';
 import { clustered, single } from './broker.ts';
+import { openCare, storeIn } from './care.ts';
 import { configure, installationIn, provisionAt, rolesIn } from './installation.ts';
 import { root } from './tree.ts';
 
@@ -41,6 +43,8 @@ export type LocalOptions = {
   readonly clustered?: boolean;
   /** `always`: on disk before it is acknowledged. The default is the fast one: a power failure can lose the last two minutes. */
   readonly syncInterval?: string;
+  /** Goes on without acknowledged facts that are lost. */
+  readonly acceptLoss?: boolean;
   readonly env?: NodeJS.ProcessEnv;
   readonly logLevel?: string;
 };
@@ -64,18 +68,24 @@ async function startIn(options: LocalOptions, release: () => void): Promise<Loca
   const { dir, syncInterval = '2m', logLevel = 'warn' } = options;
   const installation = installationIn(dir);
   const roles = await rolesIn(installation);
-  await configure(installation, roles, syncInterval);
-  const broker = await (options.clustered ? clustered(installation) : single(installation, options.natsPort));
+  const store = await storeIn(dir);
+  await configure(installation, roles, syncInterval, store.bytes);
   const log = openProcessLog(logLevel, 2);
+  const care = openCare(installation, roles, log);
+  const broker = await (options.clustered ? clustered(installation, care.hear) : single(installation, care.hear, options.natsPort));
   const { credentials } = installation;
-  const { replicas } = broker;
   const env = { ...process.env, ...options.env, REEL_NATS: broker.url, REEL_CREDENTIALS: credentials };
   const serving = new Set<Serving>();
   const children = new Set<ChildProcess>();
   let api: string | undefined;
 
   async function serveHere(names: readonly string[]): Promise<Serving> {
-    const one = await serve(await Promise.all(names.map(load)), { broker: { servers: broker.url, credentials }, env, log });
+    const one = await serve(await Promise.all(names.map(load)), {
+      broker: { servers: broker.url, credentials },
+      env,
+      log,
+      ailment: care.ailment,
+    });
     serving.add(one);
     api = one.urls.get('gateway') ?? api;
     return { ...one, stop: (graceMs) => (serving.delete(one) ? one.stop(graceMs) : Promise.resolve()) };
@@ -85,13 +95,23 @@ async function startIn(options: LocalOptions, release: () => void): Promise<Loca
     await Promise.all([...serving].map((one) => one.stop()));
     const alive = [...children].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
     await Promise.all(alive.map((child) => once(child, 'exit')));
+    await care.stop();
     await broker.stop();
     release();
   }
   try {
-    await provisionAt(broker.url, installation, roles, broker.replicas);
+    const { replicas } = broker;
+    const { acceptLoss = false } = options;
+    // Each of several nodes here takes its own of the same disk.
+    const storeBytes = Math.floor(store.leftBytes / replicas);
+    const lost = await provisionAt(broker.url, installation, roles, { replicas, deep: true, acceptLoss, storeBytes });
+    for (const damage of lost) log.error({ dir }, `goes on without: ${inWords(damage)}`);
+    await care.begin(broker.url, broker.restart);
     if (options.services.length > 0) await serveHere(options.services);
-    await writeFile(serverFile(dir), JSON.stringify({ nats: broker.url, api, replicas, syncInterval } satisfies Reachable));
+    await writeFile(
+      serverFile(dir),
+      JSON.stringify({ nats: broker.url, api, replicas, syncInterval, storeBytes: store.bytes } satisfies Reachable),
+    );
   } catch (error) {
     await stop();
     throw error;
@@ -143,6 +163,8 @@ export type Reachable = {
   readonly api?: string | undefined;
   readonly replicas?: number;
   readonly syncInterval?: string;
+  /** What the broker's configuration allows all streams together. */
+  readonly storeBytes?: number;
 };
 
 /** How to reach the installation in `dir`, if one was started there. */

@@ -1,13 +1,17 @@
 /** The log of an installation, read as its operator: by its folder, or by REEL_NATS and REEL_CREDENTIALS. */
-import { OPERATOR } from '@reel/bus/accounts.ts';
+import { OPERATOR, streamsOf } from '@reel/bus/accounts.ts';
 import { type Broker, connect } from '@reel/bus/connect.ts';
+import { type Damage, type Inspection, inspect } from '@reel/bus/damage.ts';
 import { type Cast, castOf } from '@reel/bus/protocol/cast.ts';
+import { durablesOf } from '@reel/bus/provision.ts';
+import type { Role } from '@reel/bus/role.ts';
 import { openWholeLog, type WholeLog } from '@reel/bus/whole-log.ts';
 import { z } from 'zod';
 import { Refused } from './api.ts';
 import { ownServices } from './cast.ts';
 import { installationIn, rolesIn, SHARDS } from './installation.ts';
 import { reachable } from './local.ts';
+import { type AcceptedLoss, knownIn, notAccepted } from './losses.ts';
 
 /** From one moment to another, both of them included. */
 export type Window = { readonly sinceMs: number; readonly untilMs: number };
@@ -26,13 +30,30 @@ export async function brokerIn(dir: string): Promise<Broker> {
 }
 
 /** Reads the log of the installation in `dir`, and closes it again. */
-export async function withLog<T>(dir: string, read: (log: WholeLog, shards: number) => Promise<T>): Promise<T> {
+export async function withLog<T>(dir: string, read: (log: WholeLog, shards: number, lost: Lost) => Promise<T>): Promise<T> {
   const connection = await connect(await brokerIn(dir), OPERATOR);
   try {
-    return await read(await openWholeLog(connection), SHARDS);
+    const roles = await rolesIn(installationIn(dir));
+    const inspection = await inspect(connection, streamsOf(roles, SHARDS), OPERATOR);
+    return await read(await openWholeLog(connection), SHARDS, (how) => lostFrom(dir, { roles, inspection, how }));
   } finally {
     await connection.close();
   }
+}
+
+/** What is lost of the log, and what of that was accepted. `deep`: everything is read. */
+export type Lost = (how: 'deep' | 'cheap') => Promise<{ readonly lost: readonly Damage[]; readonly accepted: readonly AcceptedLoss[] }>;
+
+async function lostFrom(
+  dir: string,
+  { roles, inspection, how }: { roles: readonly Role[]; inspection: Inspection; how: 'deep' | 'cheap' },
+): ReturnType<Lost> {
+  const durables = durablesOf({ roles, shards: SHARDS });
+  // What is noted in the folder is of its own broker, and of no other.
+  const elsewhere = process.env['REEL_NATS'] !== undefined;
+  const { accepted, ...known } = elsewhere ? { marks: {}, claims: [], accepted: [], durables } : await knownIn(dir, durables);
+  const found = [...(await inspection.lost(known)), ...(how === 'deep' ? await inspection.unreadable() : [])];
+  return { lost: notAccepted(found, accepted), accepted };
 }
 
 /** Who may say what in the installation in `dir`. */

@@ -47,6 +47,7 @@ reel
   .option('--dir <DIR>', 'where data and credentials are kept', '.reel')
   .option('--port <PORT>', "the gateway's port (0: any free one)", process.env['REEL_PORT'] ?? '7070')
   .option('--nats-port <PORT>', "the broker's port", '4222')
+  .option('--accept-loss', 'go on without acknowledged facts that are lost from a damaged log')
   .option('--fsync', 'every fact is on disk before it is acknowledged (slower; a power failure loses nothing)')
   .action(up);
 
@@ -77,8 +78,9 @@ reel
   .requiredOption('--dir <DIR>', 'what `reel credentials` wrote')
   .option('--nats <URL>', 'the broker', process.env['REEL_NATS'] ?? 'nats://127.0.0.1:4222')
   .option('--replicas <N>', 'on how many nodes each stream is kept', '1')
-  .action(async ({ dir, nats, replicas }: { dir: string; nats: string; replicas: string }) =>
-    print(await provisionBroker(dir, nats, replicas)),
+  .option('--accept-loss', 'go on without acknowledged facts that the broker has lost')
+  .action(async ({ dir, nats, replicas, acceptLoss }: { dir: string; nats: string; replicas: string; acceptLoss?: boolean }) =>
+    print(await provisionBroker(dir, nats, replicas, acceptLoss)),
   );
 
 command('run <FILE-OR-GOAL>', 'submit a workflow (YAML or JSON), or a goal in words')

@@ -5,13 +5,16 @@ import type { ComponentList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { startLocal } from './local.ts';
 
+type UpOptions = { dir: string; port: string; natsPort: string; fsync?: boolean; acceptLoss?: boolean };
+
 /** Starts, says where everything is, and stays. */
-export async function up({ dir, port, natsPort, fsync }: { dir: string; port: string; natsPort: string; fsync?: boolean }): Promise<void> {
+export async function up({ dir, port, natsPort, fsync, acceptLoss = false }: UpOptions): Promise<void> {
   const local = await startLocal({
     dir,
     services: SERVICES,
     natsPort: Number(natsPort) || -1,
     syncInterval: fsync ? 'always' : '2m',
+    acceptLoss,
     env: { REEL_PORT: port },
     logLevel: process.env['REEL_LOG'] ?? 'warn',
   });

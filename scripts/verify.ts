@@ -1,5 +1,6 @@
 /** `reel verify`: holds the log to the protocol, straight from the broker or from an archive, and names every fact that breaks it. */
 
+import { inWords } from '@reel/bus/damage.ts';
 import { nothingVerified, type Verified, verifyOne, verifyShard, verifyWindow } from '@reel/bus/protocol/verify.ts';
 import type { Circumstances } from '@reel/bus/protocol/view.ts';
 import { rules } from '@reel/bus/protocol.ts';
@@ -13,16 +14,19 @@ import { verifyArchive, verifyArchived } from './verify-archive.ts';
 
 type VerifyOptions = { readonly dir: string; readonly since?: string; readonly until?: string; readonly archive?: string };
 
+/** `accepted`: what is lost of the log, and somebody has accepted that it is. */
+type VerifiedLog = Verified & { readonly accepted: string[] };
+
 /** In a subject filter, "*" would be every run at once. */
 const canBeARun = (id: string): boolean => parseAddress(`reel.0.${id}.run.run.1.request`) !== undefined;
 
 /** Verifies one run, those that were requested within a time, or everything. @throws Refused for a run that is not there. */
-export async function verify(run: string | undefined, { dir, archive, ...time }: VerifyOptions): Promise<Verified> {
+export async function verify(run: string | undefined, { dir, archive, ...time }: VerifyOptions): Promise<VerifiedLog> {
   if (run !== undefined && !canBeARun(run))
     throw new Refused(`There is no such run: its id is "${run}", and has to be 1 to 64 of A-Z a-z 0-9 _ -`);
   const window = windowOf(time);
   const circumstances: Circumstances = { now: Date.now(), cast: await castIn(dir) };
-  const verified = nothingVerified();
+  const verified: VerifiedLog = { ...nothingVerified(), accepted: [] };
   const nothing = (where: string): Refused => new Refused(`there is nothing of a run "${run}" in ${where}`);
   if (archive !== undefined) {
     await withArchive(archive, dir, async (shelf) => {
@@ -31,11 +35,15 @@ export async function verify(run: string | undefined, { dir, archive, ...time }:
     });
     return verified;
   }
-  await withLog(dir, async (log, shards) => {
+  await withLog(dir, async (log, shards, lost) => {
+    const all = run === undefined && time.since === undefined && time.until === undefined;
+    const missing = await lost(all ? 'deep' : 'cheap');
+    verified.findings.push(...missing.lost.map((damage) => ({ rule: 'lost', address: damage.stream, message: inWords(damage) })));
+    verified.accepted.push(...missing.accepted.map((damage) => `${inWords(damage)} (accepted ${damage.acceptedAt})`));
     let found = false;
     for (let shard = 0; shard < shards; shard += 1) {
       if (run !== undefined) found = (await verifyOne(log, shard, run, circumstances, verified)) || found;
-      else if (time.since !== undefined || time.until !== undefined) await verifyWindow(log, shard, window, circumstances, verified);
+      else if (!all) await verifyWindow(log, shard, window, circumstances, verified);
       else await verifyShard(log, shard, circumstances, verified);
     }
     if (run !== undefined && !found) throw nothing('the log: it was never requested, or has aged out (--archive PATH looks in an archive)');
@@ -46,7 +54,7 @@ export async function verify(run: string | undefined, { dir, archive, ...time }:
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** What was found, for the eye: a line for each finding, and one for all. */
-function verdict({ runs, open, cut, facts, findings }: Verified, seconds: number): string {
+function verdict({ runs, open, cut, facts, findings, accepted }: VerifiedLog, seconds: number): string {
   const lines = findings.map(({ rule, address, message }) => line`${rule}  ${address}  ${message}`);
   const more = [open > 0 ? `${open} of them open` : '', cut > 0 ? `${cut} cut off by age and not verified` : ''].filter(
     (text) => text !== '',
@@ -54,6 +62,7 @@ function verdict({ runs, open, cut, facts, findings }: Verified, seconds: number
   const speed = Math.round(facts / seconds);
   return [
     ...lines,
+    ...accepted,
     `${plural(runs, 'run')}${more.length > 0 ? ` (${more.join(', ')})` : ''}, ${plural(facts, 'fact')}, ${plural(findings.length, 'finding')}, ${speed} facts/s`,
   ].join('\n');
 }

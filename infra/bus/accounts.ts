@@ -16,6 +16,15 @@ export const blobStream = (shard: number): string => `BLOB_${shard}`;
 export const clockStream = (shard: number, service: string): string => `CLOCK_${shard}_${service}`;
 export const REGISTRY_BUCKET = 'tools';
 export const REGISTRY_STREAM = `KV_${REGISTRY_BUCKET}`;
+/** All streams of an installation. */
+export const streamsOf = (roles: readonly Role[], shards: number): string[] => [
+  ...Array.from({ length: shards }, (_, shard) => [
+    reelStream(shard),
+    blobStream(shard),
+    ...roles.filter(({ clock }) => clock).map(({ name }) => clockStream(shard, name)),
+  ]).flat(),
+  REGISTRY_STREAM,
+];
 /** Where facts are passed on to when they are stored. */
 export const LIVE_FACTS = 'live.*.*.*.*.*.*';
 /** Where the changes of the registry are passed on to. */
@@ -47,7 +56,7 @@ export function permissionsOf(role: Role, roles: readonly Role[], shards: number
       ...(hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []),
       ...(role.clock ? [`${timerSubject(shard, name, 'ask')}.*.*`, ...consume(clockStream(shard, name))] : []),
     ]),
-    ...(isDoor ? [...read(REGISTRY_STREAM), ROLL_CALL.subject] : []),
+    ...(isDoor ? [...read(REGISTRY_STREAM), ROLL_CALL.subject, ...each((shard) => [infoOf(reelStream(shard))])] : []),
     // The registry holds the tools of all who perform steps of that kind, and of nobody else.
     ...(role.registry && role.kind === 'tool' ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
     ...aside(role),
@@ -66,17 +75,22 @@ function readLog(shard: number): string[] {
   return [...read(stream), `${API_PREFIX}.DIRECT.GET.${blobs}.${values}`, `${API_PREFIX}.STREAM.MSG.GET.${blobs}`];
 }
 
+/** What it takes to know how full a stream is. */
+const infoOf = (stream: string): string => `${API_PREFIX}.STREAM.INFO.${stream}`;
+
 /** Whoever looks after an installation: reads every run, and says nothing. */
 export const OPERATOR = 'operator';
 /** Who makes streams and durables. */
 export const PROVISIONER = 'provisioner';
 
-/** What an operator may publish and subscribe to: he also asks how far the log goes. */
-export function operatorPermissions(shards: number): Permissions {
-  const publish = Array.from({ length: shards }, (_, shard) => [
-    ...readLog(shard),
-    `${API_PREFIX}.DIRECT.GET.${reelStream(shard)}.>`,
-  ]).flat();
+/** What an operator may publish and subscribe to: it reads every stream, and asks how far each goes and what its durables were given. */
+export function operatorPermissions(roles: readonly Role[], shards: number): Permissions {
+  const publish = streamsOf(roles, shards).flatMap((stream) => [
+    ...read(stream),
+    `${API_PREFIX}.DIRECT.GET.${stream}.>`,
+    infoOf(stream),
+    `${API_PREFIX}.CONSUMER.INFO.${stream}.*`,
+  ]);
   return { publish, subscribe: [`_INBOX_${OPERATOR}.>`] };
 }
 
@@ -95,6 +109,8 @@ export type AccountsConfig = {
 export type ServerConfig = AccountsConfig & {
   /** `always`: a fact is on disk before it is acknowledged. Otherwise the interval, e.g. `2m`. */
   readonly syncInterval: string;
+  /** What all streams together may take on the disk; by default the broker takes three quarters of what is free when it starts. */
+  readonly storeBytes?: number;
 };
 
 const GENERATED = '# Generated from what the services declare (infra/bus/accounts.ts). Changes made here are lost.';
@@ -103,11 +119,11 @@ const GENERATED = '# Generated from what the services declare (infra/bus/account
  * The whole configuration file of a nats-server for these services. A client that does not answer for six to nine seconds is let go: what
  * is delivered to one that is cut off counts as delivered, and after eight of those the bus takes a fact for undeliverable.
  */
-export const serverConfig = ({ syncInterval, ...accounts }: ServerConfig): string => `${GENERATED}
+export const serverConfig = ({ syncInterval, storeBytes, ...accounts }: ServerConfig): string => `${GENERATED}
 max_payload: 1MB
 ping_interval: "3s"
 ping_max: 2
-jetstream { sync_interval: "${syncInterval}" }
+jetstream { sync_interval: "${syncInterval}"${storeBytes === undefined ? '' : `, max_file_store: ${storeBytes}`} }
 ${accountsBlock(accounts)}`;
 
 /** The accounts alone, for the configuration of a broker that is set up otherwise to include. It holds public keys, and no secret. */
@@ -121,7 +137,7 @@ function accountsBlock({ roles, shards, publicKeys }: AccountsConfig): string {
     return found;
   };
   const users = roles.map((role) => `      ${user({ nkey: key(role.name), ...permissionsOf(role, roles, shards) })}`);
-  if (publicKeys.has(OPERATOR)) users.push(`      ${user({ nkey: key(OPERATOR), ...operatorPermissions(shards) })}`);
+  if (publicKeys.has(OPERATOR)) users.push(`      ${user({ nkey: key(OPERATOR), ...operatorPermissions(roles, shards) })}`);
   return `accounts {
   LOG {
     jetstream: enabled
@@ -149,6 +165,7 @@ const exported: readonly { subject: string; many?: boolean }[] = [
   { subject: 'blob.>' },
   { subject: `${timerSubject('*', '*', 'ask')}.>` },
   { subject: `$KV.${REGISTRY_BUCKET}.>` },
+  { subject: '$JS.API.STREAM.INFO.>' },
   { subject: '$JS.API.CONSUMER.INFO.>' },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.>', many: true },
   { subject: '$JS.API.DIRECT.GET.>', many: true },

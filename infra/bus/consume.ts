@@ -1,9 +1,10 @@
 /** Deliveries of one durable: each handled as it comes, acknowledged only when what was said is stored, handed back when the process stops. */
-import { type JsMsg, jetstream } from '@nats-io/jetstream';
+import { type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
 import { Refused } from './acks.ts';
 import type { Beats } from './beats.ts';
+import { refuseLostEnd } from './damage.ts';
 import { flushed } from './flushed.ts';
 import { LogFull, LogUnavailable } from './log.ts';
 import type { Verdict } from './react.ts';
@@ -53,6 +54,9 @@ export async function consume(
         : `${stream} cannot be asked about the durable ${durable}: ${error.message}`,
     );
   });
+  // Of the clock only what looks after the broker can tell.
+  if (stream.startsWith('REEL_'))
+    await refuseLostEnd(await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX }), stream, durable);
   const messages = await consumer.consume({
     max_messages: Math.min(concurrency, 200),
     idle_heartbeat: HEARTBEAT_MS,

@@ -4,6 +4,7 @@ import type { Draft } from '@reel/contracts/envelope.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Component } from './component.ts';
+import type { Ailment } from './health.ts';
 import type { Entry, History } from './history.ts';
 import type { Tokens } from './show.ts';
 
@@ -43,6 +44,8 @@ export type Door = {
   kinds(): ReadonlySet<string>;
   /** Hears whenever one of the above has changed, the registry's definitions aside. @returns how to stop. */
   followComponents(listener: () => void): () => void;
+  /** Why no new runs can be taken right now. */
+  ailment(): Promise<Ailment | undefined>;
   /** Resolves when the log can be read and written and the first roll call is over; rejects with the reason. */
   ready(): Promise<void>;
 };

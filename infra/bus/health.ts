@@ -12,6 +12,13 @@ export type Health = {
   readonly why?: string;
 };
 
+/** What is the matter with the broker, as far as those know who look after it, or who ask it. */
+export type Ailment = {
+  readonly why: string;
+  /** What runs under way have to say can still be stored. New runs are refused in any case. */
+  readonly stores: boolean;
+};
+
 export type HealthEndpoint = { readonly port: number; close(): Promise<void> };
 
 /** Answers on every interface: it tells nothing else. @param port 0 takes a free one. @throws when the port cannot be had. */

@@ -3,6 +3,7 @@ import { addressOf, type Place, theRun } from '@reel/contracts/address.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { NatsConnection } from 'nats';
 import type { Door } from './door.ts';
+import type { Ailment } from './health.ts';
 import { type Entry, historyOf } from './history.ts';
 import type { Log } from './log.ts';
 import type { Reader } from './reader.ts';
@@ -11,6 +12,7 @@ import { openRoll } from './roll.ts';
 import { sayOne } from './say.ts';
 import type { Logger } from './service.ts';
 import { watchRun } from './show.ts';
+import { openSpace } from './space.ts';
 
 type Tools = ReadonlyMap<string, ToolDefinition>;
 
@@ -23,12 +25,14 @@ export type DoorOptions = {
   readonly logger: Logger;
   /** How often services say that they are there. */
   readonly aliveMs?: number | undefined;
+  readonly ailment?: (() => Ailment | undefined) | undefined;
 };
 
 /** Opens the door of the service `name`. */
 export async function openDoor(name: string, options: DoorOptions): Promise<{ door: Door; close(): void }> {
   const { connection, log, reader, shards, logger, aliveMs } = options;
   const registry = await readTools(connection, logger);
+  const space = await openSpace(connection, shards);
   const roll = openRoll(connection, logger, aliveMs);
   const offered = offeredOf();
   const look: Door['look'] = async (shard, run) => historyOf(await reader.read(shard, run));
@@ -62,12 +66,14 @@ export async function openDoor(name: string, options: DoorOptions): Promise<{ do
     models: roll.models,
     kinds: roll.kinds,
     followComponents: roll.follow,
+    ailment: async () => options.ailment?.() ?? (await space.ailment()),
     ready: async () => {
       await roll.called;
       await reader.occupant(addressOf({ shard: 0, run: 'ready', ...theRun, slot: 'request' }));
     },
   };
   const close = (): void => {
+    space.close();
     roll.close();
     registry.close();
   };

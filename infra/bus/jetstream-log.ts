@@ -4,6 +4,7 @@ import { headers, type NatsConnection } from 'nats';
 import { timerSubject } from './accounts.ts';
 import { openAcks, Refused } from './acks.ts';
 import { blobSubject, pack } from './blob.ts';
+import type { Ailment } from './health.ts';
 import { type Log, LogFull, LogUnavailable } from './log.ts';
 import type { Reader } from './reader.ts';
 
@@ -19,11 +20,18 @@ export const RING_KEPT = '1h';
 /** For how long something is said again to a broker that does not answer, before it is given up; never after `signal`. */
 export type Patience = { readonly ms: number; readonly signal?: AbortSignal };
 
+export type LogOptions = {
+  readonly patience?: Patience | undefined;
+  /** What is known to be the matter with the broker: what cannot be stored is refused at once. */
+  readonly ailment?: (() => Ailment | undefined) | undefined;
+};
+
 /** An election among the nodes of a broker takes up to ten seconds. */
 const PATIENCE: Patience = { ms: 20_000 };
 
 /** Opens the log for the service `name`, whose connection this is. */
-export function openLog(name: string, connection: NatsConnection, reader: Reader, { ms, signal }: Patience = PATIENCE): Log {
+export function openLog(name: string, connection: NatsConnection, reader: Reader, { patience = PATIENCE, ailment }: LogOptions = {}): Log {
+  const { ms, signal } = patience;
   const request = openAcks(connection, `_INBOX_${name}`);
 
   /** Tries for as long as it can be that the broker comes back. What was tried may have come to pass each time: repeat nothing but what may be. */
@@ -45,6 +53,8 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
   /** Stores write-once: to say it again does no harm. @returns the position, or `taken`, which may be by an earlier attempt. */
   const store = (subject: string, body: string): Promise<{ seq: number } | 'taken'> =>
     patiently(async () => {
+      const ails = ailment?.();
+      if (ails?.stores === false) throw new LogFull(`there is no room for ${subject}: ${ails.why}`);
       const ack = await request(subject, body);
       if (ack.error === undefined) return { seq: ack.seq as number };
       const { code, err_code: errorCode, description = '' } = ack.error;

@@ -25,7 +25,14 @@ export type Provision = {
   readonly shards: number;
   readonly replicas: number;
   readonly maxAgeDays: number;
+  /** What all streams together may take on the disk of a node, beside what they have. Each has a share of it, so that none can take what others need. */
+  readonly storeBytes?: number | undefined;
 };
+
+/** Of the store: facts first, and what stands beside them. The rest is the broker's own. */
+const SHARES = { reel: 0.5, blob: 0.38, registry: 0.02 } as const;
+/** On a disk that is almost full already there is a little more all the same: it is told before that is used up. */
+const SLACK_BYTES = 4 * 1024 * 1024;
 
 /** How long one of them may take to be made, among nodes that have just found each other. */
 const PATIENCE_MS = 10_000;
@@ -65,11 +72,15 @@ const isTemporary = (error: Error): boolean =>
 async function makeAll(connection: NatsConnection, options: Provision): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: PATIENCE_MS });
   for (let shard = 0; shard < options.shards; shard += 1) {
-    for (const config of streams(shard, options)) await ensureStream(manager, config);
+    const shares = new Map<string, number>([
+      [reelStream(shard), SHARES.reel],
+      [blobStream(shard), SHARES.blob],
+    ]);
+    for (const config of streams(shard, options)) await ensureStream(manager, await limited(manager, config, options, shares));
     for (const role of options.roles) await ensureDurables(manager, role, shard);
   }
   await new Kvm(jetstream(connection, { timeout: PATIENCE_MS })).create(REGISTRY_BUCKET, { replicas: options.replicas });
-  await ensureRegistryIsLive(manager);
+  await ensureRegistryIsLive(manager, options);
 }
 
 function streams(shard: number, { roles, replicas, maxAgeDays }: Provision): Partial<StreamConfig>[] {
@@ -109,6 +120,24 @@ const timers = (shard: number, service: string, replicas: number): Partial<Strea
   allow_msg_ttl: true,
   max_age: 0,
 });
+
+/** The same with a limit of its own: whoever fills a stream is told, and nothing old makes way for it. */
+async function limited(
+  manager: JetStreamManager,
+  config: Partial<StreamConfig>,
+  { storeBytes, shards }: Provision,
+  shares: ReadonlyMap<string, number>,
+): Promise<Partial<StreamConfig>> {
+  const share = shares.get(config.name as string);
+  // Where messages are scheduled the broker would make room by forgetting the oldest: the clock has one writer, and one alarm for each run.
+  if (storeBytes === undefined || share === undefined) return config;
+  const used = await manager.streams.info(config.name as string).then(
+    ({ state }) => state.bytes,
+    () => 0,
+  );
+  const most = used + Math.max(Math.floor((storeBytes * share) / shards), SLACK_BYTES);
+  return { ...config, discard: DiscardPolicy.New, max_bytes: most };
+}
 
 /** Flags that a broker may be asked for and silently not keep. */
 const ASSERTED = [
@@ -155,6 +184,19 @@ const isThere = (info: Promise<unknown>): Promise<boolean> =>
     },
   );
 
+/** The names of the durables, by stream. */
+export function durablesOf({ roles, shards }: Pick<Provision, 'roles' | 'shards'>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  const add = (stream: string, name: string): unknown => found.set(stream, [...(found.get(stream) ?? []), name]);
+  for (let shard = 0; shard < shards; shard += 1) {
+    for (const role of roles) {
+      if (hearsSubjects(role, shard).length > 0) add(reelStream(shard), role.name);
+      if (role.clock) add(clockStream(shard, role.name), role.name);
+    }
+  }
+  return found;
+}
+
 async function ensureDurables(manager: JetStreamManager, role: Role, shard: number): Promise<void> {
   const hears = hearsSubjects(role, shard);
   if (hears.length > 0) await ensureDurable(manager, reelStream(shard), role, hears);
@@ -183,7 +225,11 @@ async function ensureDurable(manager: JetStreamManager, stream: string, role: Ro
 }
 
 /** The registry's changes are passed on to those who read it, since no service may make a consumer to watch it. */
-async function ensureRegistryIsLive(manager: JetStreamManager): Promise<void> {
+async function ensureRegistryIsLive(manager: JetStreamManager, options: Provision): Promise<void> {
   const { config } = await manager.streams.info(`KV_${REGISTRY_BUCKET}`);
-  await manager.streams.update(config.name, { ...config, republish: { src: `$KV.${REGISTRY_BUCKET}.>`, dest: `${LIVE_TOOLS}.>` } });
+  const live = { ...config, republish: { src: `$KV.${REGISTRY_BUCKET}.>`, dest: `${LIVE_TOOLS}.>` } };
+  await manager.streams.update(
+    config.name,
+    await limited(manager, live, { ...options, shards: 1 }, new Map([[config.name, SHARES.registry]])),
+  );
 }

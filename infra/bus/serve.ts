@@ -9,7 +9,7 @@ import { openBeats } from './beats.ts';
 import { type Broker, connect } from './connect.ts';
 import { type Consuming, consume } from './consume.ts';
 import { flushed } from './flushed.ts';
-import type { Health } from './health.ts';
+import type { Ailment, Health } from './health.ts';
 import { openDoor } from './jetstream-door.ts';
 import { openLog } from './jetstream-log.ts';
 import type { Log } from './log.ts';
@@ -42,6 +42,8 @@ export type ServeOptions = {
   readonly aliveMs?: number;
   /** How often every open run is looked over by those who hear the clock. Default: 30,000. */
   readonly sweepMs?: number;
+  /** What whoever looks after the broker knows to be the matter with it. */
+  readonly ailment?: () => Ailment | undefined;
 };
 
 const GRACE_MS = 10_000;
@@ -76,6 +78,8 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
     stop,
     health: () => {
       if (stopping) return { live: true, ready: false, why: 'it is being stopped' };
+      const ails = options.ailment?.();
+      if (ails?.stores === false) return { live: true, ready: false, why: ails.why };
       const ailing = [{ name: first.name, health: link }, ...running].map(({ name, health }) => ({ name, ...health() }));
       const { name, live = true, why } = ailing.find((one) => !one.live) ?? ailing.find((one) => !one.ready) ?? {};
       return why === undefined ? { live, ready: true } : { live, ready: false, why: `${name}: ${why}` };
@@ -89,6 +93,7 @@ type Context = {
   readonly broker: Broker;
   readonly aliveMs?: number;
   readonly sweepMs?: number;
+  readonly ailment?: () => Ailment | undefined;
   readonly shards: number;
   readonly env: NodeJS.ProcessEnv;
   readonly reader: Reader;
@@ -99,7 +104,7 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
   const connection = await connect(context.broker, service.name);
   const stopping = new AbortController();
   const patience = service.shape === 'door' ? undefined : { ms: PATIENCE_MS, signal: stopping.signal };
-  const log = openLog(service.name, connection, context.reader, patience);
+  const log = openLog(service.name, connection, context.reader, { patience, ailment: context.ailment });
   const link = watch(connection, context.log);
   const announced = announcer(connection, service, context.log, context.aliveMs);
   const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
@@ -132,10 +137,10 @@ async function serveDoor(
   service: Extract<AnyService, { shape: 'door' }>,
   connection: NatsConnection,
   log: Log,
-  { reader, shards, aliveMs }: Context,
+  { reader, shards, aliveMs, ailment }: Context,
   surroundings: Surroundings,
 ): Promise<Part> {
-  const { door, close } = await openDoor(service.name, { connection, log, reader, shards, aliveMs, logger: surroundings.log });
+  const { door, close } = await openDoor(service.name, { connection, log, reader, shards, aliveMs, ailment, logger: surroundings.log });
   const opened = await service.open(door, surroundings);
   return { url: opened.url, stop: () => opened.close().finally(close) };
 }

@@ -51,6 +51,7 @@ export function simulatedDoor({ log, stored, now, components, tools = [], models
     models: () => models,
     kinds: () => new Set(components.flatMap(({ kind }) => kind ?? [])),
     followComponents: () => () => {},
+    ailment: () => Promise.resolve(undefined),
     ready: () => Promise.resolve(),
   };
 }

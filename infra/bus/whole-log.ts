@@ -30,10 +30,12 @@ export function wholeLogOf(manager: JetStreamManager): WholeLog {
   return {
     // A filter that lets everything pass is one that the broker need not look at each subject for.
     facts: async function* (shard, from = { seq: 1 }, filter = '>') {
-      // A log that is being written has no end.
-      const last = await reached(() => manager.direct.getMessage(reelStream(shard), { last_by_subj: filter }));
+      // A log that is being written has no end. Its last message may be there and not be readable.
+      const end = (await reached(() => manager.streams.info(reelStream(shard))))?.state.last_seq ?? 0;
+      // Without a stream there is nobody to ask.
+      if (end === 0) return;
       for await (const raw of stored(manager, reelStream(shard), filter, from)) {
-        if (raw.seq > (last?.seq ?? 0)) return;
+        if (raw.seq > end) return;
         yield raw;
       }
     },

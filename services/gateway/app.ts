@@ -17,7 +17,7 @@ import { checkAsked, checkBodyHeaders, takesEvents } from './edge.ts';
 import { eventOf, nothingLeft, streamHeaders, streamOf } from './events.ts';
 import { fieldErrors } from './field-errors.ts';
 import { cursorOf, newestFirst, placeIn } from './pages.ts';
-import { HttpProblem, misfitProblem, problemResponse } from './problems.ts';
+import { HttpProblem, misfitProblem, noRoom, problemResponse } from './problems.ts';
 import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
 import { type Runs, summaryOf } from './runs.ts';
@@ -172,6 +172,8 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
 
   app.openapi(routes.submit, async (c) => {
     const { 'idempotency-key': key, prefer } = c.req.valid('header');
+    const ails = await door.ailment();
+    if (ails !== undefined && (key === undefined || !(await isClaimed(door, key)))) throw noRoom(ails.why);
     const leave = admission.enter();
     // What was accepted once is found again under its key, however many wait.
     if (leave === undefined && (key === undefined || !(await isClaimed(door, key)))) throw admission.full();
@@ -245,6 +247,8 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   });
   app.openapi(routes.healthy, (c) => c.json({ status: 'alive' }, 200));
   app.openapi(routes.ready, async (c) => {
+    const ails = await door.ailment();
+    if (ails?.stores === false) throw new HttpProblem(503, 'not-ready', 'The log takes nothing more', ails.why);
     await door.ready().catch((error: Error) => {
       throw new HttpProblem(503, 'not-ready', 'The log cannot be read', error.message);
     });

@@ -34,6 +34,17 @@ const RETRY_AFTER_S = 5;
 export const nobodyThere = (detail: string, errors?: Errors): HttpProblem =>
   new HttpProblem(503, 'nobody-there', 'Nobody is there to carry it out', detail, errors, { 'retry-after': String(RETRY_AFTER_S) });
 
+/** The broker runs out of room: what is under way may still fit, and more is not taken up. */
+export const noRoom = (why: string): HttpProblem =>
+  new HttpProblem(
+    503,
+    'log-unavailable',
+    'There is no room for another run',
+    `${why}: nothing was done. Ask again, with the same Idempotency-Key, when there is room`,
+    undefined,
+    { 'retry-after': String(RETRY_AFTER_S) },
+  );
+
 /** The response that a problem is. */
 export function problemResponse(
   { status, code, title, message, errors, headers }: HttpProblem,

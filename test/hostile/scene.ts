@@ -38,7 +38,7 @@ export async function openScene(): Promise<Scene> {
     local,
     attackers: [
       ...roles.map((role) => ({ name: role.name, ...permissionsOf(role, roles, 1) })),
-      { name: OPERATOR, ...operatorPermissions(1) },
+      { name: OPERATOR, ...operatorPermissions(roles, 1) },
     ],
     as: async (name) => {
       const connection = await connect({ servers: local.nats, credentials: installation.credentials }, name);
