@@ -178,7 +178,11 @@ for (const stream of ['REEL_0', 'BLOB_0', 'CLOCK_0_saga-tracker', 'KV_tools']) {
           assert.ok(whole, 'the start says nothing of it');
         }
         const again = started instanceof Error ? await local(true) : started;
-        await goesOn(again.nats).finally(again.stop);
+        try {
+          await goesOn(again.nats);
+        } finally {
+          await again.stop();
+        }
         await (await local()).stop();
         assert.deepEqual(await verified(), [], 'what was accepted is not found again');
       });
