@@ -2,8 +2,9 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
+import { brief } from './brief.ts';
 import type { Json, JsonSchema } from './envelope.ts';
+import { bounded, code, metered, TooMuchWork } from './schema-work.ts';
 
 /** The schema itself is wrong: not its value. */
 export class SchemaError extends Error {}
@@ -33,7 +34,11 @@ export const checkAgainst = (schema: JsonSchema, value: unknown): string | undef
 export function compileSchema(schema: JsonSchema): Check {
   const known = byIdentity.get(schema);
   if (known !== undefined) return known;
+  checkSize(schema);
   const text = JSON.stringify(schema);
+  if (text.length > MOST.characters) {
+    throw new SchemaError(`it has ${text.length} characters, and may have ${MOST.characters}: describe less of the value`);
+  }
   const check = byText.get(text) ?? checkOf(schema);
   byIdentity.set(schema, check);
   if (text.length > LONGEST) return check;
@@ -44,22 +49,56 @@ export function compileSchema(schema: JsonSchema): Check {
   return check;
 }
 
+/** What a schema may have: parts (lists, objects, and what else makes code), levels, and characters. */
+const MOST = { parts: 1_000, levels: 64, characters: 262_144 };
+
+/** What a name stands for beyond what it holds: patterns have to be compiled too, and lists of values are only looked at. */
+const WEIGHT: { readonly [name: string]: number } = { pattern: 3, patternProperties: 3, enum: 1 / 64, required: 1 / 64, examples: 1 / 64 };
+
+/** @throws SchemaError for a schema that would take too long to compile. */
+function checkSize(schema: JsonSchema): void {
+  let parts = 0;
+  const waiting: { value: unknown; name: string; level: number }[] = [{ value: schema, name: '', level: 1 }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { value, name, level } = next;
+    if (name === 'pattern') parts += WEIGHT[name] as number;
+    if (typeof value !== 'object' || value === null) continue;
+    if (level > MOST.levels) throw new SchemaError(`it is nested deeper than ${MOST.levels} levels: name parts of it in $defs`);
+    const members = Object.entries(value);
+    const weight = WEIGHT[name];
+    parts += 1 + members.length * (Array.isArray(value) || name === 'patternProperties' ? (weight ?? 1) : 1 / 4);
+    if (parts > MOST.parts) {
+      throw new SchemaError(`it has more than ${MOST.parts} parts: describe less of the value, and check the rest in assertions`);
+    }
+    for (const [key, inside] of members) {
+      if (typeof inside === 'object' || key === 'pattern') waiting.push({ value: inside, name: key, level: level + 1 });
+    }
+  }
+}
+
 function checkOf(schema: JsonSchema): Check {
   // `$async` is Ajv's own; a schema that bore it would be true of everything.
   const { $schema, $async: _, ...rest } = schema;
   const compiler = compilerFor($schema, rest);
   let validate: ValidateFunction;
   try {
-    validate = compiler.compile(rest);
+    validate = bounded(() => compiler.compile(rest));
   } catch (error) {
     throw new SchemaError(`not a usable JSON Schema: ${(error as Error).message}`);
   } finally {
     compiler.removeSchema(rest);
   }
-  return (value) => (validate(value) ? undefined : describe(validate.errors ?? []));
+  return (value) => {
+    try {
+      return bounded(() => (validate(value) ? undefined : describe(validate.errors ?? [])));
+    } catch (error) {
+      throw error instanceof TooMuchWork ? new SchemaError(error.message) : error;
+    }
+  };
 }
 
-const options = { strict: false, allErrors: true, verbose: true, logger: false } as const;
+// References are called, not copied: what is referred to twice would be compiled twice, and what does so in turn four times.
+const options = { strict: false, allErrors: true, verbose: true, logger: false, inlineRefs: false, code } as const;
 const drafts: readonly { pattern: RegExp; make: () => Ajv }[] = [
   { pattern: /\/draft\/2020-12\/schema/, make: () => new Ajv2020(options) },
   { pattern: /\/draft\/2019-09\/schema/, make: () => new Ajv2019(options) },
@@ -70,36 +109,46 @@ const compilers = new Map<RegExp, { ajv: Ajv; left: number }>();
 function compilerFor(declared: Json | undefined, schema: JsonSchema): Ajv {
   const draft = declared === undefined ? drafts[0] : drafts.find(({ pattern }) => typeof declared === 'string' && pattern.test(declared));
   if (draft === undefined) {
-    throw new SchemaError(`$schema: ${JSON.stringify(declared)} is not a draft that is understood: write it for 2020-12, 2019-09, 7 or 6`);
+    throw new SchemaError(`$schema: ${quote(declared)} is not a draft that is understood: write it for 2020-12, 2019-09, 7 or 6`);
   }
   // A shared compiler would take two schemas of the same `$id` for a contradiction.
-  if (JSON.stringify(schema).includes('"$id"')) return addFormats.default(draft.make());
+  if (JSON.stringify(schema).includes('"$id"')) return metered(draft.make());
   // A compiler is slow to make (20 ms) and remembers something of every schema: so it is shared, and replaced now and then.
   const shared = compilers.get(draft.pattern);
   if (shared !== undefined && shared.left-- > 0) return shared.ajv;
-  const ajv = addFormats.default(draft.make());
+  const ajv = metered(draft.make());
   compilers.set(draft.pattern, { ajv, left: KEPT });
   return ajv;
 }
 
+/** Of more errors than this only their number is told. */
+const LOOKED_AT = 200;
+
 function describe(errors: readonly ErrorObject[]): string {
-  const lines = [...new Set(errors.map(line))];
-  const shown = lines.slice(0, SHOWN).join('; ');
-  return lines.length > SHOWN ? `${shown}; and ${lines.length - SHOWN} more` : shown;
+  const lines = new Set<string>();
+  for (const error of errors.slice(0, LOOKED_AT)) if (lines.size < SHOWN || errors.length <= LOOKED_AT) lines.add(line(error));
+  const all = errors.length > LOOKED_AT ? errors.length : lines.size;
+  const shown = [...lines].slice(0, SHOWN).join('; ');
+  return all > SHOWN ? `${shown}; and ${all - SHOWN} more` : shown;
 }
 
-function line({ instancePath, keyword, message, params, data }: ErrorObject): string {
-  const where = instancePath === '' ? '/' : instancePath;
+function line({ instancePath, keyword, message, params, schema, data }: ErrorObject): string {
+  const place = instancePath === '' ? '/' : instancePath;
+  const where = place.length > 200 ? `${place.slice(0, 199)}…` : place;
   if (keyword === 'additionalProperties') return `${where}: must not have the property ${quote(params['additionalProperty'])}`;
   if (keyword === 'unevaluatedProperties') return `${where}: must not have the property ${quote(params['unevaluatedProperty'])}`;
   if (keyword === 'required') return `${where}: must have the property ${quote(params['missingProperty'])}`;
-  if (keyword === 'enum')
-    return `${where}: must be one of ${(params['allowedValues'] as unknown[]).map(quote).join(', ')}, is ${quote(data)}`;
-  if (keyword === 'const') return `${where}: must be ${quote(params['allowedValue'])}, is ${quote(data)}`;
+  if (keyword === 'enum') return `${where}: must be one of ${oneOf(schema as readonly unknown[])}, is ${quote(data)}`;
+  if (keyword === 'const') return `${where}: must be ${quote(schema)}, is ${quote(data)}`;
   return `${where}: ${message ?? `must satisfy "${keyword}"`}, is ${quote(data)}`;
 }
 
+function oneOf(values: readonly unknown[]): string {
+  const some = values.slice(0, 50).map(quote).join(', ');
+  return values.length > 50 ? `${some} and ${values.length - 50} more` : some;
+}
+
 function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+  const text = brief(value, 81);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
