@@ -125,8 +125,8 @@ function counted(source: string): string {
 
 /** The value as text, the same for equal values whatever the order of their members. */
 function canonical(value: unknown): string {
-  spend(COST.compared);
   if (typeof value === 'string') overText(value);
+  spend(typeof value === 'object' ? COST.compared : 1);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -1,8 +1,9 @@
 /** Expressions: JSONata (https://docs.jsonata.org), compiled once and bounded; and templates, in which strings may be expressions. */
 import type { Json } from '../envelope.ts';
 import type { Path } from './place.ts';
-import { ExpressionError, parse, put, type Scope } from './program.ts';
+import { ExpressionError, parse } from './program.ts';
 import { plainPath, type References, type Sight } from './references.ts';
+import { put, type Scope } from './scope.ts';
 
 export type { References, Scope };
 
