@@ -7,7 +7,7 @@ import type { Roles } from './roles.ts';
 
 /** JSONata's frames: `base` is that of one evaluation. */
 type Frame = {
-  base: Frame & { timestamp: Date; lookup: (name: unknown) => unknown; RegexEngine: unknown; meter?: Meter };
+  base: Frame & { timestamp: Date; lookup: (name: unknown) => unknown; RegexEngine: unknown; createSequence: unknown; meter?: Meter };
 };
 
 /** What JSONata calls before and after it evaluates a part of an expression. */
@@ -19,6 +19,7 @@ export function hooks(roles: Roles, known: () => Sizes) {
     // What a date leaves out is taken from here, and would be today's otherwise.
     base.timestamp = new Date(0);
     base.RegexEngine = engineFor(meter);
+    base.createSequence = meter.sequence;
     const { lookup } = base;
     const natives = new Map<unknown, unknown>();
     base.lookup = (name) => {
@@ -76,9 +77,12 @@ function engineFor(meter: Meter) {
     constructor({ source, flags }: RegExp) {
       this.#pattern = patternOf(source, flags.replace('g', ''));
     }
-    exec(text: string): unknown {
-      meter.spend(1 + this.#pattern.work(Math.max(0, text.length - this.lastIndex)) * COST.pattern);
-      const found = this.#pattern.exec(text, this.lastIndex);
+    exec(value: unknown): unknown {
+      // As any function of JSONata's it may be given anything.
+      const text = String(value);
+      const from = Number(this.lastIndex) || 0;
+      meter.spend(1 + this.#pattern.work(Math.max(0, text.length - from)) * COST.pattern);
+      const found = this.#pattern.exec(text, from);
       this.lastIndex = found?.end ?? 0;
       return found === undefined ? null : Object.assign([found.text, ...found.groups], { index: found.index });
     }

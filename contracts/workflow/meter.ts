@@ -12,13 +12,26 @@ export const STEPS = 200_000;
 const SLICE = 10_000;
 /** Characters that a value may have when it is written out, unless it came from outside. */
 export const LARGEST = 2_000_000;
+/** Characters that a text may have. */
+const TEXT = 1_000_000;
+/** A value of fewer characters is measured again rather than remembered. */
+export const SMALL = 256;
 /** Elements that a list may have that is put together. */
 export const LENGTH = 100_000;
 /** Levels that a value may have. */
 const DEEPEST = 500;
 
 /** What things count for, in steps. */
-export const COST = { element: 1 / 64, copied: 1 / 1_024, compared: 1 / 16, written: 1 / 32, measured: 1 / 8, pattern: 1 / 32 };
+export const COST = {
+  element: 1 / 64,
+  copied: 1 / 1_024,
+  compared: 1 / 16,
+  written: 1 / 64,
+  passed: 1 / 1_024,
+  row: 10,
+  measured: 1 / 8,
+  pattern: 1 / 32,
+};
 
 type Measure = { readonly size: number; readonly depth: number };
 /** How large lists and objects are when they are written out. */
@@ -34,6 +47,8 @@ export type Meter = {
   fits(characters: number): void;
   /** @throws when a text or a list is longer than it may be. */
   admit(value: unknown): void;
+  /** A list that JSONata adds to. */
+  sequence(...elements: unknown[]): unknown[];
   /** How often the same key was made in the same place. */
   again(node: Node, frame: object, key: unknown): number;
   changing(): void;
@@ -71,13 +86,13 @@ export function openMeter(known: Sizes): Meter {
     spend(members * COST.measured);
     const measured = { size, depth: depth + 1 };
     if (measured.depth > DEEPEST) throw new Error(`it makes a value of more than ${DEEPEST} levels: flatten it`);
-    if (size > LARGEST) throw tooLarge();
-    if (isKept) sizes.set(value, measured);
+    if (size > LARGEST) throw tooLong(`value of more than ${LARGEST} characters`);
+    if (isKept && size >= SMALL) sizes.set(value, measured);
     return measured;
   }
 
   function fits(characters: number): void {
-    if (characters > LARGEST) throw tooLarge();
+    if (characters > TEXT) throw tooLong(`text of more than ${TEXT} characters`);
     spend(characters * COST.written);
   }
 
@@ -91,14 +106,27 @@ export function openMeter(known: Sizes): Meter {
     sizeOf: (value) => measure(value, 0).size,
     fits,
     admit: (value) => {
-      if (typeof value === 'string') fits(value.length);
-      else if (typeof value === 'object' && value !== null) {
+      if (typeof value === 'string') {
+        if (value.length > TEXT) throw tooLong(`text of more than ${TEXT} characters`);
+        spend(value.length * COST.passed);
+      } else if (typeof value === 'object' && value !== null) {
         if (Array.isArray(value)) {
           spend(value.length * COST.element);
-          if (value.length > LENGTH && !known.has(value)) throw tooLong();
+          if (value.length > LENGTH && !known.has(value)) throw tooLong(`list of more than ${LENGTH} elements`);
         }
         measure(value, 0);
       }
+    },
+    sequence(...elements) {
+      const list = [] as unknown[] & { sequence?: boolean; tupleStream?: boolean };
+      list.push = (...more) => {
+        if (list.length + more.length > LENGTH) throw tooLong(`list of more than ${LENGTH} elements`);
+        if (list.tupleStream === true) spend(COST.row * more.length);
+        return Array.prototype.push.apply(list, more);
+      };
+      list.sequence = true;
+      if (elements.length === 1) list.push(elements[0]);
+      return list;
     },
     again: (node, frame, key) => {
       const frames = keys.get(node) ?? new WeakMap<object, Map<unknown, number>>();
@@ -115,8 +143,7 @@ export function openMeter(known: Sizes): Meter {
   };
 }
 
-const tooLarge = (): Error => new Error(`it makes a value of more than ${LARGEST} characters: look at less at once`);
-const tooLong = (): Error => new Error(`it makes a list of more than ${LENGTH} elements: look at less at once`);
+const tooLong = (what: string): Error => new Error(`it makes a ${what}: look at less at once`);
 
 /** Sizes of everything that an evaluation is given. */
 export const measuredOutside = (): Sizes => new WeakMap();

@@ -33,12 +33,14 @@ export function meteredFunction(name: string, native: Native, meter: Meter): Nat
 const SHALLOW: ReadonlySet<string> = new Set(
   'count sum max min average append reverse zip map filter single reduce sift each sort exists type join'.split(' '),
 );
+/** Those that take a text apart into its characters. */
+const SPLITTING: ReadonlySet<string> = new Set(['substring', 'length', 'pad', 'split', 'trim', 'encodeUrl', 'encodeUrlComponent']);
 const PICTURES: ReadonlySet<string> = new Set(['formatNumber', 'formatInteger', 'parseInteger', 'fromMillis', 'toMillis']);
 const READING: ReadonlySet<string> = new Set(['parseInteger', 'toMillis']);
 
 function charge(name: string, args: readonly unknown[], meter: Meter): void {
   for (const value of args) {
-    if (typeof value === 'string') meter.spend(value.length / 32);
+    if (typeof value === 'string') meter.spend(value.length / (SPLITTING.has(name) ? 48 : 256));
     else if (typeof value !== 'object' || value === null || isFunction(value)) continue;
     else if (!SHALLOW.has(name) && !(name === 'lookup' && !Array.isArray(value))) meter.spend(meter.sizeOf(value) / 16);
     else if (Array.isArray(value)) meter.spend(value.length / 8);

@@ -35,7 +35,7 @@ const REFUSED = new Set(['now', 'millis', 'random', 'shuffle', 'eval']);
 /** How deep the parts of an expression may evaluate each other: counted, as everything here, so that it ends everywhere at the same place. */
 const DEPTH = 2_000;
 /** Characters of an expression, and levels of its parts within each other. */
-const SOURCE = 16_384;
+const SOURCE = 6_000;
 const LEVELS = 400;
 
 type Prepared = { readonly program: jsonata.Expression; readonly run: (scope: unknown, known: Sizes) => Promise<unknown> };

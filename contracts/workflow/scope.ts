@@ -2,7 +2,7 @@
 import type { Json } from '../envelope.ts';
 import { nextTurn } from '../turn.ts';
 import { isFunction } from './function.ts';
-import type { Sizes } from './meter.ts';
+import { type Sizes, SMALL } from './meter.ts';
 import type { Sight } from './references.ts';
 
 /** What an expression may name: `input`, `steps`, and where it applies `arguments` and `result`. */
@@ -13,7 +13,7 @@ const SEEN = 8_000_000;
 /** Characters of what it gives: a fact carries no more. */
 const GIVEN = 1_000_000;
 /** Characters that are copied between two breaks. */
-const SLICE = 500_000;
+const SLICE = 250_000;
 
 /**
  * A copy of what the expression can see. JSONata leaves marks on arrays it is given, and even adds to empty ones: facts may not change.
@@ -28,25 +28,31 @@ export async function visible(scope: Scope, { names, steps, all, whole }: Sight,
 
   function copy(value: unknown): unknown {
     if (typeof value !== 'object' || value === null) {
-      [size, depth] = [typeof value === 'string' ? value.length + 2 : 4, 0];
+      size = typeof value === 'string' ? value.length + 2 : 4;
+      depth = 0;
       return value;
     }
     let total = 2;
     let deepest = 0;
-    const take = (member: unknown, characters: number): unknown => {
-      const inside = copy(member);
-      total += size + characters;
-      if (depth > deepest) deepest = depth;
-      return inside;
-    };
     let twin: unknown[] | { [key: string]: unknown };
-    if (Array.isArray(value)) twin = value.map((element) => take(element, 1));
-    else {
+    if (Array.isArray(value)) {
+      twin = new Array(value.length);
+      for (let index = 0; index < value.length; index += 1) {
+        (twin as unknown[])[index] = copy(value[index]);
+        total += size + 1;
+        if (depth > deepest) deepest = depth;
+      }
+    } else {
       twin = {};
-      for (const key of Object.keys(value)) put(twin, key, take((value as { [key: string]: unknown })[key], key.length + 4));
+      for (const key of Object.keys(value)) {
+        put(twin, key, copy((value as { [key: string]: unknown })[key]));
+        total += size + key.length + 4;
+        if (depth > deepest) deepest = depth;
+      }
     }
-    [size, depth] = [total, deepest + 1];
-    sizes.set(twin, { size, depth });
+    size = total;
+    depth = deepest + 1;
+    if (size >= SMALL) sizes.set(twin, { size, depth });
     return twin;
   }
 
