@@ -2,7 +2,7 @@
  * Regular expressions that others wrote: read as ECMAScript, and matched in a time that grows with the text only (RE2). Every pattern in
  * an expression, a schema or a scenario goes through here; `RegExp` would let a few characters of theirs stop the process.
  */
-import { type AST, RegExpParser } from '@eslint-community/regexpp';
+import { type AST, RegExpParser, visitRegExpAST } from '@eslint-community/regexpp';
 import { RE2JS } from 're2js';
 
 /** A pattern that cannot be used; the message names the pattern and says what to do. */
@@ -55,16 +55,38 @@ export function patternOf(source: string, flags = ''): Pattern {
 function build(source: string, flags: string): Pattern {
   const shown = `the pattern /${source.length > 80 ? `${source.slice(0, 79)}…` : source}/`;
   if (source.length > LONGEST) throw new PatternError(`${shown} has ${source.length} characters, and may have ${LONGEST}: shorten it`);
-  const { instructions, text } = translated(source, flags, shown);
+  const { tree, unicode } = read(source, shown);
+  const { instructions, text } = writer(flags, shown)(tree, true, 0);
   if (instructions > LARGEST) {
     throw new PatternError(`${shown} repeats so much that it has ${instructions} steps, and may have ${LARGEST}: allow fewer repetitions`);
   }
-  let engine: RE2JS;
+  if (!flags.includes('m') && isSimple(tree)) return simple(source, flags + (unicode ? 'u' : ''));
   try {
-    engine = RE2JS.compile(text, flags.includes('i') ? RE2JS.CASE_INSENSITIVE : 0);
+    return linear(source, RE2JS.compile(text, flags.includes('i') ? RE2JS.CASE_INSENSITIVE : 0));
   } catch (error) {
     throw new PatternError(`${shown} cannot be used: ${(error as Error).message}`);
   }
+}
+
+/** The tree of a pattern. @throws PatternError when it is none. */
+function read(source: string, shown: string): { tree: AST.Pattern; unicode: boolean } {
+  const parse = (unicode: boolean): AST.Pattern =>
+    new RegExpParser({ ecmaVersion: 2025 }).parsePattern(source, 0, source.length, { unicode });
+  try {
+    try {
+      return { tree: parse(true), unicode: true };
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      return { tree: parse(false), unicode: false };
+    }
+  } catch (error) {
+    const why =
+      error instanceof RangeError ? 'it is nested too deeply' : (error as Error).message.replace(/^Invalid regular expression: /, '');
+    throw new PatternError(`${shown} is no regular expression: ${why}`);
+  }
+}
+
+function linear(source: string, engine: RE2JS): Pattern {
   const size = Math.max(8, engine.programSize());
   return {
     source,
@@ -82,24 +104,48 @@ function found(engine: RE2JS, text: string, from: number): Match | undefined {
   return { text: matcher.group() ?? '', index: matcher.start(), end: matcher.end(), groups, named };
 }
 
-type Translated = { readonly instructions: number; readonly text: string };
-
-function translated(source: string, flags: string, shown: string): Translated {
-  const write = writer(flags, shown);
-  for (const unicode of [true, false]) {
-    let tree: AST.Pattern;
-    try {
-      tree = new RegExpParser({ ecmaVersion: 2025 }).parsePattern(source, 0, source.length, { unicode });
-    } catch (error) {
-      if (unicode && !(error instanceof RangeError)) continue;
-      const why =
-        error instanceof RangeError ? 'it is nested too deeply' : (error as Error).message.replace(/^Invalid regular expression: /, '');
-      throw new PatternError(`${shown} is no regular expression: ${why}`);
-    }
-    return write(tree, true, 0);
-  }
-  throw new PatternError(`${shown} is no regular expression`);
+/** A pattern that has no other choice than how long one run of characters is: then JavaScript's own engine is linear, and much faster. */
+function isSimple(tree: AST.Pattern): boolean {
+  let choices = tree.alternatives.length > 1 ? 1 : 0;
+  let isSingle = true;
+  const count = (group: { alternatives: readonly AST.Alternative[] }): void => {
+    if (group.alternatives.length > 1) choices += 1;
+  };
+  visitRegExpAST(tree, {
+    onGroupEnter: count,
+    onCapturingGroupEnter: count,
+    onQuantifierEnter: ({ min, max, element }) => {
+      if (!['Character', 'CharacterSet', 'CharacterClass'].includes(element.type)) isSingle = false;
+      if (min !== max || min > 64) choices += 1;
+    },
+  });
+  if (choices > 1 || !isSingle) return false;
+  const first = tree.alternatives[0]?.elements[0];
+  // What may begin anywhere is tried everywhere, and so must not take long.
+  if (tree.alternatives.length === 1 && first?.type === 'Assertion' && first.kind === 'start') return true;
+  return tree.raw.length <= 32 && !/[*+?{]/.test(tree.raw);
 }
+
+function simple(source: string, flags: string): Pattern {
+  const expression = new RegExp(source, `${flags}g`);
+  const at = (text: string, from: number): RegExpExecArray | null => {
+    expression.lastIndex = from;
+    return expression.exec(text);
+  };
+  return {
+    source,
+    work: (characters) => characters + 8,
+    test: (text) => at(text, 0) !== null,
+    exec: (text, from = 0) => {
+      const match = at(text, from);
+      if (match === null) return undefined;
+      const [whole, ...groups] = match;
+      return { text: whole, index: match.index, end: match.index + whole.length, groups, named: { ...match.groups } };
+    },
+  };
+}
+
+type Translated = { readonly instructions: number; readonly text: string };
 
 const INSTEAD = 'it could take endlessly long: write it without, or check the value in an assertion';
 /** What ECMAScript calls white space, and what its `.` leaves out. */

@@ -28,7 +28,7 @@ export const COST = {
   compared: 1 / 16,
   written: 1 / 64,
   passed: 1 / 1_024,
-  row: 10,
+  row: 30,
   measured: 1 / 8,
   pattern: 1 / 32,
 };
