@@ -6,10 +6,10 @@ import { compileSchema } from '../schema.ts';
 import type { Attempt } from './attempt.ts';
 import { compile, templateExpressions } from './expression.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
-import { type Graph, graphOf, waitsFor } from './graph.ts';
+import { ancestorsOf, type Graph, graphOf } from './graph.ts';
 import { checkDependencies, checkIds } from './graph-check.ts';
 import { didYouMean } from './nearest.ts';
-import type { Finding, Path } from './place.ts';
+import type { Examination, Finding, Path } from './place.ts';
 import { ExpressionError } from './program.ts';
 import type { Sight } from './references.ts';
 import { candidatesFor, wanted } from './route.ts';
@@ -22,55 +22,70 @@ export type Means = {
   readonly models?: readonly ModelDefinition[] | undefined;
 };
 
-/** Everything that is wrong with a workflow; `[]` when it can be carried out. */
-export function checkWorkflow(workflow: Workflow, means: Means = {}): Finding[] {
+/** What compiling a schema counts for, in characters looked at. */
+const SCHEMA = 4_000;
+
+/** Everything that is wrong with a workflow; nothing when it can be carried out. */
+export function* checkWorkflow(workflow: Workflow, means: Means = {}): Examination {
   const graph = graphOf(workflow);
-  const findings = [...checkIds(workflow), ...checkDependencies(workflow, graph)];
-  if (workflow.input !== undefined) findings.push(...checkSchema(workflow.input, ['input']));
-  for (const [index, step] of workflow.steps.entries()) findings.push(...checkStep(step, ['steps', index], graph, means));
+  yield* checkIds(workflow);
+  yield* checkDependencies(workflow, graph);
+  if (workflow.input !== undefined) yield* checkSchema(workflow.input, ['input']);
+  for (const [index, step] of workflow.steps.entries()) yield* checkStep(step, ['steps', index], graph, means);
   const { answer } = workflow;
-  if (answer === undefined) return findings;
+  if (answer === undefined) return;
   const place: Standpoint = { graph, names: IN_TEMPLATES };
-  findings.push(...checkTemplate(answer.value, ['answer', 'value'], place));
-  findings.push(...checkAsserts(answer.assert, ['answer', 'assert'], place));
-  if (answer.schema !== undefined) findings.push(...checkSchema(answer.schema, ['answer', 'schema']));
-  return findings;
+  yield* checkTemplate(answer.value, ['answer', 'value'], place);
+  yield* checkAsserts(answer.assert, ['answer', 'assert'], place);
+  if (answer.schema !== undefined) yield* checkSchema(answer.schema, ['answer', 'schema']);
 }
 
 const IN_TEMPLATES = ['input', 'steps'];
 const IN_ASSERTIONS = [...IN_TEMPLATES, 'result'];
 const IN_COMPENSATIONS = [...IN_ASSERTIONS, 'arguments'];
 
-/** From where an expression looks: the step it belongs to (none for the answer, which sees every step), and the names it may use. */
-type Standpoint = { readonly graph: Graph; readonly step?: WorkflowStep; readonly names: readonly string[] };
+/**
+ * From where an expression looks: the step it belongs to (none for the answer, which sees every step), what is over before that, and the
+ * names it may use.
+ */
+type Standpoint = {
+  readonly graph: Graph;
+  readonly step?: WorkflowStep;
+  readonly before?: () => ReadonlySet<string>;
+  readonly names: readonly string[];
+};
 
-function checkStep(step: WorkflowStep, path: Path, graph: Graph, means: Means): Finding[] {
-  const place = { graph, step, names: IN_TEMPLATES };
-  const findings = checkAttempt(step, path, place, means);
-  if (step.when !== undefined) findings.push(...checkExpression(step.when, [...path, 'when'], place));
-  if (step.fallback !== undefined) findings.push(...checkAttempt(step.fallback, [...path, 'fallback'], place, means));
-  return findings;
+function* checkStep(step: WorkflowStep, path: Path, graph: Graph, means: Means): Examination {
+  let ancestors: ReadonlySet<string> | undefined;
+  const before = (): ReadonlySet<string> => {
+    ancestors ??= ancestorsOf(graph, step.id);
+    return ancestors;
+  };
+  const place = { graph, step, before, names: IN_TEMPLATES };
+  yield* checkAttempt(step, path, place, means);
+  if (step.when !== undefined) yield* checkExpression(step.when, [...path, 'when'], place);
+  if (step.fallback !== undefined) yield* checkAttempt(step.fallback, [...path, 'fallback'], place, means);
+  // Who comes before it was looked up in the whole graph.
+  yield 50 + (ancestors?.size ?? 0);
 }
 
-function checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds, models }: Means): Finding[] {
+function* checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds, models }: Means): Examination {
   const { kind, form, prompt, compensate, output } = attempt;
-  const findings = checkKind(attempt, path, kinds);
-  if (kind === 'tool') findings.push(...checkTool(attempt, path, tools));
-  if (kind === 'model') findings.push(...checkModel(attempt, path, models));
-  findings.push(...checkTemplate(attempt.with, [...path, 'with'], place));
-  if (prompt !== undefined) findings.push(...checkTemplate(prompt, [...path, 'prompt'], place));
+  yield* checkKind(attempt, path, kinds);
+  if (kind === 'tool') yield* checkTool(attempt, path, tools);
+  if (kind === 'model') yield* checkModel(attempt, path, models);
+  yield* checkTemplate(attempt.with, [...path, 'with'], place);
+  if (prompt !== undefined) yield* checkTemplate(prompt, [...path, 'prompt'], place);
   if (form !== undefined) {
-    const inside = checkTemplate(form, [...path, 'form'], place);
-    findings.push(...inside);
+    yield* checkTemplate(form, [...path, 'form'], place);
     // What has yet to be filled in is a schema only then.
-    if (templateExpressions(form).length === 0) findings.push(...checkSchema(form, [...path, 'form']));
+    if (templateExpressions(form).length === 0) yield* checkSchema(form, [...path, 'form']);
   }
-  findings.push(...checkAsserts(attempt.assert, [...path, 'assert'], place));
+  yield* checkAsserts(attempt.assert, [...path, 'assert'], place);
   if (compensate !== undefined) {
-    findings.push(...checkTemplate(compensate.with, [...path, 'compensate', 'with'], { ...place, names: IN_COMPENSATIONS }));
+    yield* checkTemplate(compensate.with, [...path, 'compensate', 'with'], { ...place, names: IN_COMPENSATIONS });
   }
-  if (output !== undefined) findings.push(...checkSchema(output, [...path, 'output']));
-  return findings;
+  if (output !== undefined) yield* checkSchema(output, [...path, 'output']);
 }
 
 function checkKind(
@@ -110,53 +125,67 @@ function checkModel({ prompt, effect, compensate, ...wants }: Attempt, path: Pat
   return [...findings, { path: [...path, field], message }];
 }
 
-function checkTemplate(template: Json, path: Path, place: Standpoint): Finding[] {
-  return templateExpressions(template).flatMap(({ path: inside, source }) => checkExpression(source, [...path, ...inside], place));
+function* checkTemplate(template: Json, path: Path, place: Standpoint): Examination {
+  for (const { path: inside, source } of templateExpressions(template)) yield* checkExpression(source, [...path, ...inside], place);
 }
 
-function checkAsserts(sources: readonly string[], path: Path, place: Standpoint): Finding[] {
-  return sources.flatMap((source, index) => checkExpression(source, [...path, index], { ...place, names: IN_ASSERTIONS }));
+function* checkAsserts(sources: readonly string[], path: Path, place: Standpoint): Examination {
+  for (const [index, source] of sources.entries()) yield* checkExpression(source, [...path, index], { ...place, names: IN_ASSERTIONS });
 }
 
-function checkExpression(source: string, path: Path, place: Standpoint): Finding[] {
+function* checkExpression(source: string, path: Path, place: Standpoint): Examination {
+  yield 50 + source.length;
   let sight: Sight;
   try {
     sight = compile(source).references;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const { reason, position } = error;
-    const message = `${reason}, at character ${(position ?? 0) + 1} of \`${source}\``;
-    return [{ path, message, ...(position === undefined ? {} : { offset: position }) }];
+    const message = `${reason}, at character ${(position ?? 0) + 1} of \`${excerpt(source)}\``;
+    yield { path, message, ...(position === undefined ? {} : { offset: position }) };
+    return;
   }
-  const messages = sight.steps.flatMap((id) => outOfSight(id, place));
+  let isClear = true;
+  for (const id of sight.steps) {
+    const message = outOfSight(id, place);
+    if (message === undefined) continue;
+    isClear = false;
+    yield { path, message: `${message} (in \`${excerpt(source)}\`)` };
+  }
   // A name with a dash and no backticks is a subtraction, whose other half is no name either.
-  const strange = messages.length > 0 ? [] : sight.names.filter((name) => !place.names.includes(name));
-  messages.push(...strange.map((name) => `there is no "${name}" here, only ${list(place.names)}${didYouMean(name, place.names)}`));
-  return messages.map((message) => ({ path, message: `${message} (in \`${source}\`)` }));
+  const strange = isClear ? sight.names.filter((name) => !place.names.includes(name)) : [];
+  for (const name of strange) {
+    yield {
+      path,
+      message: `there is no "${name}" here, only ${list(place.names)}${didYouMean(name, place.names)} (in \`${excerpt(source)}\`)`,
+    };
+  }
 }
 
+const excerpt = (source: string): string => (source.length > 300 ? `${source.slice(0, 299)}…` : source);
+
 /** Why the result of a step cannot be named from here, if it cannot. */
-function outOfSight(id: string, { graph, step, names }: Standpoint): string[] {
+function outOfSight(id: string, { graph, step, before, names }: Standpoint): string | undefined {
   if (!graph.byId.has(id)) {
     const dashed = [...graph.byId.keys()].find((other) => other.startsWith(`${id}-`));
     const hint = dashed === undefined ? didYouMean(id, graph.byId.keys()) : `; a name with a dash stands in backticks: steps.\`${dashed}\``;
-    return [`there is no step "${id}"${hint}`];
+    return `there is no step "${id}"${hint}`;
   }
-  if (step === undefined) return [];
+  if (step === undefined) return undefined;
   if (id === step.id)
-    return [names.includes('result') ? 'the step\'s own result is called "result" here' : 'it names the result of its own step'];
+    return names.includes('result') ? 'the step\'s own result is called "result" here' : 'it names the result of its own step';
   // Where a dependency is misspelt, this is probably the one that was meant.
-  if (waitsFor(graph, step.id, id) || step.dependsOn.some((other) => !graph.byId.has(other))) return [];
-  return [`it names the result of "${id}", which may not be there yet: add "${id}" to dependsOn`];
+  if (before?.().has(id) || step.dependsOn.some((other) => !graph.byId.has(other))) return undefined;
+  return `it names the result of "${id}", which may not be there yet: add "${id}" to dependsOn`;
 }
 
 const list = (names: readonly string[]): string => `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 
-function checkSchema(schema: JsonSchema, path: Path): Finding[] {
+function* checkSchema(schema: JsonSchema, path: Path): Examination {
+  yield SCHEMA;
   try {
     compileSchema(schema);
-    return [];
   } catch (error) {
-    return [{ path, message: (error as Error).message }];
+    yield { path, message: (error as Error).message };
   }
 }

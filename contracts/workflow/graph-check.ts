@@ -3,7 +3,7 @@ import { escalationId, fallbackId, levelsOf, retryId } from './attempt.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 import type { Graph } from './graph.ts';
 import { didYouMean } from './nearest.ts';
-import type { Finding } from './place.ts';
+import type { Examination, Finding } from './place.ts';
 import { isReasoning } from './reasoning.ts';
 
 /** Ids that are not unique, also counting what is done in the place of steps. */
@@ -30,21 +30,25 @@ export function checkIds(plan: Workflow): Finding[] {
 }
 
 /** Dependencies that do not exist, and the first cycle. */
-export function checkDependencies({ steps }: Workflow, graph: Graph): Finding[] {
-  const findings = steps.flatMap(({ id, dependsOn }, index) =>
-    dependsOn.flatMap((other, k) => {
+export function* checkDependencies({ steps }: Workflow, graph: Graph): Examination {
+  for (const [index, { id, dependsOn }] of steps.entries()) {
+    const before = new Set<string>();
+    for (const [k, other] of dependsOn.entries()) {
       const path = ['steps', index, 'dependsOn', k];
-      if (other === id) return [{ path, message: `"${id}" depends on itself` }];
-      if (dependsOn.indexOf(other) < k) return [{ path, message: `"${other}" is named twice` }];
-      return graph.byId.has(other) ? [] : [{ path, message: `there is no step "${other}"${didYouMean(other, graph.byId.keys())}` }];
-    }),
-  );
+      if (other === id) yield { path, message: `"${id}" depends on itself` };
+      else if (before.has(other)) yield { path, message: `"${other}" is named twice` };
+      else if (!graph.byId.has(other)) yield { path, message: `there is no step "${other}"${didYouMean(other, graph.byId.keys())}` };
+      before.add(other);
+    }
+    yield dependsOn.length;
+  }
   const cycle = cycleIn(steps, graph);
-  if (cycle === undefined) return findings;
+  if (cycle === undefined) return;
   const [from, to = from] = cycle as [string, ...string[]];
   const index = steps.findIndex(({ id }) => id === from);
   const path = ['steps', index, 'dependsOn', (steps[index] as WorkflowStep).dependsOn.indexOf(to)];
-  return [...findings, { path, message: `these steps wait for each other: ${[...cycle, from].join(' -> ')}` }];
+  const shown = cycle.length > 20 ? [...cycle.slice(0, 20), `${cycle.length - 20} more`] : cycle;
+  yield { path, message: `these steps wait for each other: ${[...shown, from].join(' -> ')}` };
 }
 
 /** Some cycle, each step waiting for the next. Without recursion, because a workflow may be thousands of steps deep. */

@@ -1,11 +1,13 @@
 /** Workflows as people write them: YAML or JSON text, read with the place of everything, so that what is wrong can be pointed at. */
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { brief } from '../brief.ts';
 import type { ModelDefinition } from '../model.ts';
+import { nextTurn } from '../turn.ts';
 import { checkWorkflow } from './check.ts';
 import { StrictWorkflow, type Workflow } from './format.ts';
 import { didYouMean } from './nearest.ts';
-import { type Finding, type Path, pathText } from './place.ts';
+import { type Examination, type Finding, type Path, pathText } from './place.ts';
 import { placeIn } from './text-place.ts';
 import type { Tools } from './tool-check.ts';
 
@@ -15,6 +17,15 @@ export type Placed = Finding & { readonly line?: number; readonly column?: numbe
 export type Read =
   | { readonly workflow: Workflow; readonly findings: readonly [] }
   | { readonly workflow?: undefined; readonly findings: readonly Placed[] };
+
+/** Of more findings than this the rest is not looked for: finding out what was meant takes longer than reading what was written. */
+const MOST = 50;
+
+/** Characters looked at between two breaks. */
+const SLICE = 20_000;
+
+type Means = Parameters<typeof checkWorkflow>[1];
+type Reading = { readonly value: unknown; readonly place: (finding: Finding) => Placed } | { readonly findings: readonly Placed[] };
 
 /**
  * Reads a workflow from YAML or JSON text (JSON is YAML) or from a parsed object, and checks it.
@@ -28,18 +39,44 @@ export function readWorkflow(
   kinds?: ReadonlySet<string>,
   models?: readonly ModelDefinition[],
 ): Read {
-  const means = { tools, kinds, models };
-  if (typeof source !== 'string') return judge(source, means, (finding) => finding);
+  const reading = valueIn(source);
+  if ('findings' in reading) return reading;
+  const judging = judge(reading.value, { tools, kinds, models }, reading.place);
+  for (;;) {
+    const { done, value } = judging.next();
+    if (done) return value;
+  }
+}
+
+/** The same, letting others have a turn now and then: what others send may take long to look through. */
+export async function readWorkflowInTurns(source: string | object, { tools, kinds, models }: NonNullable<Means>): Promise<Read> {
+  const reading = valueIn(source);
+  if ('findings' in reading) return reading;
+  const judging = judge(reading.value, { tools, kinds, models }, reading.place);
+  let since = 0;
+  for (;;) {
+    const { done, value } = judging.next();
+    if (done) return value;
+    since += value;
+    if (since < SLICE) continue;
+    since = 0;
+    await nextTurn();
+  }
+}
+
+function valueIn(source: string | object): Reading {
+  if (typeof source !== 'string') return { value: source, place: (finding) => finding };
   const lines = new LineCounter();
   const at = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) return { findings: document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) })) };
+  if (document.errors.length > 0)
+    return { findings: firstOf(document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) }))) };
   const value = unfold(document);
   if (value instanceof Error) return { findings: [{ path: [], message: value.message, line: 1, column: 1 }] };
-  return judge(value, means, (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }));
+  return { value, place: (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }) };
 }
 
 /** An alias that leads nowhere, or a few that would unfold to millions, come to light only here. */
@@ -51,32 +88,71 @@ function unfold(document: Document): unknown {
   }
 }
 
-function judge(value: unknown, means: Parameters<typeof checkWorkflow>[1], place: (finding: Finding) => Placed): Read {
+function firstOf(findings: readonly Placed[]): readonly Placed[] {
+  if (findings.length <= MOST) return findings;
+  return [...findings.slice(0, MOST), { path: [], message: `and more: only the first ${MOST} things that are wrong are told` }];
+}
+
+/** What comes of it; meanwhile, how much was looked at. */
+function* judge(value: unknown, means: Means, place: (finding: Finding) => Placed): Generator<number, Read, undefined> {
+  const large = oversized(value);
+  if (large !== undefined) return { findings: [place(large)] };
   const parsed = StrictWorkflow.safeParse(value);
-  const findings = parsed.success ? checkWorkflow(parsed.data, means) : parsed.error.issues.flatMap((issue) => misshapen(issue, value));
-  return parsed.success && findings.length === 0 ? { workflow: parsed.data, findings: [] } : { findings: findings.map(place) };
+  const findings: Finding[] = [];
+  const examination = parsed.success ? checkWorkflow(parsed.data, means) : misshapen(parsed.error.issues, value);
+  for (const found of examination) {
+    if (typeof found === 'number') yield found;
+    else findings.push(found);
+    if (findings.length > MOST) break;
+  }
+  return parsed.success && findings.length === 0 ? { workflow: parsed.data, findings: [] } : { findings: firstOf(findings.map(place)) };
+}
+
+/** What a workflow may have in all, so that looking through it does not take long: steps (as the format says), and what they wait for. */
+const LARGEST = { steps: 5_000, fields: 64, elements: 5_000, dependencies: 20_000 };
+
+/** What makes a workflow too large to be looked at more closely. */
+function oversized(workflow: unknown): Finding | undefined {
+  const { steps } = (workflow ?? {}) as { steps?: unknown };
+  let dependencies = 0;
+  const look = (value: unknown, path: Path): Finding | undefined => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const fields = Object.entries(value);
+    if (fields.length > LARGEST.fields) return { path, message: `it has ${fields.length} fields, and may have ${LARGEST.fields}` };
+    for (const [name, inside] of fields) {
+      if (!Array.isArray(inside) || name === 'steps') continue;
+      if (name === 'dependsOn') dependencies += inside.length;
+      const message = `it has ${inside.length} elements, and may have ${LARGEST.elements}`;
+      if (inside.length > LARGEST.elements) return { path: [...path, name], message };
+    }
+    return undefined;
+  };
+  const large = look(workflow, []);
+  if (large !== undefined || !Array.isArray(steps)) return large;
+  if (steps.length > LARGEST.steps) return { path: ['steps'], message: `it has ${steps.length} steps, and may have ${LARGEST.steps}` };
+  for (const [index, step] of steps.entries()) {
+    const found = look(step, ['steps', index]) ?? look((step as { fallback?: unknown } | null)?.fallback, ['steps', index, 'fallback']);
+    if (found !== undefined) return found;
+  }
+  if (dependencies <= LARGEST.dependencies) return undefined;
+  return {
+    path: ['steps'],
+    message: `its steps wait for ${dependencies} others in all, and may for ${LARGEST.dependencies}: leave out what follows`,
+  };
 }
 
 const STEP = StrictWorkflow.shape.steps.element.shape;
 const FIELDS = [...Object.keys(StrictWorkflow.shape), ...Object.keys(STEP), 'attempts', 'delayMs', 'value', 'schema'];
 
-function misshapen(issue: z.core.$ZodIssue, value: unknown): Finding[] {
-  const path = issue.path as Path;
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], message: `there is no field "${key}" here${didYouMean(key, FIELDS)}` }));
-  }
-  const given = valueAt(value, path);
-  if (given === undefined) return [{ path, message: 'it is missing' }];
-  const text = shown(given);
-  return [{ path, message: `${expected(issue)}, and is ${text.length > 80 ? `${text.slice(0, 79)}…` : text}` }];
-}
-
-/** An alias may make a value part of itself. */
-function shown(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return 'something that refers to itself';
+function* misshapen(issues: readonly z.core.$ZodIssue[], value: unknown): Examination {
+  for (const issue of issues) {
+    const path = issue.path as Path;
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) yield { path: [...path, key], message: `there is no field "${key}" here${didYouMean(key, FIELDS)}` };
+      continue;
+    }
+    const given = valueAt(value, path);
+    yield { path, message: given === undefined ? 'it is missing' : `${expected(issue)}, and is ${brief(given)}` };
   }
 }
 

@@ -6,19 +6,20 @@ import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { checkSayable } from '@reel/bus/say.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
+import type { Json } from '@reel/contracts/envelope.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Attempt } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { pathText } from '@reel/contracts/workflow/place.ts';
-import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { monotonicFactory } from 'ulid';
 import { checkDepth } from './body.ts';
 import { wrongBy } from './field-errors.ts';
 import { frameOf } from './goal.ts';
 import { away, type Means, OURS } from './means.ts';
 import { HttpProblem, nobodyThere } from './problems.ts';
+import { readApart } from './reading.ts';
 import type { GoalRequest, RunRequest } from './shapes.ts';
 
 const ulid = monotonicFactory();
@@ -49,7 +50,7 @@ async function askedBefore(door: Door, key: string, digest: string): Promise<Sub
 async function request(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
   const means = { tools: await door.tools(), registered: await door.registered(), kinds: door.kinds(), models: door.models() };
   const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
-  const workflow = goal === undefined ? checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means);
+  const workflow = goal === undefined ? await checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means);
   const input = body.input ?? {};
   const wrong = workflow.input === undefined ? undefined : wrongBy(workflow.input, input);
   if (wrong !== undefined)
@@ -130,14 +131,14 @@ const KNOWN = 500;
 const LONGEST = 32_768;
 
 /** The workflow, when nothing is wrong with it. What was checked against the same means is not checked again. */
-function checked(source: string | object, means: Means): Workflow {
+async function checked(source: string | object, means: Means): Promise<Workflow> {
   const { tools, kinds, models } = means;
   const text = typeof source === 'string' ? source : JSON.stringify(source);
   const others = JSON.stringify([[...kinds], models]);
   const before = known.get(text);
   if (before?.tools === tools && before.others === others) return before.workflow;
   checkDepth(text);
-  const { workflow, findings } = withinReach(() => readWorkflow(source, tools, kinds, models));
+  const { workflow, findings } = await withinReach(() => readApart(source, means));
   if (workflow === undefined) {
     const errors = findings.map(({ path, message, line, column }) => ({
       path: ['body.workflow', pathText(path)].filter((part) => part !== '').join('.'),
@@ -145,7 +146,7 @@ function checked(source: string | object, means: Means): Workflow {
       ...(line === undefined ? {} : { line, column: column ?? 1 }),
     }));
     const detail = `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`;
-    if (mayDo(source, means)) throw nobodyThere(detail, errors);
+    if (await mayDo(source, means)) throw nobodyThere(detail, errors);
     throw new HttpProblem(422, 'invalid-workflow', 'The workflow cannot be carried out', detail, errors);
   }
   if (text.length > LONGEST) return workflow;
@@ -155,18 +156,17 @@ function checked(source: string | object, means: Means): Workflow {
 }
 
 /** True where nothing is wrong with the workflow but that somebody is away: a tool that is known, or services of Reel's own. */
-function mayDo(source: string | object, { tools, registered, kinds, models }: Means): boolean {
+async function mayDo(source: string | object, { tools, registered, kinds, models }: Means): Promise<boolean> {
   if (away(kinds).length === 0 && registered.size === tools.size) return false;
   const all = new Set([...kinds, ...Object.keys(OURS)]);
-  return (
-    readWorkflow(source, kinds.has('tool') ? registered : undefined, all, kinds.has('model') ? models : undefined).workflow !== undefined
-  );
+  const means = { tools: kinds.has('tool') ? registered : undefined, kinds: all, models: kinds.has('model') ? models : undefined };
+  return (await readApart(source, means)).workflow !== undefined;
 }
 
 /** YAML can refer to itself, and then has no end. */
-function withinReach<T>(read: () => T): T {
+async function withinReach<T>(read: () => Promise<T>): Promise<T> {
   try {
-    return read();
+    return await read();
   } catch (error) {
     if (!/circular|call stack/i.test((error as Error).message)) throw error;
     const message = 'it refers to itself (an alias inside of its own anchor), or is nested too deeply: write it out';

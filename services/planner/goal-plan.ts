@@ -6,7 +6,7 @@ import { StrictWorkflow, type Workflow, type WorkflowStep } from '@reel/contract
 import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
 import { isKept } from '@reel/contracts/workflow/reasoning.ts';
 import { withRegistered } from '@reel/contracts/workflow/registered.ts';
-import { readWorkflow } from '@reel/contracts/workflow/source.ts';
+import { readWorkflowInTurns } from '@reel/contracts/workflow/source.ts';
 import { judgementSchema, literal, promptFor } from './prompts.ts';
 import type { RunRequest } from './request.ts';
 
@@ -23,14 +23,18 @@ export type Means = {
 };
 
 /** The plan, or everything that is wrong with it: the places are those of the steps as the model gave them. */
-export function proposedPlan({ request, n, kept, used, tools }: Means, proposed: readonly Json[]): { plan: Workflow; errors: string[] } {
+export async function proposedPlan(
+  { request, n, kept, used, tools }: Means,
+  proposed: readonly Json[],
+): Promise<{ plan: Workflow; errors: string[] }> {
   const parsed = StrictWorkflow.shape.steps.min(0).safeParse(proposed);
   const added = parsed.success ? parsed.data : [];
   const { answer: _, ...frame } = request.workflow;
   const source = { ...frame, steps: [...kept, ...proposed] };
   const nothing = source.steps.length === 0;
   const known = new Map(Object.entries(tools).map(([name, tool]) => [name, undoable(tool, request)]));
-  const findings = nothing ? [] : readWorkflow(source, known, KINDS, request.models ?? []).findings;
+  const means = { tools: known, kinds: KINDS, models: request.models ?? [] };
+  const findings = nothing ? [] : (await readWorkflowInTurns(source, means)).findings;
   const errors = findings.map(({ path, message }) => `${pathText(inProposal(path, kept.length))}: ${message}`);
   const keeping = new Set(kept.map(({ id }) => id));
   for (const [index, step] of added.entries()) {

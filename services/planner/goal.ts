@@ -58,7 +58,7 @@ export async function planMade({ history, request, progress }: Situation, step: 
   if (untold.length > 0 && mayRevise(history)) return await revise({ history, request });
   const stays = [...kept.steps, ...untold.map((one) => one.step)];
   const n = newestRevision(history) + 1;
-  const { plan, errors } = proposedPlan(
+  const { plan, errors } = await proposedPlan(
     {
       request,
       n,
