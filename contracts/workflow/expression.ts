@@ -1,5 +1,7 @@
 /** Expressions: JSONata (https://docs.jsonata.org), compiled once and bounded; and templates, in which strings may be expressions. */
+import { brief } from '../brief.ts';
 import type { Json } from '../envelope.ts';
+import { isLongerThan } from '../written.ts';
 import type { Path } from './place.ts';
 import { ExpressionError, parse } from './program.ts';
 import { plainPath, type References, type Sight } from './references.ts';
@@ -74,6 +76,16 @@ type Pending = { readonly expression: Expression; readonly path: Path; readonly 
  * @throws ExpressionError, which says where in the template.
  */
 export async function renderTemplate(template: Json, scope: Scope): Promise<Json> {
+  const rendered = await filledIn(template, scope);
+  if (isLongerThan(rendered, LARGEST))
+    throw new ExpressionError(brief(template), `filled in it has more than ${LARGEST} characters: pass on less, or a reference`, undefined);
+  return rendered;
+}
+
+/** Characters that a template may have when it is filled in: a fact carries no more. */
+const LARGEST = 1_000_000;
+
+async function filledIn(template: Json, scope: Scope): Promise<Json> {
   const pending: Pending[] = [];
   let rendered: Json | undefined;
   render(template, scope, [], pending, (value) => (rendered = value));

@@ -19,7 +19,9 @@ export type Read =
   | { readonly workflow?: undefined; readonly findings: readonly Placed[] };
 
 /** Of more findings than this the rest is not looked for: finding out what was meant takes longer than reading what was written. */
-const MOST = 50;
+const MOST = 200;
+/** What finding out what was meant counts for, in characters looked at. */
+const FINDING = 2_000;
 
 /** Characters looked at between two breaks. */
 const SLICE = 20_000;
@@ -102,7 +104,10 @@ function* judge(value: unknown, means: Means, place: (finding: Finding) => Place
   const examination = parsed.success ? checkWorkflow(parsed.data, means) : misshapen(parsed.error.issues, value);
   for (const found of examination) {
     if (typeof found === 'number') yield found;
-    else findings.push(found);
+    else {
+      findings.push(found);
+      yield FINDING;
+    }
     if (findings.length > MOST) break;
   }
   return parsed.success && findings.length === 0 ? { workflow: parsed.data, findings: [] } : { findings: firstOf(findings.map(place)) };

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { isToken } from '@reel/contracts/address.ts';
 import type { Envelope } from '@reel/contracts/envelope.ts';
+import { isLongerThan } from '@reel/contracts/written.ts';
 import { DEEPEST, isTooDeep, readJson } from './json.ts';
 import { Fatal } from './service.ts';
 
@@ -13,7 +14,9 @@ export const MAX_BYTES = 1_000_000;
 const AROUND_BYTES = 16 * 1024;
 
 /** True for data that no fact can carry. It is the data that count: what repeats another fact's is never larger for who says it, and where. */
-export const isTooLarge = (data: unknown): boolean => Buffer.byteLength(JSON.stringify(data)) > MAX_BYTES + AROUND_BYTES;
+export const isTooLarge = (data: unknown): boolean =>
+  // What is far too large is not written out to find that out.
+  isLongerThan(data, MAX_BYTES + AROUND_BYTES) || Buffer.byteLength(JSON.stringify(data)) > MAX_BYTES + AROUND_BYTES;
 
 /** A fact that the log cannot take, whoever says it: too large, or too deep. `field` is the largest of its data. */
 export class Misfit extends Fatal {
@@ -36,6 +39,8 @@ type Reference = { readonly blob: string; readonly bytes: number };
 
 /** The text of a fact, and the values that have to be stored before it. @throws Misfit above the limits, naming the field. */
 export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
+  if (isLongerThan(fact.data, 8 * MAX_BYTES))
+    throw new Fatal(`${fact.type} has more than ${8 * MAX_BYTES} characters, and may have ${MAX_BYTES} bytes`);
   const body = JSON.stringify(fact);
   if (isTooDeep(body)) throw new Misfit(`${fact.type} is nested deeper than ${DEEPEST} levels: flatten it, or pass it on as text`);
   if (body.length <= INLINE_BYTES / 4) return { body, blobs: [] };

@@ -5,8 +5,8 @@ const LONGEST = 2000;
 const ADDRESS = '(an address)';
 const FILE = '(a file)';
 
-const STACK = /\n\s+at .*/g;
-const URL_LIKE = /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>)\];,]+/gi;
+const STACK = /\n[ \t]{1,40}at .*/g;
+const URL_LIKE = /[a-z][a-z0-9+.-]{0,31}:\/\/[^\s"'<>)\];,]+/gi;
 /** In this order, and after the URLs: what comes later would cut into what comes before. */
 const INTERNALS: readonly [pattern: RegExp, instead: string][] = [
   [/(?<![\w:])\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\]?:\d{2,5}\b/gi, ADDRESS],
@@ -22,11 +22,23 @@ export function publicly(problem: Problem): Problem {
   return message === problem.message ? problem : { ...problem, message };
 }
 
+/** Characters that are looked through: what is left out of them leaves enough for what is told. */
+const LOOKED_THROUGH = 4 * LONGEST;
+
 /** The same text without stack traces, addresses of machines and paths of files, and not longer than anybody reads. */
 export function publicText(text: string): string {
-  const plain = text.replace(STACK, '').replace(URL_LIKE, (url) => (isPublicPage(url) ? url : url.startsWith('file:') ? FILE : ADDRESS));
+  const begun = text.length > LOOKED_THROUGH ? whole(text.slice(0, LOOKED_THROUGH)) : text;
+  const plain = begun.replace(STACK, '').replace(URL_LIKE, (url) => (isPublicPage(url) ? url : url.startsWith('file:') ? FILE : ADDRESS));
   const told = INTERNALS.reduce((left, [pattern, instead]) => left.replace(pattern, instead), plain);
-  return told.length > LONGEST ? `${told.slice(0, LONGEST - 1)}…` : told;
+  const isCut = told.length > LONGEST || begun !== text;
+  return isCut ? `${told.slice(0, LONGEST - 1)}…` : told;
+}
+
+/** Without the word that was cut through: half an address or half a path would not be known for what it is. */
+function whole(text: string): string {
+  let end = text.length;
+  while (end > 0 && !/\s/.test(text[end - 1] as string)) end -= 1;
+  return text.slice(0, end);
 }
 
 /** A page of the web, by name and without a port or a password, may be what a problem is about. */

@@ -30,4 +30,8 @@ export function resultOf({ text, refusal, finishReason }: Reply, model: string, 
 }
 
 /** Models that know no structured output like to put their JSON into a fence. */
-const bare = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)?.[1] ?? text;
+function bare(text: string): string {
+  const lines = text.trim().split('\n');
+  const isFenced = lines.length >= 3 && /^```(?:json)?$/.test((lines[0] as string).trim()) && (lines.at(-1) as string).trim() === '```';
+  return isFenced ? lines.slice(1, -1).join('\n') : text;
+}

@@ -26,7 +26,7 @@ type Arguments = { readonly [name: string]: Json };
 export function requestOf(operation: ApiOperation, args: Arguments, given: With): ApiRequest {
   const { name, method, bodyType, effect } = operation;
   const url = new URL(given.base);
-  url.pathname = url.pathname.replace(/\/+$/, '') + pathOf(operation, args);
+  url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '') + pathOf(operation, args);
   const query = operation.parameters.flatMap((one) => (one.in === 'query' ? queryOf(one, args[one.argument]) : []));
   // After what the caller says, so that it is not theirs to replace.
   for (const [key, value] of Object.entries(given.auth.query)) query.push([key, encodeURIComponent(value)]);

@@ -190,7 +190,7 @@ const nameOf = (id: string): string =>
   id
     .replaceAll(/[^A-Za-z0-9_./-]/g, '_')
     .replace(/^[./-]+/, '')
-    .replace(/\.+$/, '')
+    .replace(/(?<!\.)\.+$/, '')
     .slice(0, 128);
 
 /** An operation's own parameters and those of its path; of two at one place its own counts. */

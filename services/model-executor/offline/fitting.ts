@@ -63,9 +63,10 @@ function compare(reply: Reply, { prompt, request, outputDigest }: Asked): { held
   const offered = reply.tools.length === 0 ? new Set() : toolsOf(request);
   for (const tool of reply.tools) check(offered.has(tool), `wants the tool "${tool}"`);
   for (const [path, pattern] of Object.entries(reply.match)) {
-    const found = textAt(request, path)?.match(pattern);
-    check(found !== undefined && found !== null, `wants ${path} to match /${pattern.source}/`);
-    for (const [group, text] of Object.entries(found?.groups ?? {})) if (text !== undefined) match[group] = text;
+    const text = textAt(request, path);
+    const found = text === undefined ? undefined : pattern.exec(text);
+    check(found !== undefined, `wants ${path} to match /${pattern.source}/`);
+    for (const [group, text] of Object.entries(found?.named ?? {})) if (text !== undefined) match[group] = text;
   }
   if (reply.prompt !== undefined) check(reply.prompt.test(prompt), `wants the system message to match /${reply.prompt.source}/`);
   return { held, lacks, match };

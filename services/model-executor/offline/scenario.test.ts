@@ -24,7 +24,7 @@ test('a scenario is read, with its file, its patterns and what it leaves out', (
   );
   assert.equal(scenario.file, 'travel.yaml');
   const [reply] = scenario.replies;
-  assert.equal(reply?.match['goal']?.exec('a flight to Lisbon')?.groups?.['city'], 'Lisbon');
+  assert.equal(reply?.match['goal']?.exec('a flight to Lisbon')?.named['city'], 'Lisbon');
   assert.deepEqual([reply?.finishReason, reply?.delayMs, reply?.tools], ['stop', 0, []]);
 });
 

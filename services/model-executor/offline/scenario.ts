@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Json } from '@reel/contracts/envelope.ts';
+import { patternOf } from '@reel/contracts/pattern.ts';
 import { compile, templateExpressions } from '@reel/contracts/workflow/expression.ts';
 import { didYouMean } from '@reel/contracts/workflow/nearest.ts';
 import type { Finding, Path } from '@reel/contracts/workflow/place.ts';
@@ -20,9 +21,9 @@ const SCOPE = ['request', 'match', 'attempt'];
 /** A regular expression, searched for anywhere in the text; `.` also stands for a line break, `(?i:…)` ignores case. */
 const Pattern = z.string().transform((text, context) => {
   try {
-    return new RegExp(text, 'su');
+    return patternOf(text, 's');
   } catch (error) {
-    context.addIssue({ code: 'custom', message: `it is no regular expression: ${(error as Error).message}` });
+    context.addIssue({ code: 'custom', message: (error as Error).message });
     return z.NEVER;
   }
 });
