@@ -79,7 +79,7 @@ export const code: CodeOptions = {
       };
     },
     { code: 'patternOf' },
-  ) as unknown as NonNullable<CodeOptions['regExp']>,
+  ),
   process: counted,
 };
 
@@ -136,7 +136,7 @@ function canonical(value: unknown): string {
 /** Values as they are compared: what is plain as it is, and a list or an object as its text, which no plain text can be taken for. */
 class Values {
   readonly #plain = new Set<unknown>();
-  readonly #composed = new Set<string>();
+  readonly #composed = new Set<unknown>();
   /** @returns false when it was there already. */
   add(value: unknown): boolean {
     spend(1);
@@ -150,7 +150,7 @@ class Values {
     return set.has(key);
   }
   #of(value: unknown): [Set<unknown>, unknown] {
-    return typeof value === 'object' && value !== null ? [this.#composed as Set<unknown>, canonical(value)] : [this.#plain, value];
+    return typeof value === 'object' && value !== null ? [this.#composed, canonical(value)] : [this.#plain, value];
   }
 }
 
@@ -292,7 +292,7 @@ export function metered<Compiler extends Ajv>(ajv: Compiler): Compiler {
   addFormats.default(ajv);
   for (const [name, format] of Object.entries(ajv.formats)) {
     if (format instanceof RegExp) ajv.addFormat(name, measured({ validate: testing(format) }));
-    else if (typeof format === 'function') ajv.addFormat(name, measured({ validate: format as Format['validate'] }));
+    else if (typeof format === 'function') ajv.addFormat(name, measured({ validate: format }));
     else if (typeof format === 'object') {
       const { validate, ...rest } = format as { validate: RegExp | Format['validate'] };
       ajv.addFormat(name, measured({ ...rest, validate: validate instanceof RegExp ? testing(validate) : validate }));

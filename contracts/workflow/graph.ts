@@ -43,19 +43,6 @@ export function ancestorsOf(graph: Graph, id: string): Set<string> {
   return ancestors;
 }
 
-/** True when `other` is always over before the step is asked for. */
-export function waitsFor(graph: Graph, id: string, other: string): boolean {
-  const seen = new Set<string>();
-  const waiting = [id];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { dependsOn = [] } = graph.byId.get(next) ?? {};
-    if (dependsOn.includes(other)) return true;
-    for (const before of dependsOn) if (!seen.has(before)) waiting.push(before);
-    for (const before of dependsOn) seen.add(before);
-  }
-  return false;
-}
-
 const referenced = new WeakMap<object, References>();
 
 /** The steps that the expressions of a template name. @throws ExpressionError */

@@ -36,12 +36,13 @@ export async function visible(scope: Scope, { names, steps, all, whole }: Sight,
     let deepest = 0;
     let twin: unknown[] | { [key: string]: unknown };
     if (Array.isArray(value)) {
-      twin = new Array(value.length);
-      for (let index = 0; index < value.length; index += 1) {
-        (twin as unknown[])[index] = copy(value[index]);
+      const copies: unknown[] = [];
+      for (const element of value) {
+        copies.push(copy(element));
         total += size + 1;
         if (depth > deepest) deepest = depth;
       }
+      twin = copies;
     } else {
       twin = {};
       for (const key of Object.keys(value)) {
