@@ -6,7 +6,6 @@ import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { checkSayable } from '@reel/bus/say.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
-import type { Json } from '@reel/contracts/envelope.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
