@@ -125,8 +125,16 @@ function checkModel({ prompt, effect, compensate, ...wants }: Attempt, path: Pat
   return [...findings, { path: [...path, field], message }];
 }
 
+/** Expressions that one template may have: they are compiled at once when it is filled in. */
+const MOST = 500;
+
 function* checkTemplate(template: Json, path: Path, place: Standpoint): Examination {
-  for (const { path: inside, source } of templateExpressions(template)) yield* checkExpression(source, [...path, ...inside], place);
+  const expressions = templateExpressions(template);
+  if (expressions.length > MOST) {
+    yield { path, message: `it has ${expressions.length} expressions, and may have ${MOST}: let one give a whole object or list` };
+    return;
+  }
+  for (const { path: inside, source } of expressions) yield* checkExpression(source, [...path, ...inside], place);
 }
 
 function* checkAsserts(sources: readonly string[], path: Path, place: Standpoint): Examination {

@@ -54,10 +54,12 @@ export type Meter = {
   changing(): void;
 };
 
+/** Of all evaluations together: many small ones, one after the other, must not keep others waiting either. */
+let since = 0;
+
 /** @param known sizes of what came from outside: it may be larger than what is made of it. */
 export function openMeter(known: Sizes): Meter {
   let left = STEPS;
-  let since = 0;
   let sizes: Sizes = new WeakMap();
   let isKept = true;
   const keys = new WeakMap<Node, WeakMap<object, Map<unknown, number>>>();

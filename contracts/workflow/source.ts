@@ -117,7 +117,7 @@ function* judge(value: unknown, means: Means, place: (finding: Finding) => Place
 const LARGEST = { steps: 5_000, fields: 64, elements: 5_000, dependencies: 20_000 };
 
 /** What makes a workflow too large to be looked at more closely. */
-function oversized(workflow: unknown): Finding | undefined {
+export function oversized(workflow: unknown): Finding | undefined {
   const { steps } = (workflow ?? {}) as { steps?: unknown };
   let dependencies = 0;
   const look = (value: unknown, path: Path): Finding | undefined => {

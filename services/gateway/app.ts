@@ -12,7 +12,7 @@ import { cancelRequested } from '@reel/contracts/run.ts';
 import { bodyLimit } from 'hono/body-limit';
 import type { Admission } from './admission.ts';
 import { approvalsOf, decide } from './approvals.ts';
-import { BODY_BYTES, checkDepth, notJson, textIn, tooLarge } from './body.ts';
+import { BODY_BYTES, checkDepth, checkWidth, notJson, textIn, tooLarge } from './body.ts';
 import { checkAsked, checkBodyHeaders, takesEvents } from './edge.ts';
 import { eventOf, nothingLeft, streamHeaders, streamOf } from './events.ts';
 import { fieldErrors } from './field-errors.ts';
@@ -149,7 +149,9 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   });
   const limited = bodyLimit({ maxSize: BODY_BYTES, onError: (c) => problemResponse(tooLarge(), c.req.path) });
   const legible: typeof limited = async (c, next) => {
-    checkDepth(textIn(await c.req.arrayBuffer()));
+    const text = textIn(await c.req.arrayBuffer());
+    checkDepth(text);
+    checkWidth(text);
     await next();
   };
   // Who sends in pieces does not say beforehand how much it will be.

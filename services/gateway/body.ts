@@ -1,4 +1,6 @@
 /** What is looked at before a body is read as what it is to be: how large it is, how deep, and whether it is JSON. Pure. */
+import { pathText } from '@reel/contracts/workflow/place.ts';
+import { oversized } from '@reel/contracts/workflow/source.ts';
 import { HttpProblem } from './problems.ts';
 
 /** Bytes that a request may have. */
@@ -50,6 +52,27 @@ export function checkDepth(text: string): void {
         [{ path: 'body', message: `may be nested ${DEEPEST} levels deep` }],
       );
   }
+}
+
+/** A shorter body, in characters, cannot have too much of anything. */
+const NARROW = 16_384;
+
+/** @throws HttpProblem when the workflow in it has so many members that naming all that is wrong with them would take long. */
+export function checkWidth(text: string): void {
+  if (text.length < NARROW) return;
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // Whoever reads it next says why.
+    return;
+  }
+  const found = oversized((body as { workflow?: unknown } | null)?.workflow);
+  if (found === undefined) return;
+  const path = ['body.workflow', pathText(found.path)].filter((part) => part !== '').join('.');
+  throw new HttpProblem(422, 'invalid-workflow', 'The workflow is too large', `${path}: ${found.message}`, [
+    { path, message: found.message },
+  ]);
 }
 
 /** Why the text is not JSON, in the parser's words, and what was expected. */
