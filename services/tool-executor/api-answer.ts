@@ -74,14 +74,8 @@ function wordsIn({ status, headers, text }: ApiAnswer): string {
     .join(': ');
   const words = [titled, within['message'], within['error_description'], nested].find((one) => typeof one === 'string' && one !== '');
   if (typeof words !== 'string') return '';
-<<<<<<< HEAD
   const plain = withoutSecrets(words)
-    .replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '…')
-=======
-  const discreet = secrets.filter((secret) => secret !== '').reduce((so, secret) => so.replaceAll(secret, '…'), words);
-  const plain = discreet
     .replaceAll(/[a-z][a-z0-9+.-]{0,31}:\/\/\S+/gi, '…')
->>>>>>> 496665e (Try the whole list of costly requests, and every pattern of our own)
     .replaceAll(/\s+/g, ' ')
     .trim();
   return plain.length > SHOWN ? `${plain.slice(0, SHOWN - 1)}…` : plain;
