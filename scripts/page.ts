@@ -4,7 +4,7 @@ import { visible } from '@reel/bus/terminal.ts';
 
 /** The text in one line of at most that width. */
 export function cut(text: string, width: number): string {
-  const line = visible(text.replace(/ {0,80}[\n\t]\s{0,80}/g, ' '));
+  const line = visible(text.replace(/[ \r]{0,80}[\n\t]\s{0,80}/g, ' '));
   return line.length > width ? `${line.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, '')}…` : line;
 }
 

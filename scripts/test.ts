@@ -34,7 +34,9 @@ type Result = { readonly passed: number; readonly failed: number };
 async function play(paths: readonly string[], concurrency: number, timeout: number): Promise<Result> {
   if (paths.length === 0) return { passed: 0, failed: 0 };
   let result: Result = { passed: 0, failed: 1 };
-  const stream = run({ cwd: root, files: paths.map((path) => join(root, path)), concurrency, timeout });
+  // A file whose set-up failed may leave something open, and would hold up all others for ever: no time-out ends it.
+  const execArgv = ['--test-force-exit'];
+  const stream = run({ cwd: root, files: paths.map((path) => join(root, path)), concurrency, timeout, execArgv });
   stream.on('test:summary', ({ file, counts, success }) => {
     // Each file has a summary of its own; the one without a name is that of all.
     if (file !== undefined) return;

@@ -176,7 +176,6 @@ const hostile: readonly (readonly [what: string, module: Module, why: RegExp])[]
         /no role that can be read: says/,
       ] as const,
   ),
-  ['the clock', { name: 'good', on: { 'clock.rang': {} } }, /only the saga-tracker is rung/],
   ['the registry', { name: 'good', kind: 'sms', more: { registry: true } }, /only the tool-executor keeps it/],
   ['a crowd', { name: 'good', kind: 'sms', more: { concurrency: 1e9 } }, /no role that can be read: concurrency/],
 ];

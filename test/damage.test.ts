@@ -1,5 +1,5 @@
 /**
- * A store that was damaged on disk, in every way and in every stream: either nothing is lost, or the start is refused with what is lost,
+ * A store that was damaged on disk, in every way: either nothing is lost, or the start is refused with what is lost,
  * and `reel verify` says it too. With --accept-loss everything goes on, and what is stored next is delivered.
  */
 import assert from 'node:assert/strict';
@@ -157,9 +157,14 @@ async function isWhole(nats: string, stream: string): Promise<boolean> {
   return state.messages >= FACTS && state.last_seq >= FACTS;
 }
 
-for (const stream of ['REEL_0', 'BLOB_0', 'CLOCK_0_saga-tracker', 'KV_tools']) {
+const STREAMS = ['REEL_0', 'BLOB_0', 'CLOCK_0_saga-tracker', 'KV_tools'];
+/** Every way in one stream: the log has each second of them, and the others share the rest. REEL_DAMAGE=all: every way in every stream. */
+const isTried = (stream: string, way: number): boolean =>
+  process.env['REEL_DAMAGE'] === 'all' || stream === STREAMS[way % 2 === 0 ? 0 : 1 + (((way - 1) / 2) % 3)];
+
+for (const stream of STREAMS) {
   describe(`damage to ${stream}`, () => {
-    for (const [how, damage] of Object.entries(DAMAGE)) {
+    for (const [how, damage] of Object.entries(DAMAGE).filter((_, way) => isTried(stream, way))) {
       it(`${how}: nothing is lost, or it is said`, { timeout: 60_000 }, async () => {
         await copy();
         await damage(stream);

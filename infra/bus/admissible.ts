@@ -40,14 +40,13 @@ export function faultsOf(role: unknown, own: readonly Role[], others: readonly R
   const parsed = AdmittedShape.safeParse(role);
   if (!parsed.success)
     return parsed.error.issues.map(({ path, message }) => `it has no role that can be read: ${path.join('.') || 'the whole'}: ${message}`);
-  const { name, shape, kind, says, clock, registry, granted } = parsed.data;
+  const { name, shape, kind, says, registry, granted } = parsed.data;
   const faults = nameFaults(name, own);
   const known = others.find((other) => other.name === name);
   if (known !== undefined && (known.shape !== shape || known.kind !== kind))
     faults.push(`the name "${name}" belongs to another, which ${doing(known)}: take a name of its own`);
   if ((shape === 'performer') !== (kind !== undefined)) faults.push('a performer, and nothing else, has a kind');
   if (kind !== undefined) faults.push(...kindFaults(kind, name, [...own, ...others]));
-  if (clock) faults.push('it hears clock.rang: only the saga-tracker is rung by the clock');
   if (registry) faults.push('it asks for the registry: only the tool-executor keeps it');
   const ours = new Set(own.filter((role) => role.shape !== 'door').flatMap((role) => slotsOf(role.says)));
   const people = new Set(own.filter((role) => role.shape === 'door').flatMap((role) => slotsOf(role.says)));

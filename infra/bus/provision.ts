@@ -159,9 +159,14 @@ const ASSERTED = [
 async function ensureStream(manager: JetStreamManager, config: Partial<StreamConfig>): Promise<void> {
   const name = config.name as string;
   const exists = await isThere(manager.streams.info(name));
-  const { config: kept } = exists
+  const { config: kept, state } = exists
     ? await manager.streams.update(name, config)
     : await manager.streams.add(config as StreamConfig & { name: string });
+  // A stream that is new to the broker and not empty had a damaged description, which the broker replaces only when it changes.
+  if (!exists && state.messages > 0) {
+    await manager.streams.update(name, { ...config, description: 'restored' });
+    await manager.streams.update(name, config);
+  }
   if (name.startsWith('CLOCK_')) return;
   for (const flag of ASSERTED) {
     const wanted = JSON.stringify((config as Record<string, unknown>)[flag] ?? false);

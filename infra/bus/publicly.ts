@@ -34,11 +34,14 @@ export function publicText(text: string): string {
   return isCut ? `${told.slice(0, LONGEST - 1)}…` : told;
 }
 
-/** Without the word that was cut through: half an address or half a path would not be known for what it is. */
+/**
+ * Without the word that was cut through: half an address or half a path would not be known for what it is. A word of this length is
+ * neither, and there is more of it than is told.
+ */
 function whole(text: string): string {
   let end = text.length;
   while (end > 0 && !/\s/.test(text[end - 1] as string)) end -= 1;
-  return text.slice(0, end);
+  return end > 0 ? text.slice(0, end) : text;
 }
 
 /** A page of the web, by name and without a port or a password, may be what a problem is about. */

@@ -73,4 +73,5 @@ function isProgram(path: string): boolean {
   }
 }
 
-const sayOnStderr = (line: string): void => void process.stderr.write(`${line}\n`);
+/** Says a line of ours: this folder knows nothing of the bus, and of its way to write to a terminal. */
+export const sayOnStderr = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { findServer } from './find.ts';
+import { findServer, sayOnStderr } from './find.ts';
 import { leash } from './leash.ts';
 import { followLog, type Log } from './log.ts';
 import { claim } from './store.ts';
@@ -49,7 +49,7 @@ export type Server = {
  * somebody works in the folder.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { host = '127.0.0.1', say = sayOnStderr } = options;
+  const { host = '127.0.0.1', say = (line: string) => sayOnStderr(`reel: ${line}`) } = options;
   const binary = await findServer();
   const claimed = await claim(options.dataDir, say);
   const dataDir = claimed.path;
@@ -118,8 +118,6 @@ function serverArguments({ dataDir, configFile, port, pidFile, args = [] }: Serv
   const fixed = ['-a', host, '-p', String(port || -1), '-js', '-sd', dataDir, '--ports_file_dir', portsDir];
   return [...fixed, ...(configFile ? ['-c', configFile] : []), ...(pidFile ? ['-P', pidFile] : []), ...args];
 }
-
-const sayOnStderr = (line: string): void => void process.stderr.write(`reel: ${line}\n`);
 
 type Ports = { port: number; routePort: number | undefined; monitorPort: number | undefined };
 
