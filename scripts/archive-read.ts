@@ -11,6 +11,25 @@ export class Damaged extends Error {
   }
 }
 
+/** What is known of an archive outside of it. */
+export type Beside = {
+  /** The newest volume that was written: if it were lost, no other would name it. */
+  readonly newest?: Newest | undefined;
+  /** What the log has lost with consent. */
+  accepted(): Promise<readonly Accepted[]>;
+  note(newest: Newest): Promise<void>;
+};
+/** `last`: the positions up to `to` that come after it were used again. */
+export type Accepted = {
+  readonly stream: string;
+  readonly to: number;
+  readonly acceptedAt: string;
+  readonly last?: number | undefined;
+};
+export type Newest = { readonly volume: number; readonly sha256: string };
+
+export type Archive = Shelf & { readonly beside?: Beside };
+
 export type Volume = { readonly manifest: Manifest; readonly sha256: string };
 
 /** What is to become of damage: who only reads goes on with the rest, and names it. */
@@ -46,6 +65,33 @@ export async function volumesOf(shelf: Shelf, tell: Tell = refuse): Promise<Volu
     last = manifest instanceof Damaged ? { volume } : { volume, sha256: digest };
   }
   return volumes;
+}
+
+/** Volumes at the end of an archive that were written and are not there, or not as they were written. */
+export function lostEnd({ beside, ...shelf }: Archive, volumes: readonly Volume[]): Damaged[] {
+  const { newest } = beside ?? {};
+  if (newest === undefined) return [];
+  const found: Damaged[] = [];
+  const same = volumes.find(({ manifest }) => manifest.volume === newest.volume);
+  if (same !== undefined && same.sha256 !== newest.sha256)
+    found.push(new Damaged(shelf, manifestName(newest.volume), `it was written with the SHA-256 ${newest.sha256}, and has ${same.sha256}`));
+  for (let missing = (volumes.at(-1)?.manifest.volume ?? 0) + 1; missing <= newest.volume; missing += 1)
+    found.push(new Damaged(shelf, manifestName(missing), `it is missing, and ${newest.volume} volumes were written`));
+  return found;
+}
+
+/**
+ * What an archive has of a shard's positions from one on: when each was stored, ms since the epoch. Where a position was used again after a
+ * loss the archive has both of its messages, and what was archived later counts.
+ */
+export async function keptFrom(shelf: Shelf, volumes: readonly Volume[], shard: number, from: number): Promise<Map<number, number>> {
+  const kept = new Map<number, number>();
+  for (const volume of volumes) {
+    if ((volume.manifest.shards.find((one) => one.shard === shard)?.last ?? 0) < from) continue;
+    for await (const stored of runsOf(shelf, volume))
+      if (stored.shard === shard) for (const { seq, time } of stored.raws) if (seq >= from) kept.set(seq, time);
+  }
+  return kept;
 }
 
 function manifestIn(shelf: Shelf, name: string, text: string): Manifest | Damaged {
@@ -98,9 +144,11 @@ export async function* runsOf(shelf: Shelf, volume: Volume): AsyncGenerator<Stor
  * One run, with what came when the rest of it was archived already; undefined when it is not there.
  * @param tell what is damaged, where some of it may have stood.
  */
-export async function runFrom(shelf: Shelf, run: string, tell: Tell): Promise<Stored | undefined> {
+export async function runFrom(shelf: Archive, run: string, tell: Tell): Promise<Stored | undefined> {
   let whole: Stored | undefined;
-  for (const volume of await volumesOf(shelf, tell)) {
+  const volumes = await volumesOf(shelf, tell);
+  for (const damaged of lostEnd(shelf, volumes)) tell(damaged);
+  for (const volume of volumes) {
     try {
       for (const part of await partsOf(shelf, volume, run)) whole = joined(whole, part);
     } catch (error) {
@@ -120,10 +168,14 @@ async function partsOf(shelf: Shelf, volume: Volume, run: string): Promise<Store
   );
 }
 
-/** Two parts of a run as one. */
+/**
+ * Two parts of a run as one, in the order in which they were stored. After a loss the log has used positions again, and the archive has what
+ * stood there before as well: a message is known by its position and its time.
+ */
 export function joined(whole: Stored | undefined, part: Stored): Stored {
   if (whole === undefined) return part;
-  const known = new Set(whole.raws.map(({ seq }) => seq));
-  const raws = [...whole.raws, ...part.raws.filter(({ seq }) => !known.has(seq))].sort((a, b) => a.seq - b.seq);
+  const known = new Set(whole.raws.map(({ seq, time }) => `${seq} ${time}`));
+  const raws = [...whole.raws, ...part.raws.filter(({ seq, time }) => !known.has(`${seq} ${time}`))];
+  raws.sort((a, b) => a.time - b.time || a.seq - b.seq);
   return { ...whole, raws, blobs: new Map([...whole.blobs, ...part.blobs]) };
 }

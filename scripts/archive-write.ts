@@ -85,10 +85,10 @@ export function openVolumes(shelf: Shelf, last: { readonly manifest: Manifest; r
       if (facts >= VOLUME_FACTS || offset >= VOLUME_BYTES) await endVolume();
     },
     /** What has been read up to here is archived, or will be read again from these positions on. */
-    end: async (resume: ReadonlyMap<number, number>): Promise<Written> => {
+    end: async (resume: ReadonlyMap<number, number>): Promise<Written & { readonly newest: typeof previous }> => {
       for (const [shard, seq] of resume) resumes.set(shard, seq);
       await endVolume();
-      return written;
+      return { ...written, newest: previous };
     },
   };
 }

@@ -1,6 +1,7 @@
 /** `reel archive`: runs that are over go from the log to where they stay, before they age out. Doing it again archives what is new. */
 
 import { join } from 'node:path';
+import { reelStream } from '@reel/bus/accounts.ts';
 import { blobSubject, mayHaveBlobs, unpack } from '@reel/bus/blob.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { type History, historyOf } from '@reel/bus/history.ts';
@@ -11,31 +12,34 @@ import { line, print, printJson } from '@reel/bus/terminal.ts';
 import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
 import type { Command } from 'commander';
 import { Refused } from './api.ts';
+import { unarchived } from './archive-check.ts';
 import { folderShelf } from './archive-folder.ts';
 import { blobsOf, type Indexed, isManifest, manifestName } from './archive-format.ts';
-import { type Damaged, indexOf, runFrom, type Volume, volumesOf } from './archive-read.ts';
+import { type Accepted, type Archive, type Damaged, indexOf, keptFrom, lostEnd, runFrom, type Volume, volumesOf } from './archive-read.ts';
 import { openVolumes, type Written } from './archive-write.ts';
+import { besideIn } from './losses.ts';
 import { brokerIn, folder, moment, withLog } from './operator.ts';
 import { when } from './summary.ts';
 
 const BUCKET = 'nats-object-store:';
 
 /** Uses the place that is named: a folder, or `nats-object-store:BUCKET` at the broker of the installation in `dir`. */
-export async function withShelf<T>(place: string, dir: string, use: (shelf: Shelf) => Promise<T>): Promise<T> {
-  if (!place.startsWith(BUCKET)) return await use(folderShelf(place));
+export async function withShelf<T>(place: string, dir: string, use: (shelf: Archive) => Promise<T>): Promise<T> {
+  const open = async (shelf: Shelf): Promise<Archive> => ({ ...shelf, beside: await besideIn(dir, shelf.place) });
+  if (!place.startsWith(BUCKET)) return await use(await open(folderShelf(place)));
   const bucket = place.slice(BUCKET.length);
   if (!BUCKET_NAME.grammar.test(bucket))
     throw new Refused(`the bucket in "${place}" is called "${bucket}", and its name has to be ${BUCKET_NAME.inWords}`);
   const connection = await connect(await brokerIn(dir), 'provisioner');
   try {
-    return await use(bucketShelf(connection, bucket));
+    return await use(await open(bucketShelf(connection, bucket)));
   } finally {
     await connection.close();
   }
 }
 
 /** The same for an archive that is to be read. @throws Refused when there is none. */
-export async function withArchive<T>(place: string, dir: string, use: (shelf: Shelf) => Promise<T>): Promise<T> {
+export async function withArchive<T>(place: string, dir: string, use: (shelf: Archive) => Promise<T>): Promise<T> {
   return await withShelf(place, dir, async (shelf) => {
     const names = await shelf.names();
     if (names?.some(isManifest)) return await use(shelf);
@@ -63,23 +67,35 @@ export type Lacking = { readonly run: string; readonly address: string; readonly
 
 const isOutcome = ({ subject }: Raw): boolean => subject.endsWith('.run.run.1.outcome');
 
+/** From where on a shard is read for what is not archived yet, and from where on its positions may have been used again after a loss. */
+function begin(accepted: readonly Accepted[], newest: Volume | undefined, shard: number): { from: number; reused: number } {
+  const resume = newest?.manifest.shards.find((one) => one.shard === shard)?.resume ?? 1;
+  const losses = accepted.filter(({ stream, to, last = to }) => stream === reelStream(shard) && last < to);
+  const after = (one: Accepted): number => (one.last ?? 0) + 1;
+  const from = Math.min(resume, ...losses.filter(({ acceptedAt }) => acceptedAt >= (newest?.manifest.createdAt ?? '')).map(after));
+  return { from, reused: Math.min(...losses.filter(({ to }) => to >= from).map(after)) };
+}
+
 /**
  * Archives every run that ended before a moment (ms since the epoch) and is not archived yet. One that lacks a value is left out, and
  * looked at again the next time: what is archived may be forgotten, and this would be forgotten without ever having been kept.
+ * `gone`: volumes of the archive that are lost; what the log still has of them is archived again.
  */
 export async function archive(
   log: WholeLog,
   shards: number,
-  shelf: Shelf,
+  shelf: Archive,
   beforeMs: number,
-): Promise<Written & { readonly lacking: readonly Lacking[] }> {
+): Promise<Written & { readonly lacking: readonly Lacking[]; readonly gone: readonly Damaged[] }> {
   const lacking: Lacking[] = [];
   const volumes = await volumesOf(shelf);
+  const gone = lostEnd(shelf, volumes);
+  const accepted = (await shelf.beside?.accepted()) ?? [];
   const to = openVolumes(shelf, volumes.at(-1));
-  const resumed = new Map(volumes.at(-1)?.manifest.shards.map(({ shard, resume }) => [shard, resume]));
   const resume = new Map<number, number>();
   for (let shard = 0; shard < shards; shard += 1) {
-    const from = resumed.get(shard) ?? 1;
+    const { from, reused } = begin(accepted, volumes.at(-1), shard);
+    const kept = await keptFrom(shelf, volumes, shard, reused);
     const done = await archivedSince(shelf, volumes, shard, from);
     let next = from;
     let unfinished = Number.POSITIVE_INFINITY;
@@ -91,7 +107,7 @@ export async function archive(
     }
     const add = async (of: Indexed['of'], run: string, raws: readonly Raw[]): Promise<void> => {
       const known = done.get(run);
-      const fresh = raws.filter(({ seq }) => seq > (known ?? 0));
+      const fresh = raws.filter(({ seq, time }) => (seq < reused ? seq > (known ?? 0) : kept.get(seq) !== time));
       if (fresh.length === 0) return;
       const values = await valuesOf(log, shard, run, fresh);
       if (values.lacking.length > 0) {
@@ -114,7 +130,9 @@ export async function archive(
     for (const run of strays) if (done.has(run)) await add('more', run, await log.run(shard, run));
     resume.set(shard, Math.min(unfinished, next));
   }
-  return { ...(await to.end(resume)), lacking };
+  const { newest, ...written } = await to.end(resume);
+  if (newest !== undefined) await shelf.beside?.note({ volume: newest.manifest.volume, sha256: newest.sha256 });
+  return { ...written, lacking, gone };
 }
 
 /** The runs of which something from a position on is archived, with the position of the last fact that is. */
@@ -163,22 +181,6 @@ async function valuesOf(log: WholeLog, shard: number, run: string, raws: readonl
   return { blobs, lacking };
 }
 
-/** The runs that ended before a moment and are not archived: they may not be relied on to be there for ever. */
-export async function unarchived(
-  log: WholeLog,
-  shards: number,
-  shelf: Shelf,
-  beforeMs: number,
-): Promise<{ run: string; endedMs: number }[]> {
-  const ended = new Map<string, number>();
-  for (let shard = 0; shard < shards; shard += 1) {
-    for await (const { subject, time } of log.facts(shard, { seq: 1 }, `reel.${shard}.*.run.run.1.outcome`))
-      if (time < beforeMs) ended.set(subject.split('.')[2] as string, time);
-  }
-  for (const volume of await volumesOf(shelf)) for (const { run } of await indexOf(shelf, volume)) ended.delete(run);
-  return [...ended].map(([run, endedMs]) => ({ run, endedMs }));
-}
-
 type ArchiveOptions = {
   readonly dir: string;
   readonly to?: string;
@@ -203,28 +205,34 @@ export function addArchive(reel: Command): void {
       await withShelf(to, dir, (shelf) =>
         withLog(dir, async (log, shards) => {
           if (!check) {
-            const { lacking, ...written } = await archive(log, shards, shelf, beforeMs);
+            const { lacking, gone, ...written } = await archive(log, shards, shelf, beforeMs);
             const { volumes, runs, facts } = written;
-            if (lacking.length > 0) process.exitCode = 1;
-            const lines = lacking.map(
-              ({ run, address, digest }) => line`${run}  is not archived: the value ${digest} of ${address} is not in the log`,
-            );
+            if (lacking.length > 0 || gone.length > 0) process.exitCode = 1;
+            const lines = [
+              ...gone.map(({ message }) => line`${message}; what the log still has of it is archived again`),
+              ...lacking.map(
+                ({ run, address, digest }) => line`${run}  is not archived: the value ${digest} of ${address} is not in the log`,
+              ),
+            ];
             return tell([...lines, `${runs} runs, ${facts} facts in ${volumes} new volumes in ${shelf.place}`].join('\n'), {
               place: shelf.place,
               ...written,
               lacking,
+              ...(gone.length > 0 ? { gone: gone.map(({ message }) => message) } : {}),
             });
           }
-          const missing = await unarchived(log, shards, shelf, beforeMs);
-          const lines = missing.map(
-            ({ run, endedMs }) => line`${run}  ended ${when(new Date(endedMs).toISOString())}, and is not archived`,
-          );
-          if (missing.length > 0) process.exitCode = 1;
+          const damaged: Damaged[] = [];
+          const missing = await unarchived(log, shards, shelf, { beforeMs, tell: (one) => damaged.push(one) });
+          const lines = [
+            ...damaged.map(({ message }) => line`${message}`),
+            ...missing.map(({ run, endedMs }) => line`${run}  ended ${when(new Date(endedMs).toISOString())}, and is not archived`),
+          ];
+          if (lines.length > 0) process.exitCode = 1;
           const absent = (await shelf.names()) === undefined ? ', which is not there' : '';
           const then = when(new Date(beforeMs).toISOString());
           return tell(
             [...lines, `${missing.length} runs that ended before ${then} are not in ${shelf.place}${absent}`].join('\n'),
-            missing,
+            damaged.length === 0 ? missing : [...missing, ...damaged.map(({ file, message }) => ({ file, message }))],
           );
         }),
       );

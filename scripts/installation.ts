@@ -147,7 +147,9 @@ export async function provisionAt(
       await provision(connection, options);
     }
     const acceptedAt = new Date().toISOString();
-    await note(dir, { ...known.marks, ...(await inspection.marks()) }, [...accepted, ...lost.map((one) => ({ ...one, acceptedAt }))]);
+    const marks = { ...known.marks, ...(await inspection.marks()) };
+    const now = lost.map((one) => ({ ...one, acceptedAt, last: marks[one.stream]?.last ?? 0 }));
+    await note(dir, marks, [...accepted, ...now]);
     return found;
   } finally {
     await connection.close();

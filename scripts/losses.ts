@@ -5,13 +5,22 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { reelStream } from '@reel/bus/accounts.ts';
 import { type Claimed, type Damage, type Inspection, inWords, type Known, type Marks } from '@reel/bus/damage.ts';
 import { z } from 'zod';
 import { folderShelf } from './archive-folder.ts';
-import { volumesOf } from './archive-read.ts';
+import { type Beside, volumesOf } from './archive-read.ts';
 
 const Mark = z.object({ first: z.int(), firstMs: z.number(), last: z.int() });
-const AcceptedLoss = z.object({ stream: z.string(), from: z.int(), to: z.int(), why: z.string(), acceptedAt: z.iso.datetime() });
+const AcceptedLoss = z.object({
+  stream: z.string(),
+  from: z.int(),
+  to: z.int(),
+  why: z.string(),
+  acceptedAt: z.iso.datetime(),
+  /** Where the stream ended when the loss was accepted: the broker gives the positions after it to what is stored next. */
+  last: z.int().optional(),
+});
 const Kept = z.object({ marks: z.record(z.string(), Mark), accepted: z.array(AcceptedLoss) });
 export type AcceptedLoss = z.infer<typeof AcceptedLoss>;
 type Kept = z.infer<typeof Kept>;
@@ -51,8 +60,7 @@ export async function keptIn(dir: string): Promise<Kept> {
 }
 
 /** Written whole, and on disk when it resolves: it has to outlast what it is a witness of. */
-async function keep(dir: string, kept: Kept): Promise<void> {
-  const path = fileIn(dir);
+async function keep(path: string, kept: object): Promise<void> {
   const unfinished = `${path}.${process.pid}.new`;
   const file = await open(unfinished, 'w', 0o600);
   try {
@@ -70,29 +78,70 @@ async function keep(dir: string, kept: Kept): Promise<void> {
   }
 }
 
-/** How far the archive of an installation has the log. A damaged one says less, and `verify --archive` says that. */
-async function archived(dir: string): Promise<Claimed[]> {
+/**
+ * How far the archive of an installation has the log. A damaged one says less, and `verify --archive` says that. What was archived before
+ * a loss was accepted says nothing of the positions that were lost: others stand there since.
+ */
+async function archived(dir: string, accepted: readonly AcceptedLoss[]): Promise<Claimed[]> {
   const place = join(dir, 'archive');
   const volumes = await volumesOf(folderShelf(place), () => {});
   return volumes.flatMap(({ manifest }) =>
-    manifest.shards.map(({ shard, last }) => ({ stream: `REEL_${shard}`, last, who: `the archive in ${place} has what stood there` })),
+    manifest.shards.flatMap(({ shard, last }) => {
+      const stream = reelStream(shard);
+      const isLost = accepted.some(
+        (one) => one.stream === stream && one.from <= last && last <= one.to && manifest.createdAt <= one.acceptedAt,
+      );
+      return isLost ? [] : [{ stream, last, who: `the archive in ${place} has what stood there` }];
+    }),
   );
+}
+
+const Newest = z.object({ volume: z.int(), sha256: z.string() });
+const Archives = z.record(z.string(), Newest);
+
+/** What an installation knows of an archive of its log, beside it. */
+export async function besideIn(dir: string, place: string): Promise<Beside> {
+  const path = join(dir, 'archived.json');
+  const archives = async (): Promise<z.infer<typeof Archives>> => {
+    const text = await readFile(path, 'utf8').catch(() => '{}');
+    try {
+      return Archives.parse(JSON.parse(text));
+    } catch (error) {
+      const what = (error as Error).message.split('\n')[0];
+      throw new Error(
+        `${path} is damaged (${what}): it says how many volumes were archived. Delete it: the next \`reel archive\` writes it anew`,
+      );
+    }
+  };
+  return {
+    newest: (await archives())[place],
+    // What is noted in the folder is of its own broker, and of no other.
+    accepted: async () => (process.env['REEL_NATS'] === undefined ? (await keptIn(dir)).accepted : []),
+    note: async (newest) => unlessReadOnly(keep(path, { ...(await archives()), [place]: newest })),
+  };
 }
 
 /** Everything that is known of the log of an installation without asking the broker. */
 export async function knownIn(dir: string, durables: Known['durables']): Promise<Known & { readonly accepted: readonly AcceptedLoss[] }> {
   const { marks, accepted } = await keptIn(dir);
-  return { marks, accepted, claims: await archived(dir), durables };
+  return { marks, accepted, claims: await archived(dir, accepted), durables };
 }
 
-/** Without what was accepted before. */
+/** Without what was accepted before. A position that was given to another message since is not lost with consent a second time. */
 export const notAccepted = (lost: readonly Damage[], accepted: readonly AcceptedLoss[]): Damage[] =>
-  lost.filter(({ stream, from, to }) => !accepted.some((one) => one.stream === stream && one.from <= from && to <= one.to));
+  lost.filter(
+    ({ stream, from, to }) =>
+      !accepted.some((one) => one.stream === stream && one.from <= from && to <= Math.min(one.to, one.last ?? one.to)),
+  );
 
 /** Notes how far the log reaches now, with what was accepted. */
 export async function note(dir: string, marks: Marks, accepted: readonly AcceptedLoss[]): Promise<void> {
-  await keep(dir, { marks: { ...marks }, accepted: [...accepted] }).catch((error: NodeJS.ErrnoException) => {
-    // A Job of a cluster has its folder from a Secret. Its durables know how far the log reached.
+  await unlessReadOnly(keep(fileIn(dir), { marks: { ...marks }, accepted: [...accepted] }));
+}
+
+/** A Job of a cluster has its folder from a Secret. Its durables know how far the log reached. */
+async function unlessReadOnly(written: Promise<void>): Promise<void> {
+  await written.catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EROFS' && error.code !== 'EACCES') throw error;
   });
 }

@@ -4,7 +4,7 @@ import { type Verified, verifyRun } from '@reel/bus/protocol/verify.ts';
 import type { Circumstances } from '@reel/bus/protocol/view.ts';
 import type { Shelf } from '@reel/bus/shelf.ts';
 import { blobsOf, type Indexed, type Stored } from './archive-format.ts';
-import { Damaged, indexOf, joined, runFrom, runsOf, type Volume, volumesOf } from './archive-read.ts';
+import { type Archive, Damaged, indexOf, joined, lostEnd, runFrom, runsOf, type Volume, volumesOf } from './archive-read.ts';
 import type { Window } from './operator.ts';
 
 /** Enters damage as a finding, each file once. */
@@ -19,7 +19,7 @@ function finding(verified: Verified): (error: unknown) => void {
 }
 
 /** Verifies one run of an archive. @returns false when it is not there. */
-export async function verifyArchived(shelf: Shelf, run: string, circumstances: Circumstances, verified: Verified): Promise<boolean> {
+export async function verifyArchived(shelf: Archive, run: string, circumstances: Circumstances, verified: Verified): Promise<boolean> {
   const found = await runFrom(shelf, run, finding(verified));
   if (found !== undefined) await enter(found, circumstances, verified);
   return found !== undefined;
@@ -27,13 +27,14 @@ export async function verifyArchived(shelf: Shelf, run: string, circumstances: C
 
 /** Verifies the runs of an archive that were requested within a time. */
 export async function verifyArchive(
-  shelf: Shelf,
+  shelf: Archive,
   { sinceMs, untilMs }: Window,
   circumstances: Circumstances,
   verified: Verified,
 ): Promise<void> {
   const damaged = finding(verified);
   const volumes = await volumesOf(shelf, damaged);
+  lostEnd(shelf, volumes).forEach(damaged);
   const more = new Map<string, Stored[]>();
   const within = new Map<Volume, ReadonlySet<string>>();
   for (const volume of volumes) {
