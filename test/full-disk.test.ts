@@ -8,6 +8,8 @@ import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { clockStream, timerSubject } from '@reel/bus/accounts.ts';
 import type { PubAck } from '@reel/bus/acks.ts';
 import { connect } from '@reel/bus/connect.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
@@ -16,6 +18,7 @@ import { installationIn } from '@reel/scripts/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local.ts';
 import { NO_MODEL } from '@reel/scripts/no-model.ts';
 import { SERVICES } from '@reel/services/main.ts';
+import { headers } from 'nats';
 
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0;
 const DISK_MB = 64;
@@ -142,4 +145,37 @@ it('the flood of one stream leaves room for the others', { skip, timeout: 60_000
   await isHeld(body.id as string);
   await completes(body.id as string);
   await connection.close();
+});
+
+it('the flood of a clock costs its service the oldest of its own timers, and nobody anything else', { skip, timeout: 60_000 }, async () => {
+  const { credentials } = installationIn(local.dir);
+  const keeper = await connect({ servers: local.nats, credentials }, 'saga-tracker');
+  const admin = await connect({ servers: local.nats, credentials }, 'provisioner');
+  const manager = await jetstreamManager(admin, { checkAPI: false });
+  const names = (await manager.streams.names().next()).filter((name) => name.startsWith('CLOCK_'));
+  assert.ok(names.length > 0);
+  for (const name of names) assert.ok((await manager.streams.info(name)).config.max_bytes > 0, `${name} has no limit`);
+  const [, shard, service = ''] = /^CLOCK_(\d+)_(.+)$/.exec(clockStream(0, 'saga-tracker')) ?? [];
+  const carried = headers();
+  carried.set('Nats-Schedule', '@at 2100-01-01T00:00:00Z');
+  carried.set('Nats-Schedule-Target', `${timerSubject(Number(shard), service, 'rang')}.flood.look`);
+  const { max_bytes: most } = (await manager.streams.info(clockStream(0, service))).config;
+  for (let bytes = 0, n = 0; bytes < 3 * most; bytes += 900_000, n += 1) {
+    const subject = `${timerSubject(Number(shard), service, 'ask')}.flood.n${n}`;
+    const answer = await keeper.request(subject, 'x'.repeat(900_000), { timeout: 5000, headers: carried });
+    assert.equal(answer.json<PubAck>().error, undefined);
+  }
+  assert.ok((await manager.streams.info(clockStream(0, service))).state.bytes <= most);
+  assert.equal((await request('/readyz')).status, 200);
+  const { status, body } = await submit();
+  assert.equal(status, 201);
+  await isHeld(body.id as string);
+  await completes(body.id as string);
+  // A timer that is set now rings.
+  const late = { name: 'late', steps: [{ ...workflow.steps[0], timeoutMs: 1000 }] };
+  const { body: asked } = await request('/v1/runs', { workflow: late, input: {} });
+  for await (const _ of follow(asked.id as string));
+  assert.equal((await ask<Run>('GET', `/v1/runs/${asked.id}`)).status, 'failed');
+  await keeper.close();
+  await admin.close();
 });

@@ -30,7 +30,7 @@ export type Provision = {
 };
 
 /** Of the store: facts first, and what stands beside them. The rest is the broker's own. */
-const SHARES = { reel: 0.5, blob: 0.38, registry: 0.02 } as const;
+const SHARES = { reel: 0.5, blob: 0.36, registry: 0.02, clock: 0.04 } as const;
 /** On a disk that is almost full already there is a little more all the same: it is told before that is used up. */
 const SLACK_BYTES = 4 * 1024 * 1024;
 
@@ -71,10 +71,12 @@ const isTemporary = (error: Error): boolean =>
 
 async function makeAll(connection: NatsConnection, options: Provision): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: PATIENCE_MS });
+  const keepers = options.roles.filter(({ clock }) => clock);
   for (let shard = 0; shard < options.shards; shard += 1) {
     const shares = new Map<string, number>([
       [reelStream(shard), SHARES.reel],
       [blobStream(shard), SHARES.blob],
+      ...keepers.map(({ name }) => [clockStream(shard, name), SHARES.clock / keepers.length] as const),
     ]);
     for (const config of streams(shard, options)) await ensureStream(manager, await limited(manager, config, options, shares));
     for (const role of options.roles) await ensureDurables(manager, role, shard);
@@ -121,7 +123,10 @@ const timers = (shard: number, service: string, replicas: number): Partial<Strea
   max_age: 0,
 });
 
-/** The same with a limit of its own: whoever fills a stream is told, and nothing old makes way for it. */
+/**
+ * The same with a limit of its own: whoever fills a stream is told, and nothing old makes way for it. In a stream of timers the oldest make
+ * way: they are one service's alone, and the sweep looks at every run whose timer is gone.
+ */
 async function limited(
   manager: JetStreamManager,
   config: Partial<StreamConfig>,
@@ -129,15 +134,17 @@ async function limited(
   shares: ReadonlyMap<string, number>,
 ): Promise<Partial<StreamConfig>> {
   const share = shares.get(config.name as string);
-  // Where messages are scheduled the broker would make room by forgetting the oldest: the clock has one writer, and one alarm for each run.
   if (storeBytes === undefined || share === undefined) return config;
+  const most = Math.max(Math.floor((storeBytes * share) / shards), SLACK_BYTES);
+  if (isClock(config.name)) return { ...config, discard: DiscardPolicy.Old, max_bytes: most };
   const used = await manager.streams.info(config.name as string).then(
     ({ state }) => state.bytes,
     () => 0,
   );
-  const most = used + Math.max(Math.floor((storeBytes * share) / shards), SLACK_BYTES);
-  return { ...config, discard: DiscardPolicy.New, max_bytes: most };
+  return { ...config, discard: DiscardPolicy.New, max_bytes: used + most };
 }
+
+const isClock = (stream: string | undefined): boolean => stream?.startsWith('CLOCK_') === true;
 
 /** Flags that a broker may be asked for and silently not keep. */
 const ASSERTED = [
@@ -167,7 +174,7 @@ async function ensureStream(manager: JetStreamManager, config: Partial<StreamCon
     await manager.streams.update(name, { ...config, description: 'restored' });
     await manager.streams.update(name, config);
   }
-  if (name.startsWith('CLOCK_')) return;
+  if (isClock(name)) return;
   for (const flag of ASSERTED) {
     const wanted = JSON.stringify((config as Record<string, unknown>)[flag] ?? false);
     const got = JSON.stringify((kept as unknown as Record<string, unknown>)[flag] ?? false);
