@@ -38,11 +38,42 @@ export async function writeCredentials(dir: string, paths: readonly string[], ma
   return `${installation.accountsFile}: the broker's accounts, which hold no secret\n${installation.credentials}: the keys of ${names.join(', ')}\n${join(dir, 'kustomization.yaml')}: both as Secrets`;
 }
 
+const UNITS: { readonly [unit: string]: number } = {
+  '': 1,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+};
+/** Less is of no use: every stream has a few megabytes. */
+const LEAST_STORE_BYTES = 64 * 2 ** 20;
+
+/** Bytes as Kubernetes and the broker's chart write them: `16Gi`, `800Mi`, `20000000000`. @throws for anything else */
+function bytesIn(text: string): number {
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text) ?? [];
+  const bytes = Math.floor(Number(count) * (UNITS[unit] ?? Number.NaN));
+  if (Number.isSafeInteger(bytes) && bytes >= LEAST_STORE_BYTES) return bytes;
+  throw new Error(
+    `--store-bytes is "${text}" and has to be a number of bytes, at least 64Mi, such as 16Gi, 800Mi or 20000000000 (units: ${Object.keys(UNITS).filter(Boolean).join(', ')})`,
+  );
+}
+
+export type Provisioned = { readonly replicas: string; readonly acceptLoss?: boolean; readonly storeBytes?: string | undefined };
+
 /** Makes the streams and durables of everybody in `dir` at a broker with their accounts. Safe to repeat. @returns what was made, in words. */
-export async function provisionBroker(dir: string, nats: string, replicas: string, acceptLoss = false): Promise<string> {
+export async function provisionBroker(
+  dir: string,
+  nats: string,
+  { replicas, acceptLoss = false, storeBytes }: Provisioned,
+): Promise<string> {
   const count = Number(replicas);
   if (![1, 3, 5].includes(count)) throw new Error(`--replicas is "${replicas}" and has to be 1, 3 or 5: an even number survives no more`);
+  const store = storeBytes === undefined ? undefined : { allBytes: bytesIn(storeBytes) };
   const roles = await rolesIn(installationIn(dir));
-  const lost = await provisionAt(nats, installationIn(dir), roles, { replicas: count, acceptLoss });
+  const lost = await provisionAt(nats, installationIn(dir), roles, { replicas: count, acceptLoss, store });
   return `${lost.map((damage) => `goes on without: ${inWords(damage)}\n`).join('')}${nats} has the streams, on ${count} node${count === 1 ? '' : 's'} each, and the durables of ${roles.map(({ name }) => name).join(', ')}`;
 }

@@ -6,7 +6,7 @@ import { type Admitted, faultsOf } from '@reel/bus/admissible.ts';
 import { connect } from '@reel/bus/connect.ts';
 import { ensureCredentials } from '@reel/bus/credentials.ts';
 import { type Damage, inspect, isWriteOnce } from '@reel/bus/damage.ts';
-import { durablesOf, provision } from '@reel/bus/provision.ts';
+import { durablesOf, provision, type Store } from '@reel/bus/provision.ts';
 import { type Role, roleOf } from '@reel/bus/role.ts';
 import { warn } from '@reel/bus/terminal.ts';
 import { load, SERVICES } from '@reel/services/main.ts';
@@ -114,8 +114,7 @@ export type Provisioning = {
   readonly deep?: boolean;
   /** Goes on without what is lost. */
   readonly acceptLoss?: boolean;
-  /** What all streams together may take on the disk of a node, beside what they have. */
-  readonly storeBytes?: number | undefined;
+  readonly store?: Store | undefined;
 };
 
 /**
@@ -126,11 +125,11 @@ export async function provisionAt(
   servers: string,
   { credentials, dir }: Pick<Installation, 'credentials' | 'dir'>,
   roles: readonly Role[],
-  { replicas = 1, deep = false, acceptLoss = false, storeBytes }: Provisioning = {},
+  { replicas = 1, deep = false, acceptLoss = false, store }: Provisioning = {},
 ): Promise<readonly Damage[]> {
   const connection = await connect({ servers, credentials }, PROVISIONER);
   try {
-    const options = { roles, shards: SHARDS, replicas, maxAgeDays: MAX_AGE_DAYS, storeBytes };
+    const options = { roles, shards: SHARDS, replicas, maxAgeDays: MAX_AGE_DAYS, store };
     const inspection = await inspect(connection, streamsOf(roles, SHARDS), PROVISIONER);
     const { accepted, ...known } = await knownIn(dir, durablesOf(options));
     // A stream that the broker does not know any more may come back with all that it had when it is made again.

@@ -103,8 +103,8 @@ async function startIn(options: LocalOptions, release: () => void): Promise<Loca
     const { replicas } = broker;
     const { acceptLoss = false } = options;
     // Each of several nodes here takes its own of the same disk.
-    const storeBytes = Math.floor(store.leftBytes / replicas);
-    const lost = await provisionAt(broker.url, installation, roles, { replicas, deep: true, acceptLoss, storeBytes });
+    const leftBytes = Math.floor(store.leftBytes / replicas);
+    const lost = await provisionAt(broker.url, installation, roles, { replicas, deep: true, acceptLoss, store: { leftBytes } });
     for (const damage of lost) log.error({ dir }, `goes on without: ${inWords(damage)}`);
     await care.begin(broker.url, broker.restart);
     if (options.services.length > 0) await serveHere(options.services);

@@ -16,7 +16,7 @@ import { addArchive, archivedRun } from './archive.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
 import { commandLine } from './command-line.ts';
 import { componentRows, HEADINGS } from './components.ts';
-import { provisionBroker, writeCredentials } from './deployment.ts';
+import { type Provisioned, provisionBroker, writeCredentials } from './deployment.ts';
 import { live } from './live.ts';
 import { folder } from './operator.ts';
 import { folded, table } from './page.ts';
@@ -78,9 +78,10 @@ reel
   .requiredOption('--dir <DIR>', 'what `reel credentials` wrote')
   .option('--nats <URL>', 'the broker', process.env['REEL_NATS'] ?? 'nats://127.0.0.1:4222')
   .option('--replicas <N>', 'on how many nodes each stream is kept', '1')
+  .option('--store-bytes <N>', "a node's file store (maxSize, as 16Gi): each stream gets a limit of its own, a share of it")
   .option('--accept-loss', 'go on without acknowledged facts that the broker has lost')
-  .action(async ({ dir, nats, replicas, acceptLoss }: { dir: string; nats: string; replicas: string; acceptLoss?: boolean }) =>
-    print(await provisionBroker(dir, nats, replicas, acceptLoss)),
+  .action(async ({ dir, nats, ...options }: { dir: string; nats: string } & Provisioned) =>
+    print(await provisionBroker(dir, nats, options)),
   );
 
 command('run <FILE-OR-GOAL>', 'submit a workflow (YAML or JSON), or a goal in words')

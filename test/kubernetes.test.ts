@@ -4,13 +4,16 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@reel/bus/connect.ts';
 import { type Document, documents, files, folder } from '@reel/kubernetes/base.ts';
 import { referenceFaults, schemaFaults } from '@reel/kubernetes/check.ts';
 import { startServer } from '@reel/nats/server.ts';
-import { provisionBroker, writeCredentials } from '@reel/scripts/deployment.ts';
+import { type Provisioned, provisionBroker, writeCredentials } from '@reel/scripts/deployment.ts';
 import { root } from '@reel/scripts/tree.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { parse } from 'yaml';
+import { SIZES } from './kubernetes/demands.ts';
 import { installations, rendered } from './kubernetes/rendered.ts';
 
 const notifier = join(root, 'test/extension/notifier.ts');
@@ -91,10 +94,11 @@ describe('the overlays', () => {
 });
 
 /** What the official chart makes of these values: nats.conf is the settings that it knows, with `merge` over them. */
-function natsConf(config: { jetstream: { merge: object }; merge: Record<string, unknown> }): string {
+function natsConf(config: { jetstream: { merge: object; fileStore: { maxSize: string } }; merge: Record<string, unknown> }): string {
   const { $include, max_payload, ...others } = config.merge;
   assert.deepEqual([max_payload, others], ['<< 1MB >>', {}]);
-  return JSON.stringify({ max_payload: 0, jetstream: config.jetstream.merge }, null, 2)
+  return JSON.stringify({ max_payload: 0, jetstream: { max_file_store: 0, ...config.jetstream.merge } }, null, 2)
+    .replace('"max_file_store": 0', `"max_file_store": ${config.jetstream.fileStore.maxSize}`)
     .replace('"max_payload": 0', '"max_payload": 1MB')
     .replace('{', `{\n  include ${String($include)};`);
 }
@@ -105,11 +109,43 @@ it('a broker with the values of the chart and the accounts takes the streams and
   await cp(join(dir, 'generated/accounts.conf'), join(dir, 'accounts.conf'));
   const broker = await startServer({ dataDir: join(dir, 'data'), configFile: join(dir, 'nats.conf') });
   try {
-    assert.match(await provisionBroker(join(dir, 'generated'), broker.url, '1'), /saga-tracker, notifier$/);
-    await assert.rejects(provisionBroker(join(dir, 'generated'), broker.url, '2'), /--replicas is "2" and has to be 1, 3 or 5/);
+    const provision = (options: Provisioned): Promise<string> => provisionBroker(join(dir, 'generated'), broker.url, options);
+    assert.match(await provision({ replicas: '1', storeBytes: '16Gi' }), /saga-tracker, notifier$/);
+    await assert.rejects(provision({ replicas: '2' }), /--replicas is "2" and has to be 1, 3 or 5/);
+    for (const wrong of ['', '16', '-16Gi', '16Gib', '1e9', 'NaN', '63Mi', '16 Gi', '99999999999Ti'])
+      await assert.rejects(
+        provision({ replicas: '1', storeBytes: wrong }),
+        /^Error: --store-bytes is ".*" and has to be a number of bytes, at/,
+      );
+    // Together they stay within the store, however often they are made and whatever they hold.
+    const connection = await connect({ servers: broker.url, credentials: join(dir, 'generated/credentials') }, 'provisioner');
+    const manager = await jetstreamManager(connection);
+    for (let filled = 0; filled < 40; filled += 1) await connection.request(`reel.0.r${filled}.run.run.1.request`, 'x'.repeat(900_000));
+    for (const [storeBytes, all] of [
+      ['16Gi', 16 * 2 ** 30],
+      ['800Mi', 800 * 2 ** 20],
+      ['800Mi', 800 * 2 ** 20],
+    ] as const) {
+      await provision({ replicas: '1', storeBytes });
+      const configs = (await manager.streams.list().next()).map(({ config }) => config);
+      assert.deepEqual(
+        configs.filter(({ max_bytes: most }) => most <= 0).map(({ name }) => name),
+        [],
+      );
+      const sum = configs.reduce((bytes, { max_bytes: most }) => bytes + most, 0);
+      assert.ok(sum <= all && sum > 0.9 * all, `${sum} of ${all}`);
+    }
+    await connection.close();
   } finally {
     await broker.stop();
   }
+});
+
+it('the store that is shared out among the streams is the one that the broker has', async () => {
+  const store = async (values: string): Promise<string> =>
+    parse(await readFile(join(folder, '..', values), 'utf8')).config.jetstream.fileStore.maxSize;
+  assert.equal(await store('nats-values.yaml'), SIZES.production.store);
+  assert.equal(await store('overlays/development/nats-values.yaml'), SIZES.development.store);
 });
 
 it('keys that were given once stay as they are', async () => {

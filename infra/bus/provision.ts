@@ -25,9 +25,12 @@ export type Provision = {
   readonly shards: number;
   readonly replicas: number;
   readonly maxAgeDays: number;
-  /** What all streams together may take on the disk of a node, beside what they have. Each has a share of it, so that none can take what others need. */
-  readonly storeBytes?: number | undefined;
+  /** Each stream has a share of it, so that none can take what others need. */
+  readonly store?: Store | undefined;
 };
+
+/** The bytes on the disk of a node that all streams together may take, or what is left of them beside what the streams have. */
+export type Store = { readonly allBytes: number } | { readonly leftBytes: number };
 
 /** Of the store: facts first, and what stands beside them. The rest is the broker's own. */
 const SHARES = { reel: 0.5, blob: 0.36, registry: 0.02, clock: 0.04 } as const;
@@ -71,18 +74,26 @@ const isTemporary = (error: Error): boolean =>
 
 async function makeAll(connection: NatsConnection, options: Provision): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: PATIENCE_MS });
+  const leftBytes = await leftOf(manager, options.store);
   const keepers = options.roles.filter(({ clock }) => clock);
   for (let shard = 0; shard < options.shards; shard += 1) {
     const shares = new Map<string, number>([
-      [reelStream(shard), SHARES.reel],
-      [blobStream(shard), SHARES.blob],
-      ...keepers.map(({ name }) => [clockStream(shard, name), SHARES.clock / keepers.length] as const),
+      [reelStream(shard), SHARES.reel / options.shards],
+      [blobStream(shard), SHARES.blob / options.shards],
+      ...keepers.map(({ name }) => [clockStream(shard, name), SHARES.clock / keepers.length / options.shards] as const),
     ]);
-    for (const config of streams(shard, options)) await ensureStream(manager, await limited(manager, config, options, shares));
+    for (const config of streams(shard, options)) await ensureStream(manager, await limited(manager, config, shares, leftBytes));
     for (const role of options.roles) await ensureDurables(manager, role, shard);
   }
   await new Kvm(jetstream(connection, { timeout: PATIENCE_MS })).create(REGISTRY_BUCKET, { replicas: options.replicas });
-  await ensureRegistryIsLive(manager, options);
+  await ensureRegistryIsLive(manager, leftBytes);
+}
+
+async function leftOf(manager: JetStreamManager, store: Store | undefined): Promise<number | undefined> {
+  if (store === undefined || 'leftBytes' in store) return store?.leftBytes;
+  let left = store.allBytes;
+  for await (const { state } of manager.streams.list()) left -= state.bytes;
+  return Math.max(left, 0);
 }
 
 function streams(shard: number, { roles, replicas, maxAgeDays }: Provision): Partial<StreamConfig>[] {
@@ -130,12 +141,12 @@ const timers = (shard: number, service: string, replicas: number): Partial<Strea
 async function limited(
   manager: JetStreamManager,
   config: Partial<StreamConfig>,
-  { storeBytes, shards }: Provision,
   shares: ReadonlyMap<string, number>,
+  leftBytes: number | undefined,
 ): Promise<Partial<StreamConfig>> {
   const share = shares.get(config.name as string);
-  if (storeBytes === undefined || share === undefined) return config;
-  const most = Math.max(Math.floor((storeBytes * share) / shards), SLACK_BYTES);
+  if (leftBytes === undefined || share === undefined) return config;
+  const most = Math.max(Math.floor(leftBytes * share), SLACK_BYTES);
   if (isClock(config.name)) return { ...config, discard: DiscardPolicy.Old, max_bytes: most };
   const used = await manager.streams.info(config.name as string).then(
     ({ state }) => state.bytes,
@@ -237,11 +248,9 @@ async function ensureDurable(manager: JetStreamManager, stream: string, role: Ro
 }
 
 /** The registry's changes are passed on to those who read it, since no service may make a consumer to watch it. */
-async function ensureRegistryIsLive(manager: JetStreamManager, options: Provision): Promise<void> {
+async function ensureRegistryIsLive(manager: JetStreamManager, leftBytes: number | undefined): Promise<void> {
   const { config } = await manager.streams.info(`KV_${REGISTRY_BUCKET}`);
   const live = { ...config, republish: { src: `$KV.${REGISTRY_BUCKET}.>`, dest: `${LIVE_TOOLS}.>` } };
-  await manager.streams.update(
-    config.name,
-    await limited(manager, live, { ...options, shards: 1 }, new Map([[config.name, SHARES.registry]])),
-  );
+  const shares = new Map([[config.name, SHARES.registry]]);
+  await manager.streams.update(config.name, await limited(manager, live, shares, leftBytes));
 }

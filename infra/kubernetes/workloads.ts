@@ -45,6 +45,9 @@ export const api: IService = {
   spec: { selector: labelsOf('gateway'), ports: [{ name: 'http', port: API_PORT, targetPort: 'http' }] },
 };
 
+/** A node's file store: `maxSize` in nats-values.yaml. */
+const STORE = '16Gi';
+
 export const PROVISIONER = 'provisioner';
 
 /** Makes or updates streams and durables, and goes. It is tried again until the broker is there; services wait for it. */
@@ -65,7 +68,7 @@ export const provisioning: IJob = {
             name: PROVISIONER,
             image: IMAGE,
             command: ['node', 'scripts/reel.ts'],
-            args: ['provision', '--dir', ETC, '--nats', BROKER, '--replicas', '3'],
+            args: ['provision', '--dir', ETC, '--nats', BROKER, '--replicas', '3', '--store-bytes', STORE],
             resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } },
             volumeMounts: [{ name: 'cast', mountPath: `${ETC}/cast`, readOnly: true }],
           },

@@ -102,9 +102,10 @@ const SERVICE: readonly Change[] = [
   ['spec selector matchLabels', { 'app.kubernetes.io/name': 'other' }, COUNTED],
 ];
 
+const MAKES = 'makes the streams on every node of the broker, each with its share of the store';
 /** Of the provisioner. */
 export const PROVISIONER: readonly Change[] = [
-  ['container args', ['provision'], 'makes the streams on every node of the broker'],
+  ['container args', ['provision'], MAKES],
   ['spec backoffLimit', 0, 'is tried again until the broker is there'],
   ['pod restartPolicy', 'Never', 'is tried again until the broker is there'],
   ['spec ttlSecondsAfterFinished', GONE, 'goes when it is done, so that it can be made again'],

@@ -22,10 +22,10 @@ import type { Installation } from './rendered.ts';
 export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model-executor', 'desk', 'validator', 'saga-tracker'];
 
 /** How many of each service there are at least, and nodes of the broker: development makes do with one. */
-export const SIZES: { readonly [Name in Installation]: { readonly replicas: number; readonly nodes: number } } = {
-  base: { replicas: 2, nodes: 3 },
-  production: { replicas: 2, nodes: 3 },
-  development: { replicas: 1, nodes: 1 },
+export const SIZES: { readonly [Name in Installation]: { readonly replicas: number; readonly nodes: number; readonly store: string } } = {
+  base: { replicas: 2, nodes: 3, store: '16Gi' },
+  production: { replicas: 2, nodes: 3, store: '16Gi' },
+  development: { replicas: 1, nodes: 1, store: '800Mi' },
 };
 
 /** Secrets beside its own key, which an installation may have for it. */
@@ -239,10 +239,11 @@ const ofServices: readonly Demand[] = [
 /** Of the Job that makes streams and durables. */
 const ofProvisioner: readonly Demand[] = [
   {
-    says: 'makes the streams on every node of the broker',
+    says: 'makes the streams on every node of the broker, each with its share of the store',
     holds: (one, { installation }) => {
       const { command = [], args = [] } = serviceOf(one);
-      const wanted = `node scripts/reel.ts provision --dir /etc/reel --nats nats://nats:4222 --replicas ${SIZES[installation].nodes}`;
+      const { nodes, store } = SIZES[installation];
+      const wanted = `node scripts/reel.ts provision --dir /etc/reel --nats nats://nats:4222 --replicas ${nodes} --store-bytes ${store}`;
       return [...command, ...args].join(' ') === wanted;
     },
   },
