@@ -39,3 +39,39 @@ export function openAdmission(runs: Runs, setting: string | undefined): Admissio
       ),
   };
 }
+
+const MOST_FOLLOWERS = 1000;
+
+/** Those who are answered for as long as something goes on, such as a stream of events: each takes memory here, and is told every fact. */
+export type Followers = {
+  /** @returns how to leave, as often as one likes, or undefined when there are too many. */
+  enter(): (() => void) | undefined;
+  full(): HttpProblem;
+};
+
+/** @throws when `setting` (REEL_MAX_FOLLOWERS) is no number of followers. */
+export function openFollowers(setting: string | undefined): Followers {
+  const most = setting === undefined ? MOST_FOLLOWERS : Number(setting);
+  if (!Number.isInteger(most) || most < 1)
+    throw new Error(`REEL_MAX_FOLLOWERS is "${setting}" and has to be a number of followers, 1 or more`);
+  const here = new Set<object>();
+  return {
+    enter: () => {
+      if (here.size >= most) return undefined;
+      const one = {};
+      here.add(one);
+      return () => void here.delete(one);
+    },
+    full: () =>
+      new HttpProblem(
+        503,
+        'too-many-followers',
+        'Too many follow runs here',
+        `${most} streams of events are open, and there are no more at a time (REEL_MAX_FOLLOWERS): try again in ${FOLLOW_AFTER_S} s, or ask for application/json`,
+        undefined,
+        { 'retry-after': String(FOLLOW_AFTER_S) },
+      ),
+  };
+}
+
+const FOLLOW_AFTER_S = 5;

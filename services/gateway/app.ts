@@ -10,7 +10,7 @@ import type { Logger } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { bodyLimit } from 'hono/body-limit';
-import type { Admission } from './admission.ts';
+import type { Admission, Followers } from './admission.ts';
 import { approvalsOf, decide } from './approvals.ts';
 import { BODY_BYTES, checkDepth, checkWidth, notJson, textIn, tooLarge } from './body.ts';
 import { checkAsked, checkBodyHeaders, takesEvents } from './edge.ts';
@@ -28,6 +28,9 @@ type Surroundings = {
   readonly door: Door;
   readonly runs: Runs;
   readonly admission: Admission;
+  /** Who follows a run by its events, and who waits for the end of one. */
+  readonly streams: Followers;
+  readonly waiting: Followers;
   readonly log: Logger;
   /** By which it may be called, besides those of this machine: a page elsewhere cannot make a browser reach it under a name of its own. */
   readonly names: readonly string[];
@@ -82,7 +85,7 @@ function methodsOf({ routes }: OpenAPIHono): (path: string) => readonly string[]
 }
 
 export function appOf(surroundings: Surroundings): OpenAPIHono {
-  const { door, runs, admission, log, names, closing } = surroundings;
+  const { door, runs, admission, streams, waiting, log, names, closing } = surroundings;
   const app = new OpenAPIHono({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
@@ -182,11 +185,17 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     const submitting = submit(door, c.req.valid('json') as never, key, traceOf(c.req.header('traceparent')));
     const { run, shard, created } = await submitting.finally(leave);
     const waitMs = prefer === undefined ? 0 : Number(prefer.slice('wait='.length)) * 1000;
-    const headers = { location: `/v1/runs/${run}`, ...(prefer === undefined ? {} : { 'preference-applied': prefer }) };
-    if (waitMs > 0) {
+    // It is a preference: where too many wait, the answer is that the run is under way.
+    const goHome = waitMs > 0 ? waiting.enter() : undefined;
+    const applied = prefer !== undefined && (waitMs <= 0 || goHome !== undefined);
+    const headers = { location: `/v1/runs/${run}`, ...(applied ? { 'preference-applied': prefer } : {}) };
+    if (goHome !== undefined) {
       const end = ended(surroundings, run);
       end.within(waitMs);
-      const over = await end.promise.finally(end.stop);
+      const over = await end.promise.finally(() => {
+        end.stop();
+        goHome();
+      });
       if (over) return c.json(await stateOf(shard, run), 200, headers);
     }
     const listed = runs.get(run);
@@ -213,7 +222,9 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
       // A browser comes again until it is told that there is no more.
       if (nothingLeft(await door.look(shard, run), lastSeq)) return c.body(null, 204) as never;
       if (c.req.method === 'HEAD') return c.body(null, 200, streamHeaders) as never;
-      return streamOf(door, { shard, run, lastSeq, tokens: c.req.valid('query').tokens === 'true', closing });
+      const leave = streams.enter();
+      if (leave === undefined) throw streams.full();
+      return streamOf(door, { shard, run, lastSeq, leave, tokens: c.req.valid('query').tokens === 'true', closing });
     }
     return c.json({ events: (await door.look(shard, run)).entries().map(eventOf) }, 200) as never;
   });

@@ -43,7 +43,7 @@ function open(tokens = true) {
     follow: (listener) => listen(listening.said, listener),
     watch: (_, listener) => listen(listening.shown, listener),
   };
-  const response = streamOf(door, { shard: 0, run: 'R', lastSeq: 0, tokens, closing: closing.signal });
+  const response = streamOf(door, { shard: 0, run: 'R', lastSeq: 0, tokens, closing: closing.signal, leave: () => {} });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const frame = async (): Promise<string | undefined> => {
     const { value } = await reader.read();

@@ -49,6 +49,8 @@ export type Reading = {
   readonly tokens: boolean;
   /** Ends every stream, with the process. */
   readonly closing: AbortSignal;
+  /** Called when the reader is told no more; perhaps twice. */
+  leave(): void;
 };
 
 export const streamHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
@@ -76,7 +78,11 @@ export function streamOf(door: Door, reading: Reading): Response {
 type Controller = Pick<ReadableStreamDefaultController<Uint8Array>, 'enqueue' | 'close' | 'desiredSize'>;
 
 /** Tells a reader the run from the log, from where the reader is and as fast as it takes it, and what is shown meanwhile. */
-function tell(door: Door, { shard, run, lastSeq, tokens, closing }: Reading, controller: Controller): { stop(): void; goOn(): void } {
+function tell(
+  door: Door,
+  { shard, run, lastSeq, tokens, closing, leave }: Reading,
+  controller: Controller,
+): { stop(): void; goOn(): void } {
   const encoder = new TextEncoder();
   let sent = lastSeq;
   let open = true;
@@ -141,6 +147,7 @@ function tell(door: Door, { shard, run, lastSeq, tokens, closing }: Reading, con
   closing.addEventListener('abort', end, { once: true });
   function stop(): void {
     open = false;
+    leave();
     unfollow();
     unwatch();
     clearInterval(heartbeat);

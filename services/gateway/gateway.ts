@@ -6,7 +6,7 @@ import type { Door } from '@reel/bus/door.ts';
 import { defineDoor } from '@reel/bus/service.ts';
 import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
-import { openAdmission } from './admission.ts';
+import { openAdmission, openFollowers } from './admission.ts';
 import { appOf } from './app.ts';
 import { openRuns, type Runs } from './runs.ts';
 import { serverFor } from './server.ts';
@@ -28,7 +28,8 @@ export default defineDoor({
     const unfollow = door.follow(runs.enter);
     await recall(door, runs);
     const admission = openAdmission(runs, env['REEL_MAX_BACKLOG']);
-    const app = appOf({ door, runs, admission, log, names, closing: closing.signal });
+    const [streams, waiting] = [openFollowers(env['REEL_MAX_FOLLOWERS']), openFollowers(env['REEL_MAX_FOLLOWERS'])];
+    const app = appOf({ door, runs, admission, streams, waiting, log, names, closing: closing.signal });
     const server = serverFor(app.fetch);
     await listen(server, host, port);
     return {

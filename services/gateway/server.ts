@@ -9,11 +9,15 @@ const PATIENCE = { headersMs: 10_000, requestMs: 30_000, checkMs: 1000 };
 /** How long a caller has for reading why its connection is closed. */
 const LINGER_MS = 1000;
 
+/** So many connections at a time: more than all who follow runs, or wait for them, take. */
+const MOST_CONNECTIONS = 4000;
+
 /** A request that is being answered. */
 type Open = { readonly request: IncomingMessage; readonly response: ServerResponse };
 
 /** @param fetch answers what is a request. */
-export function serverFor(fetch: (request: Request) => Response | Promise<Response>, patience = PATIENCE): Server {
+export function serverFor(fetch: (request: Request) => Response | Promise<Response>, patience = PATIENCE, most = MOST_CONNECTIONS): Server {
+  const here = new Set<Duplex>();
   const open = new WeakMap<Duplex, Set<Open>>();
   const leaving = new WeakSet<Duplex>();
   const listener = getRequestListener(fetch, { errorHandler: (error) => problemResponse(malformed((error as Error).message), '') });
@@ -25,14 +29,20 @@ export function serverFor(fetch: (request: Request) => Response | Promise<Respon
     connectionsCheckingInterval: patience.checkMs,
   };
   const server = createServer(options, (request, response) => {
-    const here = open.get(request.socket) ?? new Set();
+    const under = open.get(request.socket) ?? new Set();
     const one = { request, response };
-    open.set(request.socket, here.add(one));
-    response.once('close', () => here.delete(one));
+    open.set(request.socket, under.add(one));
+    response.once('close', () => under.delete(one));
     // No page elsewhere may read, or embed, what is answered: there are no CORS headers, and what needs none of those is refused by these.
     response.setHeader('cross-origin-resource-policy', 'same-origin');
     response.setHeader('x-content-type-options', 'nosniff');
     void listener(request, response);
+  });
+  server.on('connection', (socket) => {
+    // Connections that ask for nothing make way, the oldest first: however many there are, whoever asks is answered.
+    if (here.size >= most) ([...here].find((one) => !isAnswered(open.get(one))) ?? socket).destroy();
+    here.add(socket);
+    socket.once('close', () => here.delete(socket));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (leaving.has(socket)) return;
@@ -54,6 +64,9 @@ export function serverFor(fetch: (request: Request) => Response | Promise<Respon
   });
   return server;
 }
+
+/** True where a request that has come whole is being answered. */
+const isAnswered = (several: ReadonlySet<Open> = new Set()): boolean => [...several].some(({ request }) => request.complete);
 
 const malformed = (detail: string): HttpProblem => new HttpProblem(400, 'malformed-request', 'This is no HTTP request', detail);
 
