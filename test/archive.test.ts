@@ -113,7 +113,7 @@ describe('the log of an installation', () => {
     assert.equal(existsSync(archived), false, 'to look is not to archive');
     assert.equal((await keep(archived, Date.now() - 3_600_000)).runs, 0, 'they ended less than an hour ago');
     assert.match((await cli('archive', '--to', archived, '--before', '0s')).stdout, /^2 runs, \d+ facts in 1 new volumes/);
-    assert.deepEqual(await keep(archived), { volumes: 0, runs: 0, facts: 0, lacking: [] });
+    assert.deepEqual(await keep(archived), { volumes: 0, runs: 0, facts: 0, lacking: [], gone: [] });
     assert.equal((await cli('archive', '--to', archived, '--before', '0s', '--check')).code, 0);
     const names = (await readdir(archived)).map((name) => name.replace(/-[0-9a-f]{12}/, ''));
     assert.deepEqual(names.sort(), ['000001.facts.zst', '000001.index.zst', '000001.json']);
@@ -133,7 +133,13 @@ describe('the log of an installation', () => {
   it('gives to the archive what was said of a run afterwards, and only that', async () => {
     await sayFault(small);
     const { id: third } = await reel.finish(echo(3));
-    assert.deepEqual(await keep(archived), { volumes: 1, runs: 1, facts: (await reel.log(third)).entries.length + 1, lacking: [] });
+    assert.deepEqual(await keep(archived), {
+      volumes: 1,
+      runs: 1,
+      facts: (await reel.log(third)).entries.length + 1,
+      lacking: [],
+      gone: [],
+    });
     const kept = await shown(archived, small);
     assert.deepEqual(kept.entries(), (await reel.log(small)).entries);
     assert.equal(kept.entries().at(-1)?.at.kind, 'fault');
