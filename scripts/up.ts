@@ -1,6 +1,7 @@
 /** `reel up`: a whole Reel in one process, beside a nats-server of its own, until it is told to stop. */
 import { resolve } from 'node:path';
 import { inLine, print } from '@reel/bus/terminal.ts';
+import { guard } from '@reel/bus/watchdog.ts';
 import type { ComponentList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { startLocal } from './local.ts';
@@ -9,6 +10,7 @@ type UpOptions = { dir: string; port: string; natsPort: string; fsync?: boolean;
 
 /** Starts, says where everything is, and stays. */
 export async function up({ dir, port, natsPort, fsync, acceptLoss = false }: UpOptions): Promise<void> {
+  guard();
   const local = await startLocal({
     dir,
     services: SERVICES,

@@ -23,7 +23,7 @@ export async function load(nameOrPath: string): Promise<AnyService> {
   if (!['service', 'performer', 'door'].includes(module.default?.shape ?? '')) {
     throw new Error(`${nameOrPath} has no service as its default export: export default defineService({ … }) or definePerformer({ … })`);
   }
-  return module.default as AnyService;
+  return { ...(module.default as AnyService), module: url.href };
 }
 
 /** How often a process that is watched tries again to join a broker that is not there yet. */
@@ -52,6 +52,8 @@ async function main(names: readonly string[]): Promise<void> {
   const watched = env['REEL_HEALTH_PORT'];
   let why = 'it is starting';
   if (watched !== undefined) await openHealth(portOf(watched), () => serving?.health() ?? { live: true, ready: false, why });
+  const { guard } = await import('@reel/bus/watchdog.ts');
+  guard();
   const { serve } = await import('@reel/bus/serve.ts');
   const services = await Promise.all(names.map(load));
   const broker = { servers: env['REEL_NATS'] ?? 'nats://127.0.0.1:4222', credentials: env['REEL_CREDENTIALS'] ?? '.reel/credentials' };

@@ -15,6 +15,8 @@ export type Delivery = {
   readonly subject: string;
   readonly seq: number;
   readonly count: number;
+  /** How often it was delivered before, and no process may have come back from it. */
+  readonly deaths: number;
   readonly time: number;
   readonly working: () => void;
 };
@@ -35,6 +37,8 @@ const BEAT_MS = 700;
 const LONGEST_MS = 600_000;
 const RETRY_MS = 250;
 const LONGEST_RETRY_MS = 30_000;
+/** Of so many deliveries it is known here that they do no harm, although they may come again: their acknowledgement was lost, or they were handed back. */
+const SURVIVED = 2000;
 
 /** Starts consuming. @throws LogUnavailable when the durable is not there, saying how it is made, or nobody can tell. */
 export async function consume(
@@ -69,6 +73,7 @@ export async function consume(
   });
   const roam = roamOf(connection);
   const under = new Map<number, { readonly verdict: Promise<Verdict>; readonly message: JsMsg; readonly sinceMs: number }>();
+  const survived = new Set<number>();
   let stopping = false;
   let lost: string | undefined;
 
@@ -102,6 +107,7 @@ export async function consume(
       subject,
       seq: info.streamSequence,
       count: info.deliveryCount,
+      deaths: survived.has(info.streamSequence) ? 0 : info.deliveryCount - 1,
       time: Math.floor(info.timestampNanos / 1e6),
       working: () => message.working(),
     };
@@ -119,6 +125,8 @@ export async function consume(
     const result = await verdict;
     beats?.release(replyOf(message));
     if (first === undefined) under.delete(delivery.seq);
+    survived.add(delivery.seq);
+    if (survived.size > SURVIVED) survived.delete(survived.values().next().value as number);
     // On a connection that is closed nothing can be said, and the delivery is somebody else's already.
     if (connection.isClosed()) return;
     if (result === 'handled') message.ack();

@@ -30,7 +30,12 @@ export type LogOptions = {
 const PATIENCE: Patience = { ms: 20_000 };
 
 /** Opens the log for the service `name`, whose connection this is. */
-export function openLog(name: string, connection: NatsConnection, reader: Reader, { patience = PATIENCE, ailment }: LogOptions = {}): Log {
+export function openLog(
+  name: string,
+  connection: NatsConnection,
+  reader: Pick<Reader, 'read' | 'occupant' | 'position'>,
+  { patience = PATIENCE, ailment }: LogOptions = {},
+): Log {
   const { ms, signal } = patience;
   const request = openAcks(connection, `_INBOX_${name}`);
 
@@ -72,6 +77,7 @@ export function openLog(name: string, connection: NatsConnection, reader: Reader
       return await store(fact.id, body);
     },
     occupant: (address) => patiently(() => reader.occupant(address)),
+    position: (address) => patiently(() => reader.position(address)),
     read: (shard, run, atLeast) => reader.read(shard, run, atLeast),
     setAlarm: async (shard, run, alarm, atMs) => {
       const schedule = headers();

@@ -8,6 +8,8 @@ export type Log = {
   put(fact: Envelope): Promise<{ seq: number } | 'taken'>;
   /** What stands in a slot, as its leader knows it. */
   occupant(address: Address): Promise<Entry | undefined>;
+  /** The position of what stands in a slot, which is not read. */
+  position(address: Address): Promise<number | undefined>;
   /** A run, at least up to position `atLeast`; without one, as new as can be had without asking the leader. */
   read(shard: number, run: string, atLeast?: number): Promise<RunLog>;
   /** Asks the clock to ring. */

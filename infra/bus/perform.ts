@@ -18,7 +18,7 @@ import { type History, historyOf, isVoid } from './history.ts';
 import { DEEPEST, isTooDeep } from './json.ts';
 import { type Log, LogFull, LogUnavailable } from './log.ts';
 import { publicly } from './publicly.ts';
-import { fault, type Verdict } from './react.ts';
+import { DEATHS, type Death, fault, UNDELIVERABLE, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
 import { cleaned } from './secrets.ts';
 import { type Acting, type ApprovedCall, Failure, InDoubt, type Logger, type Performer, Unsent } from './service.ts';
@@ -34,6 +34,10 @@ export type Work = {
   /** Shows a piece of what is being made at `at` to whoever is watching. */
   readonly show: (at: Parts, text: string) => void;
   readonly log: Logger;
+  /** How often it was delivered before, and no process may have come back from it. */
+  readonly deaths?: number;
+  /** Performs in quarantine. */
+  readonly apart?: ((call: ApprovedCall, acting: Acting) => Promise<Result>) | undefined;
 };
 
 /** How often a performer says that it is alive, and looks whether it is still wanted. */
@@ -74,8 +78,8 @@ export const spoken = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknow
 /** The facts that a performer hears. */
 export const heard = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
 
-/** `isTheirs`: this performer has done nothing itself, and doubts what whoever began it has done. */
-type Result =
+/** What an attempt came to. `isTheirs`: this performer has done nothing itself, and doubts what whoever began it has done. */
+export type Result =
   | { said: 'succeeded'; output: Json; usage?: Usage | undefined }
   | { said: 'failed'; problem: Problem; unsent?: boolean; usage?: Usage | undefined }
   | { said: 'unknown'; problem: Problem; isTheirs?: boolean }
@@ -142,16 +146,28 @@ export async function perform(
     if (started !== 'mine' && call.effect === 'metered') {
       return await conclude({
         said: 'unknown',
-        problem: { code: 'performer-lost', message: 'whoever started it did not come back with an answer', retryable: true },
+        problem: lostPerformer,
       });
     }
     doubt = started !== 'mine';
   }
   const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
+  const deaths = (work.deaths ?? 0) + lostBefore(newest, words, entry.at);
   const isWanted = async (): Promise<boolean> => wantedStill(historyOf(await log.read(shard, run)), entry.at);
   return await traced(`${performer.name} ${call.uses}`, entry.traceparent, async (traceparent) =>
-    conclude(await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt, tool: toolOf(call, newest) }, work, isWanted)),
+    conclude(
+      await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt, deaths, tool: toolOf(call, newest) }, work, isWanted),
+    ),
   );
+}
+
+const lostPerformer: Problem = { code: 'performer-lost', message: 'whoever started it did not come back with an answer', retryable: true };
+
+/** How many attempts before this one ended with their performers, as far as that is known. */
+function lostBefore(newest: History, words: typeof STEP | typeof UNDO, at: Place): number {
+  let lost = 0;
+  for (let n = at.n - 1; n > 0; n -= 1) if (newest.find(words.unknown, { ...at, n })?.data.problem.code === lostPerformer.code) lost += 1;
+  return lost;
 }
 
 const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
@@ -194,8 +210,14 @@ function wantedStill(newest: History, at: Place): boolean {
   );
 }
 
-/** What is to be done; `doubt`: somebody may have done it under the same key already. */
-type Task = { readonly call: Call; readonly form: Json | undefined; readonly doubt: boolean; readonly tool: ToolDefinition | undefined };
+/** What is to be done; `doubt`: somebody may have done it under the same key already; `deaths`: so many may have died of it. */
+type Task = {
+  readonly call: Call;
+  readonly form: Json | undefined;
+  readonly doubt: boolean;
+  readonly deaths: number;
+  readonly tool: ToolDefinition | undefined;
+};
 
 /** Calls the performer, again under the same key when an idempotent call ended in doubt, until it is known or the time is up. */
 async function act(
@@ -236,11 +258,13 @@ async function act(
     usage = cleaned(soFar);
   };
   const show = (text: string): void => (done.signal.aborted ? undefined : work.show(entry.at, text));
+  const apart = task.deaths >= DEATHS ? work.apart : undefined;
   const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, used, show, log: work.log };
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
+      const made = apart === undefined ? attempt(performer, approved, { ...deps, ...acting }) : apart(approved, acting);
       // What came from outside may repeat what it was given, in every field.
-      const given = told(cleaned(await attempt(performer, approved, { ...deps, ...acting })), work.log);
+      const given = told(cleaned(await made), work.log);
       if (given.said === 'unknown') mine = given.problem;
       // That this attempt reached nobody says nothing about an earlier one under the same key.
       const isOpen = doubt && given.said === 'failed' && given.unsent;
@@ -287,7 +311,8 @@ async function watch(log: Log, done: AbortSignal, isWanted: () => Promise<boolea
   }
 }
 
-async function attempt(performer: Performer<never>, call: ApprovedCall, context: Acting & object): Promise<Result> {
+/** Calls the performer once. */
+export async function attempt(performer: Performer<never>, call: ApprovedCall, context: Acting & object): Promise<Result> {
   const doubt = (error: unknown): Result => {
     const message = error instanceof Error ? error.message : String(error);
     const code = context.signal.aborted ? 'timed-out' : 'performer-error';
@@ -312,6 +337,13 @@ async function attempt(performer: Performer<never>, call: ApprovedCall, context:
   } finally {
     context.signal.removeEventListener('abort', abandon);
   }
+}
+
+/** What becomes of a call whose process ended in quarantine: it is not made again, unless it may be another that ended it (`inDoubt`). */
+export function resultOfDeath(call: Pick<Call, 'effect'>, { died, inDoubt }: Death): Result {
+  if (inDoubt && call.effect === 'metered') return { said: 'unknown', problem: lostPerformer };
+  const problem = { code: UNDELIVERABLE, message: `performed in a process of its own, that one ${died}`, retryable: false };
+  return isHarmless(call) ? { said: 'failed', problem } : { said: 'unknown', problem };
 }
 
 /** What no fact can carry is not repeated either. */

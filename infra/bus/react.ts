@@ -1,5 +1,5 @@
 /** One delivery to a listening service: read the run up to the fact, ask the service, say what it answers. */
-import { addressOf, type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
+import { type Address, addressOf, type Parts, type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { runRequested } from '@reel/contracts/run.ts';
@@ -16,11 +16,18 @@ export type Verdict = 'handled' | { readonly againInMs: number };
 
 /** After so many deliveries what a handler throws is said as a fault. */
 export const MAX_DELIVERIES = 8;
+
 /**
- * After so many the bus stops calling the handler, which may be what kills the process. While the broker's nodes elect a leader it delivers
- * again every two seconds to those who are alive and cannot say so: that goes on for up to half a minute.
+ * After so many deliveries that no process may have come back from, a fact is handled in quarantine (`quarantine.ts`). One or two happen
+ * to any fact: processes are killed, and while the broker's nodes elect a leader it delivers again what it was told is handled.
  */
-const MAX_DEATHS = 40;
+export const DEATHS = 2;
+
+/** How the process in quarantine ended, as the rest of a sentence. `inDoubt`: something else there may have been what ended it. */
+export type Death = { readonly died: string; readonly inDoubt?: boolean };
+
+/** The code of a problem with what no process survives. */
+export const UNDELIVERABLE = 'undeliverable';
 
 const backoffMs = (delivery: number): number => Math.min(25 * 2 ** delivery, 900);
 
@@ -41,16 +48,12 @@ export async function react(
   const runLog = await log.read(at.shard, at.run, seq);
   const entry = runLog.byAddress.get(address);
   if (entry === undefined) return { againInMs: backoffMs(delivery) };
+  // Its fault is said: however often it is delivered, that stands.
+  if (runLog.byAddress.has(addressOf({ shard: at.shard, run: at.run, ...faultAt(service.name, seq), slot: 'fault' }))) return 'handled';
   const history = historyOf(runLog, seq);
   if (isVoid(entry)) return await fault(log, service.name, history, entry, { code: 'void-fact', message: entry.void });
   const handler = service.on[entry.type as keyof typeof service.on] as AnyHandler | undefined;
   if (handler === undefined) return 'handled';
-  const last = delivery > MAX_DEATHS;
-  if (last)
-    return await fault(log, service.name, history, entry, {
-      code: 'undeliverable',
-      message: `${service.name} did not survive it ${delivery} times`,
-    });
   try {
     await traced(`${service.name} ${entry.type}`, entry.traceparent, async (traceparent) => {
       const answer = permitted(service, await handler(entry, { ...deps, history }));
@@ -82,23 +85,39 @@ export async function reactToRing(service: Service<never>, deps: object, log: Lo
   );
 }
 
-/** The clock rang as often as anything is tried, and it could not be handled: whoever waits for that run is told. */
-export async function giveUpRing(service: Service<never>, log: Log, ring: Ring, error: Error): Promise<void> {
-  const history = historyOf(await log.read(ring.shard, ring.run));
-  const request = history.find(runRequested, theRun);
-  const problem = { code: 'handler-failed', message: `the clock rang (${ring.name}): ${error.message}` };
-  if (request !== undefined) await fault(log, service.name, history, request, problem);
-}
-
 /** Says the fault of a service about a fact. There are no faults about faults, nor about runs that nobody asked for. */
 export async function fault(log: Log, service: string, history: History, about: Entry, problem: Problem): Promise<Verdict> {
   if (about.at.kind === 'fault' || history.find(runRequested, theRun) === undefined) return 'handled';
-  const at: Place = { kind: 'fault', id: service, n: about.seq };
-  await sayOne(
-    log,
-    { source: service, shard: history.shard, run: history.run, cause: about.address },
-    faultRaised(at, { event: about.address, problem: publicly(cleaned(problem)) }),
-  );
+  return await raise(log, service, about, problem);
+}
+
+/**
+ * Says the fault about a fact that no process survives. Nothing of its run is read here, since reading may be what they do not survive.
+ * @param how the process in quarantine ended, as the rest of a sentence.
+ */
+export async function giveUp(service: string, log: Log, address: Address, seq: number, how: string): Promise<Verdict> {
+  const at = parseAddress(address);
+  if (at === undefined || at.kind === 'fault' || (await log.position(requestOf(at))) === undefined) return 'handled';
+  const message = `${service} did not survive it: handled in a process of its own, that one ${how}`;
+  return await raise(log, service, { address, seq }, { code: UNDELIVERABLE, message, retryable: false });
+}
+
+/** Says that a ring of the clock cannot be handled: the fault is about the request of its run. */
+export async function giveUpRing(service: string, log: Log, ring: Ring, { message, ...problem }: Problem): Promise<void> {
+  const address = requestOf(ring);
+  const seq = await log.position(address);
+  if (seq !== undefined) await raise(log, service, { address, seq }, { ...problem, message: `the clock rang (${ring.name}): ${message}` });
+}
+
+/** Where the fault of a service about the fact at position `seq` stands. */
+const faultAt = (service: string, seq: number): Place => ({ kind: 'fault', id: service, n: seq });
+const requestOf = ({ shard, run }: { readonly shard: number; readonly run: string }): Address =>
+  addressOf({ shard, run, ...theRun, slot: 'request' });
+
+async function raise(log: Log, service: string, about: { address: Address; seq: number }, problem: Problem): Promise<Verdict> {
+  const { shard, run } = parseAddress(about.address) as Parts;
+  const voice = { source: service, shard, run, cause: about.address };
+  await sayOne(log, voice, faultRaised(faultAt(service, about.seq), { event: about.address, problem: publicly(cleaned(problem)) }));
   return 'handled';
 }
 

@@ -31,6 +31,8 @@ export type Reader = {
   read(shard: number, run: string, atLeast?: number): Promise<RunLog>;
   /** What stands at an address, as the leader of the stream knows it. */
   occupant(address: Address): Promise<Entry | undefined>;
+  /** Its position, without reading it. */
+  position(address: Address): Promise<number | undefined>;
   /** The type of a fact, at a glance; undefined where that would take more. It decides nothing but what may be passed over. */
   glance(address: Address): string | undefined;
   /** Everything stored under a subject filter from a position on, oldest first. */
@@ -223,6 +225,10 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
       const found = await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address }));
       if (found === null || found === undefined) return undefined;
       return entryOf(await completed(rawOf(found, 'leader')));
+    },
+    position: async (address) => {
+      const shard = parseAddress(address)?.shard ?? 0;
+      return (await reached(() => manager.streams.getMessage(reelStream(shard), { last_by_subj: address })))?.seq;
     },
     glance: (address) => {
       const cached = cache.get(address.split('.')[2] as string);

@@ -1,27 +1,28 @@
 /** What a service hears of its own clock: `timer.<shard>.<service>.rang.<run>.<name>`. */
 import { parseAddress } from '@reel/contracts/address.ts';
 import { timerSubject } from './accounts.ts';
+import type { Apart } from './apart.ts';
 import type { consume } from './consume.ts';
 import { type Log, LogUnavailable } from './log.ts';
-import { giveUpRing, MAX_DELIVERIES, reactToRing } from './react.ts';
+import { DEATHS, giveUpRing, MAX_DELIVERIES, reactToRing } from './react.ts';
 import type { Logger, Ring, Service } from './service.ts';
 
 /** Handles the rings that a durable delivers. */
 export function ringsOf(
   service: Service<never>,
   deps: object,
-  { log, logger }: { readonly log: Log; readonly logger: Logger },
+  { log, logger, apart }: { readonly log: Log; readonly logger: Logger; readonly apart: Apart | undefined },
 ): Parameters<typeof consume>[5] {
-  return async ({ subject, count }) => {
+  return async ({ subject, count, deaths }) => {
     const ring = ringAt(service.name, subject, log.now());
     if (ring === undefined) return 'handled';
-    const handling = reactToRing(service, deps, log, ring);
+    const handling = deaths < DEATHS || apart === undefined ? reactToRing(service, deps, log, ring) : apart.ring(ring);
     if (count < MAX_DELIVERIES) await handling;
     else
       await handling.catch(async (error: Error) => {
         if (error instanceof LogUnavailable) throw error;
         logger.error({ run: ring.run, ring: ring.name, error: error.message }, 'a ring of the clock could not be handled');
-        await giveUpRing(service, log, ring, error);
+        await giveUpRing(service.name, log, ring, { code: 'handler-failed', message: error.message });
       });
     return 'handled';
   };

@@ -5,6 +5,7 @@ import type { NatsConnection } from 'nats';
 import type pino from 'pino';
 import { clockStream, reelStream } from './accounts.ts';
 import { announcer } from './alive.ts';
+import { apartFrom, noting, onStage } from './apart.ts';
 import { openBeats } from './beats.ts';
 import { type Broker, connect } from './connect.ts';
 import { type Consuming, consume } from './consume.ts';
@@ -15,13 +16,14 @@ import { openLog } from './jetstream-log.ts';
 import type { Log } from './log.ts';
 import { perform } from './perform.ts';
 import { openProcessLog } from './process-log.ts';
-import { react, reactToRing } from './react.ts';
+import { openQuarantine, type Quarantine } from './quarantine.ts';
+import { DEATHS, react, reactToRing } from './react.ts';
 import { openReader, type Reader } from './reader.ts';
 import { openRegistry } from './registry.ts';
 import { ringsOf } from './rings.ts';
 import { hearsSubjects, roleOf } from './role.ts';
 import type { AnyService, Performer, Service, Surroundings } from './service.ts';
-import { openStage, type Stage } from './show.ts';
+import { openStage } from './show.ts';
 import { startSweep } from './sweep.ts';
 
 export type Serving = {
@@ -58,17 +60,21 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
   const reading = await connect(broker, first.name);
   const link = watch(reading, log);
   const reader = await openReader(reading, shards);
+  const quarantine = openQuarantine({ broker, env, log });
   const running: Running[] = [];
   let stopping = false;
   const stop = async (graceMs = GRACE_MS): Promise<void> => {
     stopping = true;
+    const grace = setTimeout(quarantine.close, graceMs);
     await Promise.all(running.splice(0).map((one) => one.stop(graceMs)));
+    clearTimeout(grace);
+    quarantine.close();
     reader.close();
     await reading.close();
   };
   try {
     for (const service of services)
-      running.push(await serveOne(service, { ...options, shards, env, reader, log: log.child({ service: service.name }) }));
+      running.push(await serveOne(service, { ...options, shards, env, reader, quarantine, log: log.child({ service: service.name }) }));
   } catch (error) {
     await stop(0);
     throw error;
@@ -97,6 +103,7 @@ type Context = {
   readonly shards: number;
   readonly env: NodeJS.ProcessEnv;
   readonly reader: Reader;
+  readonly quarantine: Quarantine;
   readonly log: pino.Logger;
 };
 
@@ -149,13 +156,14 @@ async function serveListener(
   service: Service<never> | Performer<never>,
   connection: NatsConnection,
   log: Log,
-  { broker, reader, shards, sweepMs, log: logger }: Context,
+  { broker, reader, quarantine, shards, sweepMs, log: logger }: Context,
   surroundings: Surroundings,
   stopping: AbortController,
 ): Promise<Part> {
   const role = roleOf(service);
   const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
   const stage = openStage(connection);
+  const apart = apartFrom(service, { quarantine, log, logger });
   const beats = service.shape === 'performer' ? openBeats(broker, service.name, logger) : undefined;
   const consuming: Consuming[] = [];
   const take = async (stream: string, handle: Parameters<typeof consume>[5]): Promise<void> => {
@@ -163,26 +171,42 @@ async function serveListener(
   };
   for (let shard = 0; shard < shards; shard += 1) {
     if (service.shape === 'performer') {
-      await take(reelStream(shard), ({ subject, seq, count, working }) =>
-        perform(onStage(service, stage), opened.deps, log, subject, seq, {
+      const performer = onStage(service, stage);
+      await take(reelStream(shard), async ({ subject, seq, count, deaths, working }) => {
+        const isReadable = deaths < DEATHS || apart === undefined || (await apart.reads(subject, seq));
+        if (!isReadable) return 'handled';
+        return await perform(performer, opened.deps, log, subject, seq, {
           beat: working,
           delivery: count,
           stopping: stopping.signal,
           show: stage.show,
           log: logger,
-        }),
-      );
+          deaths,
+          apart: apart?.perform,
+        });
+      });
       continue;
     }
+    const noted = noting(service);
     if (hearsSubjects(role, shard).length > 0)
-      await take(reelStream(shard), async ({ subject, seq, count }) =>
-        isFor(service, subject, reader.glance(subject)) ? react(service, opened.deps, log, subject, seq, count) : 'handled',
-      );
-    if (role.clock) await take(clockStream(shard, role.name), ringsOf(service, opened.deps, { log, logger }));
+      await take(reelStream(shard), async ({ subject, seq, count, deaths }) => {
+        if (!isFor(service, subject, reader.glance(subject))) return 'handled';
+        return deaths < DEATHS || apart === undefined
+          ? await react(noted, opened.deps, log, subject, seq, count)
+          : await apart.react(subject, seq, count);
+      });
+    if (role.clock) await take(clockStream(shard, role.name), ringsOf(noted, opened.deps, { log, logger, apart }));
   }
   const stopSweep =
     service.shape === 'service' && role.clock
-      ? startSweep({ reader, shards, log: logger, everyMs: sweepMs, ring: (ring) => reactToRing(service, opened.deps, log, ring) })
+      ? startSweep({
+          reader,
+          shards,
+          log: logger,
+          everyMs: sweepMs,
+          ring: (ring) => reactToRing(noting(service), opened.deps, log, ring),
+          apart,
+        })
       : undefined;
   return {
     lost: () => consuming.map((one) => one.lost()).find((why) => why !== undefined),
@@ -194,11 +218,6 @@ async function serveListener(
       await opened.close?.();
     },
   };
-}
-
-/** The same performer; what it has shown is out before its outcome is said. */
-function onStage(performer: Performer<never>, stage: Stage): Performer<never> {
-  return { ...performer, perform: (call, context) => performer.perform(call, context).finally(() => stage.clear(call.run, call.at)) };
 }
 
 /** A durable delivers whole slots, and a service may listen for some of their answers alone: of every step's four facts, half. */

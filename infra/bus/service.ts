@@ -57,6 +57,8 @@ export type Service<Deps = unknown> = {
   readonly says: readonly FactDefinition[];
   readonly on: Handlers<Deps>;
   readonly deps?: (surroundings: Surroundings) => Promise<Opened<Deps>>;
+  /** The URL of the module whose default export it is, where it was loaded from one: it can be loaded again in another process. */
+  readonly module?: string;
 };
 
 /** A service that acts: it performs the approved steps of one kind, and their undos. */
@@ -68,6 +70,8 @@ export type Performer<Deps = unknown> = {
   readonly concurrency: number;
   readonly registry: boolean;
   readonly deps?: (surroundings: Surroundings) => Promise<Opened<Deps>>;
+  /** The URL of its module, as a service has it. */
+  readonly module?: string;
   readonly perform: (call: ApprovedCall, context: Deps & Acting) => Promise<Json>;
 };
 
@@ -107,6 +111,8 @@ export type DoorService = {
   readonly shape: 'door';
   readonly name: string;
   readonly says: readonly FactDefinition[];
+  /** The URL of its module, as a service has it. */
+  readonly module?: string;
   /** Starts serving. @returns how to stop, and where it can be reached, for the log. */
   readonly open: (door: Door, surroundings: Surroundings) => Promise<{ readonly url: string; close(): Promise<void> }>;
 };

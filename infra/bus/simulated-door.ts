@@ -28,6 +28,7 @@ export function simulatedDoor({ log, stored, now, components, tools = [], models
       stored(put);
       return Promise.resolve({ seq: put.seq });
     },
+    position: (address: string) => Promise.resolve(log.at(address)?.seq),
     occupant: (address: string) => Promise.resolve(log.at(address)),
     read: (_shard: number, run: string) => Promise.resolve(log.run(run)),
     setAlarm: () => Promise.resolve(),

@@ -66,6 +66,11 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
       if (fault?.what === 'unreached') throw new LogUnavailable('it could not be read');
       return log.at(address);
     },
+    position: async (address) => {
+      const fault = await wait('looks', plain(address));
+      if (fault?.what === 'unreached') throw new LogUnavailable('it could not be read');
+      return log.at(address)?.seq;
+    },
     read: async (_shard, run, atLeast = 0) => {
       const fault = await wait('reads', run);
       if (fault?.what === 'unreached') throw new LogUnavailable('it could not be read');

@@ -1,0 +1,32 @@
+/** Ways in which code ends the process that it runs in. None of them can be caught. */
+import { setImmediate } from 'node:timers';
+
+/** Each needs memory, time or luck that no process has. `late`: when the handler has answered long since. */
+export const deaths = {
+  'loops for ever': () => {
+    for (;;);
+  },
+  'waits for ever': () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+  'fills a map': () => {
+    const map = new Map<number, number>();
+    for (let n = 0; ; n += 1) map.set(n, n);
+  },
+  'fills a list': () => {
+    const list: object[] = [];
+    for (;;) list.push({ list });
+  },
+  'fills buffers': () => {
+    const list: Buffer[] = [];
+    for (;;) list.push(Buffer.alloc(2 ** 24, 1));
+  },
+  exits: () => process.exit(0),
+  crashes: () => process.kill(process.pid, 'SIGSEGV'),
+  'throws late': () => setImmediate(() => setImmediate(() => Promise.reject(new Error('nobody catches this')))),
+} as const satisfies { readonly [way: string]: () => unknown };
+
+export type Way = keyof typeof deaths;
+
+/** Dies in this way, if it is one. */
+export function die(way: unknown): unknown {
+  return typeof way === 'string' && Object.hasOwn(deaths, way) ? deaths[way as Way]() : undefined;
+}
