@@ -10,6 +10,9 @@ export const faultsIn = (entries: readonly Entry[]): Fault[] =>
 
 export const isDoubt = ({ data }: Fault): boolean => data.problem.code === 'unknown-effect';
 
+/** The fault of what no process survives. */
+export const isUndeliverable = ({ data }: Fault): boolean => data.problem.code === 'undeliverable';
+
 /** The attempts of which a run tells that nobody knows whether they took effect. */
 export const doubtsIn = (entries: readonly Entry[]): Place[] =>
   faultsIn(entries)

@@ -8,6 +8,7 @@ import { simulatedLog } from '@reel/bus/simulated-log.ts';
 import { handle, type Player, type SimulationOptions } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
+import { deadly } from '@reel/scripts/simulate/deadly.ts';
 import type { Change } from '@reel/scripts/simulate/play.ts';
 import { dataOf, failureOf } from '@reel/scripts/simulate/shrink.ts';
 import type { Story } from '@reel/scripts/simulate/story.ts';
@@ -209,6 +210,11 @@ const bugs: readonly [name: string, story: Story<never>, change: Change][] = [
         throw error instanceof Failure ? error : new Failure({ code: 'dead', message: 'the line went dead', retryable: true });
       }
     }),
+  ],
+  [
+    'what ends a process is delivered to it for ever',
+    deadly,
+    onTheBus(() => ({ handle: (player, working, address, seq) => handle(player, working, address, seq, 1) })),
   ],
 ] as readonly unknown[] as never;
 

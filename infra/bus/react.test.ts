@@ -6,7 +6,7 @@ import { runRequested } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { isVoid } from './history.ts';
 import { defineService } from './service.ts';
-import { CALM, handle, simulate } from './simulator.ts';
+import { CALM, handle, type Simulation, simulate } from './simulator.ts';
 
 /** How often the handler was called for a fact that is delivered for the `count`-th time, and which faults were said. */
 async function deliveredFor(count: number): Promise<{ calls: number; faults: string[] }> {
@@ -23,19 +23,32 @@ async function deliveredFor(count: number): Promise<{ calls: number; faults: str
   });
   const bus = { handle: ((player, working, address, seq) => handle(player, working, address, seq, count)) satisfies typeof handle };
   const simulation = simulate({ players: [{ service }], faults: CALM, bus });
-  const workflow = Workflow.parse({ name: 'w', steps: [{ id: 's', uses: 't' }] });
-  await simulation.door.say(0, 'R', runRequested(theRun, { requestedBy: 'ann', workflow, input: {}, tools: {}, deadlineMs: 1 }));
+  await request(simulation);
   await simulation.run();
-  const faults = simulation.entries.flatMap((entry) =>
+  return { calls, faults: faultsIn(simulation) };
+}
+
+async function request({ door }: Simulation): Promise<void> {
+  const workflow = Workflow.parse({ name: 'w', steps: [{ id: 's', uses: 't' }] });
+  await door.say(0, 'R', runRequested(theRun, { requestedBy: 'ann', workflow, input: {}, tools: {}, deadlineMs: 1 }));
+}
+const faultsIn = ({ entries }: Simulation): string[] =>
+  entries.flatMap((entry) =>
     !isVoid(entry) && entry.type === 'fault.fault.raised' ? [(entry.data as { problem: { code: string } }).problem.code] : [],
   );
-  return { calls, faults };
-}
 
 it('is handled however often the broker delivered it again during an election', async () => {
   assert.deepEqual(await deliveredFor(30), { calls: 1, faults: [] });
 });
 
-it('is handled no more when it looks as if nobody survived it', async () => {
-  assert.deepEqual(await deliveredFor(41), { calls: 0, faults: ['undeliverable'] });
+it('ends two processes and the one in quarantine, and is not handled any more, however often it comes', async () => {
+  const deaths: string[] = [];
+  const service = defineService<never>({ name: 'policy', says: [], on: { 'run.request.requested': () => [] } });
+  const kills = (what: string, inQuarantine: boolean): boolean => deaths.push(`${what} ${inQuarantine ? 'in quarantine' : 'here'}`) > 0;
+  const simulation = simulate({ players: [{ service, kills }], faults: { ...CALM, forgotten: 1 } });
+  await request(simulation);
+  await simulation.run();
+  const address = 'reel.0.R.run.run.1.request';
+  assert.deepEqual(deaths, [`${address} here`, `${address} here`, `${address} in quarantine`]);
+  assert.deepEqual(faultsIn(simulation), ['undeliverable']);
 });

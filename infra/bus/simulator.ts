@@ -8,10 +8,11 @@ import { componentOf } from './alive.ts';
 import type { Door } from './door.ts';
 import { type Entry, type History, historyOf, isVoid } from './history.ts';
 import { perform } from './perform.ts';
-import { react, reactToRing, type Verdict } from './react.ts';
+import type { Verdict } from './react.ts';
 import { type Role, roleOf } from './role.ts';
 import { type Logger, type Performer, type Service, SWEEP } from './service.ts';
 import { openAgenda, type Entry as Planned } from './simulated-agenda.ts';
+import { hear, hearRing, performs } from './simulated-death.ts';
 import { openDelivery, type Working } from './simulated-delivery.ts';
 import { simulatedDoor } from './simulated-door.ts';
 import { byLot, byScript, type Faults, MALICE } from './simulated-faults.ts';
@@ -20,7 +21,12 @@ import { plain } from './simulated-port.ts';
 import { inTrouble } from './simulated-trouble.ts';
 
 /** A service with what it needs from outside, given here. Players of one name are its replicas: each delivery goes to one of them. */
-export type Player = { readonly service: Omit<Service<never>, 'deps'> | Omit<Performer<never>, 'deps'>; readonly deps?: object };
+export type Player = {
+  readonly service: Omit<Service<never>, 'deps'> | Omit<Performer<never>, 'deps'>;
+  readonly deps?: object;
+  /** What ends every process that handles it: asked with the address of a fact, or the run and the name of a ring. */
+  readonly kills?: (what: string, inQuarantine: boolean) => boolean;
+};
 
 /** How a player handles the delivery of one fact. */
 export type Handle = (player: Player, working: Working, address: string, seq: number, count: number) => Promise<Verdict>;
@@ -72,17 +78,20 @@ const CLOCK_MS = 300;
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** How the bus has a player handle a fact. */
-export const handle: Handle = ({ service, deps = {} }, { log, touch, beat, stopping }, address, seq, count) =>
-  service.shape === 'service'
-    ? react(service, deps, log, address, seq, count)
-    : // The desk hands on what a person has said, for which there may be days: it may die over it, and does not hang.
-      perform(service.kind === 'person' ? service : inTrouble(service, touch), deps, log, address, seq, {
-        beat,
-        delivery: count,
-        stopping,
-        show: () => {},
-        log: SILENT,
-      });
+export const handle: Handle = ({ service, deps = {}, kills }, { log, touch, beat, stopping }, address, seq, count) => {
+  if (service.shape === 'service') return hear({ service, deps, kills, die: touch.die }, log, address, seq, count);
+  const { performer, apart } = performs({ service, deps, kills, die: touch.die });
+  // The desk hands on what a person has said, for which there may be days: it may die over it, and does not hang.
+  return perform(service.kind === 'person' ? performer : inTrouble(performer, touch), deps, log, address, seq, {
+    beat,
+    delivery: count,
+    stopping,
+    show: () => {},
+    log: SILENT,
+    deaths: count - 1,
+    apart,
+  });
+};
 
 export function simulate(options: SimulationOptions): Simulation {
   const { players, seed = 0, faults = MALICE, onFact, bus = {} } = options;
@@ -122,9 +131,10 @@ export function simulate(options: SimulationOptions): Simulation {
   }
 
   function ring({ role, replicas }: Part, run: string, name: string): void {
-    const work = async ({ log: port }: Working, replica: number): Promise<Verdict> => {
-      const { service, deps = {} } = replicas[replica % replicas.length] as Player;
-      await reactToRing(service as Service<never>, deps, port, { name, shard: 0, run, time: agenda.now() });
+    const work = async ({ log: port, touch: { die } }: Working, replica: number, count: number): Promise<Verdict> => {
+      const { service, deps = {}, kills } = replicas[replica % replicas.length] as Player;
+      const ring = { name, shard: 0, run, time: agenda.now() };
+      await hearRing({ service: service as Service<never>, deps, kills, die }, port, ring, count);
       return 'handled';
     };
     post({ name: role.name, about: `${run} ${name}`, moment: 'rings', work });

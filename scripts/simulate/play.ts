@@ -54,7 +54,10 @@ export async function play<Data>(story: Story<Data>, data: Data, playing: Playin
 }
 
 function playersOf(scene: Scene, change: Change = {}): readonly Player[] {
-  const players = [...cast(scene.judge), ...scene.players];
+  const { kills } = scene;
+  const players = [...cast(scene.judge), ...scene.players].map(
+    (player): Player => (kills === undefined ? player : { ...player, kills: (...what) => kills(player.service.name, ...what) }),
+  );
   return change.players?.(players) ?? players;
 }
 

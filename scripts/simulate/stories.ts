@@ -1,10 +1,12 @@
 /** Everything that the simulator plays. */
+
+import { deadly } from './deadly.ts';
 import { stories as demo } from './demo.ts';
 import { goals, spoiltGoals } from './goals.ts';
 import type { Story } from './story.ts';
 import { rubbish, steady, workflows } from './workflows.ts';
 
-const random = [workflows, goals, steady, rubbish, spoiltGoals] as readonly unknown[] as Story<never>[];
+const random = [workflows, goals, steady, rubbish, spoiltGoals, deadly] as readonly unknown[] as Story<never>[];
 
 export const stories: readonly Story<never>[] = [...random, ...(demo as readonly unknown[] as Story<never>[])];
 

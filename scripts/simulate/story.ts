@@ -20,6 +20,8 @@ export type Scene = {
   readonly judge: Judge;
   /** Who does what is to be done, beside Reel's own planner, policy, validator, saga tracker and desk. */
   readonly players: readonly Player[];
+  /** What ends the processes of a service that handle it, as a player's `kills`. */
+  readonly kills?: (service: string, what: string, inQuarantine: boolean) => boolean;
   /** What people do about a fact: vote, cancel. */
   readonly onFact?: (entry: Entry, door: Door, later: Simulation['later']) => void | Promise<void>;
   /** What has to be true at the end, beside what has to be of every run. @throws AssertionError */

@@ -1,7 +1,4 @@
 /** Ways in which code ends the process that it runs in. None of them can be caught. */
-import { setImmediate } from 'node:timers';
-
-/** Each needs memory, time or luck that no process has. `late`: when the handler has answered long since. */
 export const deaths = {
   'loops for ever': () => {
     for (;;);
@@ -21,7 +18,6 @@ export const deaths = {
   },
   exits: () => process.exit(0),
   crashes: () => process.kill(process.pid, 'SIGSEGV'),
-  'throws late': () => setImmediate(() => setImmediate(() => Promise.reject(new Error('nobody catches this')))),
 } as const satisfies { readonly [way: string]: () => unknown };
 
 export type Way = keyof typeof deaths;

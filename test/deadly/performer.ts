@@ -6,9 +6,8 @@ import { die } from './deaths.ts';
 export default definePerformer({
   name: 'performer',
   kind: 'deadly',
-  perform: async ({ arguments: { dies } }, { key, used }) => {
+  perform: async ({ arguments: { dies } }, { key }) => {
     appendFileSync(process.env['DEADLY_FILE'] as string, `${key}\n`);
-    used({ model: 'm', inputTokens: 1, outputTokens: 1, costMicrousd: 1, latencyMs: 1, finishReason: 'stop' });
     die(dies);
     return { done: true };
   },

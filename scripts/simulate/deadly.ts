@@ -1,0 +1,70 @@
+/** Random workflows in which one fact, ring or call ends every process that handles it: its run ends under a name, and it costs two deaths. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { type Plan, withoutOne } from './plan.ts';
+import type { Played, Scene, Story } from './story.ts';
+import { workflows } from './workflows.ts';
+
+/** Whose processes end, of what, and of which one: from 1 on, as they come. */
+type Deadly = { readonly plan: Plan; readonly victim: string; readonly of: string; readonly nth: number };
+
+const victims: fc.Arbitrary<Pick<Deadly, 'victim' | 'of'>> = fc.constantFrom(
+  { victim: 'planner', of: 'verdict' },
+  { victim: 'planner', of: 'check' },
+  { victim: 'planner', of: 'outcome' },
+  { victim: 'policy', of: 'request' },
+  { victim: 'policy', of: 'proposal' },
+  { victim: 'validator', of: 'outcome' },
+  { victim: 'saga-tracker', of: 'verdict' },
+  { victim: 'saga-tracker', of: 'outcome' },
+  { victim: 'saga-tracker', of: 'turn' },
+  { victim: 'saga-tracker', of: 'ring' },
+  { victim: 'tool-executor', of: 'call' },
+);
+
+/** Nobody dies more often than this in a simulation, so that one in which the rule does not hold comes to an end as well. */
+const MOST = 30;
+const ALLOWED = 2;
+
+function sceneOf({ plan, victim, of, nth }: Deadly): Scene {
+  const scene = workflows.scene(plan);
+  const seen = new Set<string>();
+  let deaths = 0;
+  const kindOf = (what: string): string => (what.includes(' ') ? 'ring' : (/^reel\..*\.([a-z]+)$/.exec(what)?.[1] ?? 'call'));
+  const poison = (): string | undefined => [...seen][nth - 1];
+  return {
+    ...scene,
+    kills: (service, what, inQuarantine) => {
+      if (service !== victim || kindOf(what) !== of || deaths >= MOST) return false;
+      seen.add(what);
+      if (poison() !== what) return false;
+      deaths += inQuarantine ? 0 : 1;
+      return true;
+    },
+    check: (played) => {
+      // The clock may be set anew before it has been handled, and rings for itself then, and so does the sweep.
+      const most = ALLOWED * (of === 'ring' ? 3 : 1) + againOf(played, victim, poison() ?? '');
+      assert.ok(deaths <= most, `${poison()} ended ${deaths} processes of ${victim}, and may end ${most}`);
+      scene.check(played);
+    },
+  };
+}
+
+/** How often the broker delivered it more than it knew of. */
+function againOf({ simulation: { script } }: Played, victim: string, poison: string): number {
+  const about = poison.replace(/^reel\.0\./, '');
+  const again = script.filter(
+    (line) => line.startsWith(victim) && line.includes(about) && /: (twice|forgotten|delayed|unacknowledged)/.test(line),
+  );
+  return ALLOWED * again.length;
+}
+
+export const deadly: Story<Deadly> = {
+  name: 'deadly',
+  faults: workflows.faults,
+  data: victims.chain((victim) =>
+    fc.record({ plan: workflows.data, nth: fc.integer({ min: 1, max: 3 }) }).map((rest) => ({ ...rest, ...victim })),
+  ),
+  scene: sceneOf,
+  smaller: ({ plan, ...rest }, script) => withoutOne(plan, script).map(([less, lines]) => [{ plan: less, ...rest }, lines]),
+};
