@@ -104,6 +104,7 @@ function mayRepeat(order: Order): boolean {
 
 type Pending = {
   begun: boolean;
+  readonly order: Order;
   readonly acting: Acting | undefined;
   readonly resolve: (asked: Asked) => void;
   readonly reject: (error: Error) => void;
@@ -119,7 +120,8 @@ function openRoom({ broker, env, log }: Surroundings): Room {
   });
   const pending = new Map<number, Pending>();
   let orders = 0;
-  let begun = 0;
+  /** Whether something that is done with here may have left behind what ends the process later: reading does not. */
+  let isTainted = false;
   let state: 'open' | 'closed' | 'over' = 'open';
   const idle = setTimeout(() => pending.size === 0 && close(), IDLE_MS).unref();
   // What is lost on the way shows in the end of the process.
@@ -132,9 +134,10 @@ function openRoom({ broker, env, log }: Surroundings): Room {
     const closed = state === 'closed';
     state = 'over';
     clearTimeout(idle);
+    const isAlone = !isTainted && [...pending.values()].filter(({ begun }) => begun).length === 1;
     for (const one of pending.values()) {
       if (closed) one.reject(new LogUnavailable('the process is being stopped'));
-      else one.resolve({ died: how, inDoubt: !one.begun || begun > 1, begun: one.begun });
+      else one.resolve({ died: how, inDoubt: !one.begun || !isAlone, begun: one.begun });
     }
     pending.clear();
   }
@@ -142,13 +145,12 @@ function openRoom({ broker, env, log }: Surroundings): Room {
     if ('log' in tells) return log[tells.log](tells.fields, tells.message);
     const one = pending.get(tells.id);
     if (one === undefined) return;
-    if ('begun' in tells) {
-      one.begun = true;
-      begun += 1;
-    } else if ('used' in tells) one.acting?.used(tells.used);
+    if ('begun' in tells) one.begun = true;
+    else if ('used' in tells) one.acting?.used(tells.used);
     else if ('show' in tells) one.acting?.show(tells.show);
     else {
       pending.delete(tells.id);
+      isTainted ||= one.begun && !('read' in one.order);
       idle.refresh();
       if ('answer' in tells) one.resolve({ answer: tells.answer });
       else one.reject(errorOf(tells));
@@ -167,7 +169,7 @@ function openRoom({ broker, env, log }: Surroundings): Room {
       new Promise((resolve, reject) => {
         orders += 1;
         const id = orders;
-        pending.set(id, { begun: false, acting, resolve, reject });
+        pending.set(id, { begun: false, order, acting, resolve, reject });
         tell({ id, patient, order });
         if (acting === undefined) return;
         const abort = (): unknown => pending.has(id) && tell({ abort: id, reason: reasonOf(acting.signal) });

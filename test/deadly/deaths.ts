@@ -8,10 +8,6 @@ export const deaths = {
     const map = new Map<number, number>();
     for (let n = 0; ; n += 1) map.set(n, n);
   },
-  'fills a list': () => {
-    const list: object[] = [];
-    for (;;) list.push({ list });
-  },
   'fills buffers': () => {
     const list: Buffer[] = [];
     for (;;) list.push(Buffer.alloc(2 ** 24, 1));
