@@ -21,11 +21,10 @@ const asks = { name: 'asks', steps: [{ id: 'ask', kind: 'person', prompt: 'Well?
 const nameOf = (way: Way): string => `listener-${ways.indexOf(way)}`;
 
 /** On a machine that is busy, its time may be up before its memory. */
-const FULL = /took more than 256 MiB of memory|did not come to an end within 10 s/;
+const FULL = /took more than 256 MiB of memory|did not come to an end within 10 s of computing/;
 /** What is said of the process in quarantine. */
 const SAYS: { readonly [way in Way]: RegExp } = {
-  'loops for ever': /did not come to an end within 10 s/,
-  'waits for ever': /did not come to an end within 10 s/,
+  'loops for ever': /did not come to an end within 10 s of computing/,
   'fills a map': FULL,
   'fills buffers': FULL,
   exits: /ended itself with code 0/,

@@ -117,7 +117,7 @@ const GENERATED = '# Generated from what the services declare (infra/bus/account
 
 /**
  * The whole configuration file of a nats-server for these services. A client that does not answer for six to nine seconds is let go: what
- * is delivered to one that is cut off counts as delivered, and after eight of those the bus takes a fact for undeliverable.
+ * is delivered to one that is cut off counts as delivered, and after two of those a fact is handled in quarantine, which takes longer.
  */
 export const serverConfig = ({ syncInterval, storeBytes, ...accounts }: ServerConfig): string => `${GENERATED}
 max_payload: 1MB

@@ -187,7 +187,7 @@ function whenGone(child: ChildProcess, lost: (how: string) => void): void {
 }
 
 function howOf(code: number | null, signal: NodeJS.Signals | null): string {
-  if (signal === STOOD_STILL) return `did not come to an end within ${STILL_MS / 1000} s`;
+  if (signal === STOOD_STILL) return `did not come to an end within ${STILL_MS / 1000} s of computing`;
   if (signal === TOOK_MEMORY) return `took more than ${HEAP_MIB} MiB of memory`;
   return signal === null ? `ended itself with code ${code}` : `ended with ${signal}`;
 }

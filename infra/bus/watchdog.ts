@@ -25,7 +25,7 @@ export const BUSY = 2;
 export const STOOD_STILL: NodeJS.Signals = 'SIGALRM';
 export const TOOK_MEMORY: NodeJS.Signals = 'SIGABRT';
 
-/** A handler only computes. A performer's tool may be busy for as long as `beater.ts` speaks for it. */
+/** How long a handler may compute, in processor time; and how long anything may take, as `beater.ts` speaks for it, by the clock. */
 export const STILL_MS = 10_000;
 const BUSY_MS = 60_000;
 const TURN_MS = 100;
@@ -38,7 +38,7 @@ let last = 0;
 
 /**
  * Notes what begins now, in a microsecond. Several things may be under way: the last one that was begun is named.
- * @param isBusy it may keep the event loop busy for up to a minute. @returns how to note that it is over.
+ * @param isBusy it may compute for up to a minute. @returns how to note that it is over.
  */
 export function begin(what: string, isBusy = false): () => void {
   last += 1;
