@@ -2,7 +2,7 @@
 import type { Log } from './log.ts';
 import { attempt, resultOfDeath, type Work } from './perform.ts';
 import { DEATHS, type Death, giveUp, giveUpRing, react, reactToRing, UNDELIVERABLE, type Verdict } from './react.ts';
-import type { Performer, Ring, Said, Service } from './service.ts';
+import type { Performer, Ring, Service } from './service.ts';
 
 type Kills = (what: string, inQuarantine: boolean) => boolean;
 type Die = () => Promise<never>;
@@ -15,7 +15,7 @@ export type Mortal<Of> = { readonly service: Of; readonly deps: object; readonly
 function deadly({ service, kills = () => false, die: own }: Mortal<Service<never>>, die: Die): Service<never> {
   const on = Object.entries(service.on as { [type: string]: AnyHandler }).map(([type, handler]): [string, AnyHandler] => [
     type,
-    (heard, context) => (kills(heard.address ?? `${heard.run} ${heard.name}`, die !== own) ? die() : (handler(heard, context) as Said)),
+    (heard, context) => (kills(heard.address ?? `${heard.run} ${heard.name}`, die !== own) ? die() : handler(heard, context)),
   ]);
   return { ...service, on: Object.fromEntries(on) };
 }
