@@ -25,7 +25,7 @@ const FULL = /took more than 256 MiB of memory|did not come to an end within 10 
 /** What is said of the process in quarantine. */
 const SAYS: { readonly [way in Way]: RegExp } = {
   'loops for ever': /did not come to an end within 10 s of computing/,
-  'fills a map': FULL,
+  'fills lists': FULL,
   'fills buffers': FULL,
   exits: /ended itself with code 0/,
   crashes: /ended with SIGSEGV/,
@@ -55,7 +55,8 @@ const logOf = (name: string): string => join(reel.dir, `${name}.log`);
 /** A service in a process that is started again whenever it ends. */
 async function served(name: string, context: TestContext): Promise<Replica> {
   const natsPort = Number(new URL(reel.local.nats).port);
-  const env = { ...reel.local.env, DEADLY_FILE: file };
+  // With the heap that the image gives a service.
+  const env = { ...reel.local.env, DEADLY_FILE: file, NODE_OPTIONS: '--max-old-space-size=256' };
   const replica = await startReplica({ name, services: [modules.get(name) as string], env, natsPort, logFile: logOf(name) });
   context.after(replica.stop);
   await until(async () => (await readFile(logOf(name), 'utf8')).includes('"msg":"serving"'));

@@ -3,9 +3,9 @@ export const deaths = {
   'loops for ever': () => {
     for (;;);
   },
-  'fills a map': () => {
-    const map = new Map<number, number>();
-    for (let n = 0; ; n += 1) map.set(n, n);
+  'fills lists': () => {
+    const list: object[] = [];
+    for (;;) list.push({ list: [1.5, list] });
   },
   'fills buffers': () => {
     const list: Buffer[] = [];
