@@ -1,6 +1,7 @@
 /** The way of one service into quarantine and back, and what is noted of everything that it does before it may have to go there. */
 import type { Log } from './log.ts';
-import { type Result, resultOfDeath } from './perform.ts';
+import { resultOfDeath } from './lost-performer.ts';
+import type { Result } from './perform.ts';
 import type { Order, Outcome, Quarantine } from './quarantine.ts';
 import { giveUp, giveUpRing, UNDELIVERABLE, type Verdict } from './react.ts';
 import type { Acting, ApprovedCall, Logger, Performer, Ring, Said, Service } from './service.ts';
@@ -10,13 +11,17 @@ import { begin } from './watchdog.ts';
 export type Apart = {
   /** Handles a fact there, or says its fault. */
   react(address: string, seq: number, count: number): Promise<Verdict>;
-  /** The same for a ring of the clock. */
+  /** The same for a ring of the clock. From then on its run is known to be deadly here: its further rings go there at once. */
   ring(ring: Ring): Promise<'handled' | 'died'>;
+  isDeadly(run: string): boolean;
   /** Whether the run of a fact can be read there. If it cannot, the fault of the fact is said. */
   reads(address: string, seq: number): Promise<boolean>;
   /** Performs a call there. */
   perform(call: ApprovedCall, acting: Acting): Promise<Result>;
 };
+
+/** So many deadly runs are remembered. */
+const DEADLY = 1000;
 
 type Surroundings = { readonly quarantine: Quarantine; readonly log: Log; readonly logger: Logger };
 
@@ -24,6 +29,7 @@ type Surroundings = { readonly quarantine: Quarantine; readonly log: Log; readon
 export function apartFrom(service: Service<never> | Performer<never>, { quarantine, log, logger }: Surroundings): Apart | undefined {
   const { name, module } = service;
   if (module === undefined) return undefined;
+  const deadly = new Set<string>();
   const ask = async (what: string, order: Order, acting?: Acting): Promise<Outcome> => {
     logger.info({ what }, 'this may be what ended processes: it is handled in one of its own');
     const outcome = await quarantine.ask({ name, module }, order, acting);
@@ -39,9 +45,12 @@ export function apartFrom(service: Service<never> | Performer<never>, { quaranti
       const outcome = await ask(`${ring.run} ${ring.name}`, { ring });
       if (!('died' in outcome)) return 'handled';
       const message = `${name} did not survive it: handled in a process of its own, that one ${outcome.died}`;
+      deadly.add(ring.run);
+      if (deadly.size > DEADLY) deadly.delete(deadly.values().next().value as string);
       await giveUpRing(name, log, ring, { code: UNDELIVERABLE, message });
       return 'died';
     },
+    isDeadly: (run) => deadly.has(run),
     reads: async (address, seq) => {
       const outcome = await ask(address, { read: { address, seq } });
       if ('died' in outcome) await giveUp(name, log, address, seq, outcome.died);

@@ -17,8 +17,9 @@ import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
 import { DEEPEST, isTooDeep } from './json.ts';
 import { type Log, LogFull, LogUnavailable } from './log.ts';
+import { isHarmless, lostBefore, lostPerformer } from './lost-performer.ts';
 import { publicly } from './publicly.ts';
-import { DEATHS, type Death, fault, UNDELIVERABLE, type Verdict } from './react.ts';
+import { DEATHS, fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
 import { cleaned } from './secrets.ts';
 import { type Acting, type ApprovedCall, Failure, InDoubt, type Logger, type Performer, Unsent } from './service.ts';
@@ -152,22 +153,13 @@ export async function perform(
     doubt = started !== 'mine';
   }
   const form = (newest.find(words.granted, entry.at) as Event<{ form?: Json }> | undefined)?.data.form;
-  const deaths = (work.deaths ?? 0) + lostBefore(newest, words, entry.at);
+  const deaths = (work.deaths ?? 0) + lostBefore(newest, words.unknown, entry.at);
   const isWanted = async (): Promise<boolean> => wantedStill(historyOf(await log.read(shard, run)), entry.at);
   return await traced(`${performer.name} ${call.uses}`, entry.traceparent, async (traceparent) =>
     conclude(
       await act(performer, deps, log, { ...entry, traceparent }, { call, form, doubt, deaths, tool: toolOf(call, newest) }, work, isWanted),
     ),
   );
-}
-
-const lostPerformer: Problem = { code: 'performer-lost', message: 'whoever started it did not come back with an answer', retryable: true };
-
-/** How many attempts before this one ended with their performers, as far as that is known. */
-function lostBefore(newest: History, words: typeof STEP | typeof UNDO, at: Place): number {
-  let lost = 0;
-  for (let n = at.n - 1; n > 0; n -= 1) if (newest.find(words.unknown, { ...at, n })?.data.problem.code === lostPerformer.code) lost += 1;
-  return lost;
 }
 
 const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
@@ -199,8 +191,6 @@ function toolOf({ uses, definition }: Call, newest: History): ToolDefinition | u
   const tools = definition === undefined ? {} : (newest.find(runRequested, theRun)?.data.tools ?? {});
   return Object.hasOwn(tools, uses) ? tools[uses] : undefined;
 }
-
-const isHarmless = ({ effect }: Pick<Call, 'effect'>): boolean => effect === 'read-only' || effect === 'metered';
 
 function wantedStill(newest: History, at: Place): boolean {
   return (
@@ -337,13 +327,6 @@ export async function attempt(performer: Performer<never>, call: ApprovedCall, c
   } finally {
     context.signal.removeEventListener('abort', abandon);
   }
-}
-
-/** What becomes of a call whose process ended in quarantine: it is not made again, unless it may be another that ended it (`inDoubt`). */
-export function resultOfDeath(call: Pick<Call, 'effect'>, { died, inDoubt }: Death): Result {
-  if (inDoubt && call.effect === 'metered') return { said: 'unknown', problem: lostPerformer };
-  const problem = { code: UNDELIVERABLE, message: `performed in a process of its own, that one ${died}`, retryable: false };
-  return isHarmless(call) ? { said: 'failed', problem } : { said: 'unknown', problem };
 }
 
 /** What no fact can carry is not repeated either. */

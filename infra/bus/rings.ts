@@ -16,7 +16,8 @@ export function ringsOf(
   return async ({ subject, count, deaths }) => {
     const ring = ringAt(service.name, subject, log.now());
     if (ring === undefined) return 'handled';
-    const handling = deaths < DEATHS || apart === undefined ? reactToRing(service, deps, log, ring) : apart.ring(ring);
+    const isSound = apart === undefined || (deaths < DEATHS && !apart.isDeadly(ring.run));
+    const handling = isSound ? reactToRing(service, deps, log, ring) : apart.ring(ring);
     if (count < MAX_DELIVERIES) await handling;
     else
       await handling.catch(async (error: Error) => {

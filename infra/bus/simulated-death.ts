@@ -1,6 +1,7 @@
 /** What ends processes in the simulator: the one that handles it, each time, and from the third delivery on the one in quarantine. */
 import type { Log } from './log.ts';
-import { attempt, resultOfDeath, type Work } from './perform.ts';
+import { resultOfDeath } from './lost-performer.ts';
+import { attempt, type Work } from './perform.ts';
 import { DEATHS, type Death, giveUp, giveUpRing, react, reactToRing, UNDELIVERABLE, type Verdict } from './react.ts';
 import type { Performer, Ring, Service } from './service.ts';
 
@@ -38,12 +39,14 @@ export async function hear(mortal: Mortal<Service<never>>, log: Log, address: st
   return typeof verdict === 'object' && 'died' in verdict ? await giveUp(service.name, log, address, seq, verdict.died) : verdict;
 }
 
-/** The same for a ring of the clock. */
-export async function hearRing(mortal: Mortal<Service<never>>, log: Log, ring: Ring, count: number): Promise<void> {
+/** The same for a ring of the clock. @param known the runs that are known to be deadly, to which it adds. */
+export async function hearRing(mortal: Mortal<Service<never>>, log: Log, ring: Ring, count: number, known: Set<string>): Promise<void> {
   const { service, deps, die } = mortal;
-  if (count <= DEATHS) return await reactToRing(deadly(mortal, die), deps, log, ring);
+  if (count <= DEATHS && !known.has(ring.run)) return await reactToRing(deadly(mortal, die), deps, log, ring);
   const death = await apart((dieApart) => reactToRing(deadly(mortal, dieApart), deps, log, ring));
-  if (death !== undefined) await giveUpRing(service.name, log, ring, { code: UNDELIVERABLE, message: death.died });
+  if (death === undefined) return;
+  known.add(ring.run);
+  await giveUpRing(service.name, log, ring, { code: UNDELIVERABLE, message: death.died });
 }
 
 /** The performer whose calls end its process, and its way into quarantine. What kills is known by the address of the step. */

@@ -102,6 +102,7 @@ export function simulate(options: SimulationOptions): Simulation {
   const keepers = cast.filter(({ role }) => role.clock);
   const alarms = new Map<string, Planned>();
   const open = new Set<string>();
+  const deadly = new Set<string>();
   const told: { readonly line: string; readonly faults: number }[] = [];
   let over = new AbortController();
   let sweeps = 0;
@@ -134,7 +135,7 @@ export function simulate(options: SimulationOptions): Simulation {
     const work = async ({ log: port, touch: { die } }: Working, replica: number, count: number): Promise<Verdict> => {
       const { service, deps = {}, kills } = replicas[replica % replicas.length] as Player;
       const ring = { name, shard: 0, run, time: agenda.now() };
-      await hearRing({ service: service as Service<never>, deps, kills, die }, port, ring, count);
+      await hearRing({ service: service as Service<never>, deps, kills, die }, port, ring, count, deadly);
       return 'handled';
     };
     post({ name: role.name, about: `${run} ${name}`, moment: 'rings', work });

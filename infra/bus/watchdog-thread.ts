@@ -1,7 +1,6 @@
 /** The thread of watchdog.ts. It counts its own ticks: while the whole process is stopped or the machine sleeps, it does not tick either. */
-import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { BUSY, begunLast, STOOD_STILL, TOOK_MEMORY, TURNS, type Watched } from './watchdog.ts';
+import { BUSY, begunLast, lastWords, STOOD_STILL, TOOK_MEMORY, TURNS, type Watched } from './watchdog.ts';
 
 const watched = workerData as Watched;
 const { words, stillMs, busyMs, maxBytes = Number.POSITIVE_INFINITY } = watched;
@@ -26,6 +25,6 @@ setInterval(() => {
 
 /** Nothing in the process can be asked to do this: whatever it was doing is delivered again. */
 function end(signal: NodeJS.Signals, why: string): void {
-  writeSync(2, `Process ${process.pid} is ended (${signal}). ${why}. Begun last: ${begunLast(watched) ?? 'nothing that is noted'}\n`);
+  lastWords(`Process ${process.pid} is ended (${signal}). ${why}. Begun last: ${begunLast(watched) ?? 'nothing that is noted'}`);
   process.kill(process.pid, signal);
 }

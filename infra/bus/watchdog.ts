@@ -60,12 +60,15 @@ export function guard({ stillMs = STILL_MS, busyMs = BUSY_MS, maxBytes }: GuardO
   const watched: Watched = { words, text, stillMs, busyMs, maxBytes };
   const thread = new Worker(new URL('./watchdog-thread.ts', import.meta.url), { workerData: watched });
   thread.unref();
-  thread.on('error', (error) => console.error(`This process is not watched any more: ${error.message}`));
+  thread.on('error', (error) => lastWords(`This process is not watched any more: ${error.message}`));
   setInterval(() => Atomics.add(words, TURNS, 1), TURN_MS).unref();
   process.once('exit', (code) => {
-    if (begunLast(watched) !== undefined) writeSync(2, `The process ends with code ${code}. Begun last: ${begunLast(watched)}\n`);
+    if (begunLast(watched) !== undefined) lastWords(`The process ends with code ${code}. Begun last: ${begunLast(watched)}`);
   });
 }
+
+/** Says something at once: there may be no turn of the event loop any more. What is named are addresses, which hold no signs of others. */
+export const lastWords = (text: string): void => void writeSync(2, `${text}\n`);
 
 /** What was begun last and is not over. */
 export function begunLast(watched: Pick<Watched, 'words' | 'text'>): string | undefined {
