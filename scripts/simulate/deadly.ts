@@ -31,7 +31,11 @@ function sceneOf({ plan, victim, of, nth }: Deadly): Scene {
   const scene = workflows.scene(plan);
   const seen = new Set<string>();
   let deaths = 0;
-  const kindOf = (what: string): string => (what.includes(' ') ? 'ring' : (/^reel\..*\.([a-z]+)$/.exec(what)?.[1] ?? 'call'));
+  // Where every look of the sweep ends its process as well, a run that waits for time alone is left to people.
+  const kindOf = (what: string): string => {
+    if (what.includes(' ')) return what.endsWith(' sweep') ? 'sweep' : 'ring';
+    return /^reel\..*\.([a-z]+)$/.exec(what)?.[1] ?? 'call';
+  };
   const poison = (): string | undefined => [...seen][nth - 1];
   return {
     ...scene,
