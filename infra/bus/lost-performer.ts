@@ -4,7 +4,6 @@ import type { Problem } from '@reel/contracts/envelope.ts';
 import type { Call, stepUnknown } from '@reel/contracts/step.ts';
 import type { undoUnknown } from '@reel/contracts/undo.ts';
 import type { History } from './history.ts';
-import type { Result } from './perform.ts';
 import { type Death, UNDELIVERABLE } from './react.ts';
 
 export const lostPerformer: Problem = {
@@ -23,7 +22,7 @@ export function lostBefore(newest: History, unknown: typeof stepUnknown | typeof
 }
 
 /** What becomes of a call whose process ended in quarantine: it is not made again, unless it may be another that ended it (`inDoubt`). */
-export function resultOfDeath(call: Pick<Call, 'effect'>, { died, inDoubt }: Death): Result {
+export function resultOfDeath(call: Pick<Call, 'effect'>, { died, inDoubt }: Death): { said: 'failed' | 'unknown'; problem: Problem } {
   if (inDoubt && call.effect === 'metered') return { said: 'unknown', problem: lostPerformer };
   const problem = { code: UNDELIVERABLE, message: `performed in a process of its own, that one ${died}`, retryable: false };
   return isHarmless(call) ? { said: 'failed', problem } : { said: 'unknown', problem };
