@@ -81,7 +81,9 @@ function read(source: string, shown: string): { tree: AST.Pattern; unicode: bool
     }
   } catch (error) {
     const why =
-      error instanceof RangeError ? 'it is nested too deeply' : (error as Error).message.replace(/^Invalid regular expression: /, '');
+      error instanceof RangeError
+        ? 'it is nested too deeply'
+        : (error as Error).message.replace(`Invalid regular expression: /${source}/: `, '');
     throw new PatternError(`${shown} is no regular expression: ${why}`);
   }
 }
@@ -212,14 +214,21 @@ function writer(flags: string, shown: string) {
     return `\\${node.negate ? 'P' : 'p'}{${property.value ?? property.key}}`;
   }
 
+  /** A part may have the flag `i` of its own. What `.`, `^` and `$` mean is spelled out already, and the same everywhere. */
+  function opening(modifiers: AST.Modifiers | null): string {
+    if (modifiers === null) return '(?:';
+    const { add, remove } = modifiers;
+    if ([add, remove].some((flags) => flags?.multiline || flags?.dotAll)) return refuse(`the flags ${modifiers.raw} of a part of it`);
+    return add?.ignoreCase ? '(?i:' : remove?.ignoreCase ? '(?-i:' : '(?:';
+  }
+
   function write(node: AST.Node, captures: boolean, depth: number): Translated {
     if (depth > DEEPEST) throw new PatternError(`${shown} is nested deeper than ${DEEPEST} levels: flatten it`);
     switch (node.type) {
       case 'Pattern':
         return alternatives(node.alternatives, captures, depth + 1);
       case 'Group':
-        if (node.modifiers !== null) return refuse(`flags of a part of it (${node.modifiers.raw})`);
-        return group('(?:', alternatives(node.alternatives, captures, depth + 1));
+        return group(opening(node.modifiers), alternatives(node.alternatives, captures, depth + 1));
       case 'CapturingGroup':
         return group(
           !captures ? '(?:' : node.name === null ? '(' : `(?P<${node.name}>`,

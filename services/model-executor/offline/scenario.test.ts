@@ -61,7 +61,7 @@ test('a wrong value is named with its place and with what was expected', () => {
 test('a regular expression that is none is refused', () => {
   assert.match(
     complaintAbout(oneReply('raw: a\nmatch: { goal: "(" }')),
-    /travel\.yaml:4:14 replies\[0\]\.match\.goal: it is no regular expression: .*, is "\("/,
+    /travel\.yaml:4:14 replies\[0\]\.match\.goal: the pattern \/\(\/ is no regular expression: .*, is "\("/,
   );
   assert.match(
     complaintAbout(oneReply('raw: a\nmatch: { goal: "(?<city>a)", input: "(?<city>b)" }')),
