@@ -84,7 +84,7 @@ export const code: CodeOptions = {
 };
 
 /** A text, the beginning of a function, a loop, a brace, where errors are put together, and where a name is made part of a place. */
-const PARTS = /"[^"\\]*(?:\\.[^"\\]*)*"|let vErrors = null;|for\([^{}"]*\)\{|[{}]|vErrors\.(?:concat|push)\(|\.replace\(\/~\/g/g;
+const PARTS = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|let vErrors = null;|for\([^{}"]*\)\{|[{}]|vErrors\.(?:concat|push)\(|\.replace\(\/~\/g/g;
 
 const INSTEAD: { readonly [part: string]: string } = {
   'vErrors.concat(': 'self.meter.joined(vErrors,',

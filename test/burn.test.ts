@@ -3,59 +3,61 @@
  * told within 200 ms that Reel is alive. That is what an issue asked for; it is measured from another thread, over the whole list.
  */
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Worker } from 'node:worker_threads';
+import { freePort } from '@reel/scripts/free-port.ts';
+import { type Local, startLocal } from '@reel/scripts/local.ts';
+import { NO_MODEL } from '@reel/scripts/no-model.ts';
+import { until } from '@reel/scripts/until.ts';
+import { SERVICES } from '@reel/services/main.ts';
 import { burning } from './burn.ts';
-import { type LocalReel, startReel } from './local-reel.ts';
+import { startPulse } from './fuzz/pulse.ts';
 
 const MOST_MS = 200;
 
-/** Asks again and again, and tells how long each answer took. */
-const ASKING = `
-const { parentPort, workerData } = require('node:worker_threads');
-const took = [];
-let asking = true;
-parentPort.on('message', () => { asking = false; });
-(async () => {
-  while (asking) {
-    const began = performance.now();
-    const answer = await fetch(workerData + '/healthz');
-    await answer.arrayBuffer();
-    took.push(performance.now() - began);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  parentPort.postMessage(took);
-})();`;
+let local: Local;
+let child: ChildProcess;
+let dir: string;
+let port: number;
 
-let reel: LocalReel;
+async function ask(path: string, body?: object): Promise<{ status: number; text: string }> {
+  const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+  const headers = { 'content-type': 'application/json', prefer: 'wait=3' };
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...sent, headers });
+  return { status: response.status, text: await response.text() };
+}
+
 before(async () => {
-  reel = await startReel({ modules: [join(import.meta.dirname, 'burn-tools.ts')] });
+  dir = await mkdtemp(join(tmpdir(), 'reel-burn-'));
+  await writeFile(join(dir, 'tools.json'), JSON.stringify({ servers: {}, modules: [join(import.meta.dirname, 'burn-tools.ts')] }));
+  port = await freePort();
+  // A process of its own, so that what is measured of it is not the work of this one.
+  const env = { ...NO_MODEL, REEL_PORT: String(port), REEL_TOOLS: join(dir, 'tools.json') };
+  local = await startLocal({ dir: join(dir, 'reel'), services: [], env, logLevel: 'silent' });
+  child = await local.spawn(SERVICES);
+  await until(async () => (await ask('/v1/tools')).text.includes('"anything"'));
 });
-after(() => reel.close());
+after(async () => {
+  await local.stop();
+  await rm(dir, { recursive: true, force: true });
+});
 
 test('whatever is asked of it, it says within 200 ms that it is alive', async (context) => {
-  const worker = new Worker(ASKING, { eval: true, workerData: reel.api });
-  const told = Promise.withResolvers<number[]>();
-  worker.on('message', told.resolve);
-  worker.on('error', told.reject);
-  const slowest: [name: string, ms: number][] = [];
+  const pulse = startPulse(port, child.pid as number);
+  const took: [name: string, ms: number][] = [];
   for (const [name, body] of Object.entries(burning)) {
     const began = performance.now();
-    const { status, body: answer } = await reel.ask('POST', '/v1/runs', body, { prefer: 'wait=3' });
-    slowest.push([name, performance.now() - began]);
-    assert.ok(status < 500, `${name}: ${status} ${JSON.stringify(answer).slice(0, 300)}`);
+    const { status, text } = await ask('/v1/runs', body);
+    took.push([name, performance.now() - began]);
+    assert.ok(status < 500, `${name}: ${status} ${text.slice(0, 300)}`);
+    assert.deepEqual([child.exitCode, child.signalCode], [null, null], `the process has ended of ${name}`);
   }
-  worker.postMessage('enough');
-  const took = (await told.promise).sort((a, b) => a - b);
-  slowest.sort(([, a], [, b]) => b - a);
-  context.diagnostic(
-    slowest
-      .slice(0, 5)
-      .map(([name, ms]) => `${name} ${ms.toFixed(0)} ms`)
-      .join(', '),
-  );
-  const at = (part: number): number => took[Math.min(took.length - 1, Math.floor(took.length * part))] as number;
-  context.diagnostic(`${took.length} answers: p50 ${at(0.5).toFixed(0)}, p99 ${at(0.99).toFixed(0)}, longest ${at(1).toFixed(0)} ms`);
-  assert.ok(at(0.99) < MOST_MS, `p99 is ${at(0.99).toFixed(0)} ms`);
+  const { p50Ms, p99Ms, mostMs, waitedMs, beats } = await pulse.measured();
+  const slowest = took.sort(([, a], [, b]) => b - a).slice(0, 5);
+  context.diagnostic(slowest.map(([name, ms]) => `${name} ${ms.toFixed(0)} ms`).join(', '));
+  context.diagnostic(`/healthz: p50 ${p50Ms}, p99 ${p99Ms}, most ${mostMs} ms of ${beats}; ${waitedMs} ms more for want of a core`);
+  assert.ok(p99Ms < MOST_MS, `/healthz took ${p99Ms} ms (p99)`);
 });

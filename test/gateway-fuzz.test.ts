@@ -105,7 +105,7 @@ async function answered(one: Case): Promise<void> {
 it(`answers ${CASES} requests of seed ${SEED}, whatever they are`, { timeout: 1_200_000 }, async (context) => {
   const of = requests(await known());
   const together = fc.array(of, { minLength: TOGETHER, maxLength: TOGETHER });
-  const pulse = startPulse(port);
+  const pulse = startPulse(port, child.pid as number);
   const begin = performance.now();
   await fc.assert(
     fc.asyncProperty(together, async (cases) => {
@@ -115,10 +115,9 @@ it(`answers ${CASES} requests of seed ${SEED}, whatever they are`, { timeout: 1_
     { seed: SEED, numRuns: Math.ceil(CASES / TOGETHER), interruptAfterTimeLimit: 1_100_000, markInterruptAsFailure: true },
   );
   const seconds = (performance.now() - begin) / 1000;
-  const { p50Ms, p99Ms, mostMs, lateMs, beats } = await pulse.measured();
+  const { p50Ms, p99Ms, mostMs, waitedMs, beats } = await pulse.measured();
   context.diagnostic(
-    `${CASES} requests in ${seconds.toFixed(0)} s; /healthz: p50 ${p50Ms} ms, p99 ${p99Ms} ms, most ${mostMs} ms of ${beats}; the machine was late by ${lateMs} ms`,
+    `${CASES} requests in ${seconds.toFixed(0)} s; /healthz: p50 ${p50Ms} ms, p99 ${p99Ms} ms, most ${mostMs} ms of ${beats}; ${waitedMs} ms more for want of a core`,
   );
-  // Where others use the machine, a thread that does nothing is late too.
-  assert.ok(p99Ms - lateMs < 200, `/healthz took ${p99Ms} ms (p99), on a machine that was late by ${lateMs} ms`);
+  assert.ok(p99Ms < 200, `/healthz took ${p99Ms} ms (p99)`);
 });

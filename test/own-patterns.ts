@@ -1,16 +1,25 @@
-/** Regular expressions as they stand in a source. */
+/** The regular expressions of a source, read off its syntax tree. */
+import { parseSync, Visitor } from 'oxc-parser';
 
-/** A literal stands where no value has just ended; a slash after one divides. */
-const LITERAL = /(?<=(?:^|[=(,:[!&|?{};>]|return)[ \n]*)\/((?![*/ ])(?:[^\\/[\n]|\\.|\[(?:[^\\\]\n]|\\.)*\])+)\/([dgimsuvy]*)/g;
+/** A place where one is put together when the program runs. `text`: the call, as it is written. */
+export type Composition = { readonly text: string };
+export type Own = { readonly literals: readonly RegExp[]; readonly compositions: readonly Composition[] };
 
-/** Those of a source, comments left out. What is put together at run time is not among them. */
-export function ours(source: string): RegExp[] {
-  const code = source.replace(/^\s*(?:\/\*\*[\s\S]*?\*\/|\/\/.*|\*.*)$/gm, '');
-  return [...code.matchAll(LITERAL)].flatMap(([, pattern = '', flags = '']) => {
-    try {
-      return [new RegExp(pattern, flags)];
-    } catch {
-      return [];
-    }
-  });
+/** @throws for a source that does not parse. */
+export function patternsIn(path: string, source: string): Own {
+  const { program, errors } = parseSync(path, source);
+  if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
+  const literals: RegExp[] = [];
+  const compositions: Composition[] = [];
+  const called = ({ callee, start, end }: { callee: { type: string; name?: string }; start: number; end: number }): void => {
+    if (callee.type === 'Identifier' && callee.name === 'RegExp') compositions.push({ text: source.slice(start, end) });
+  };
+  new Visitor({
+    Literal: (node) => {
+      if ('regex' in node) literals.push(new RegExp(node.regex.pattern, node.regex.flags));
+    },
+    NewExpression: called as never,
+    CallExpression: called as never,
+  }).visit(program);
+  return { literals, compositions };
 }

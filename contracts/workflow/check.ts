@@ -142,7 +142,8 @@ function* checkAsserts(sources: readonly string[], path: Path, place: Standpoint
 }
 
 function* checkExpression(source: string, path: Path, place: Standpoint): Examination {
-  yield 50 + source.length;
+  // Compiling takes longer than reading, and a long path longer still.
+  yield 50 + 4 * source.length;
   let sight: Sight;
   try {
     sight = compile(source).references;

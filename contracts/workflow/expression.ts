@@ -1,6 +1,7 @@
 /** Expressions: JSONata (https://docs.jsonata.org), compiled once and bounded; and templates, in which strings may be expressions. */
 import { brief } from '../brief.ts';
 import type { Json } from '../envelope.ts';
+import { nextTurn } from '../turn.ts';
 import { isLongerThan } from '../written.ts';
 import type { Path } from './place.ts';
 import { ExpressionError, parse } from './program.ts';
@@ -67,8 +68,8 @@ export function templateExpressions(template: unknown, path: Path = []): { path:
   return Object.entries(template).flatMap(([name, value]) => templateExpressions(value, [...path, name]));
 }
 
-/** An expression whose value is not there at once, and what to do with it when it is. */
-type Pending = { readonly expression: Expression; readonly path: Path; readonly fill: (value: Json | undefined) => void };
+/** An expression that stands in a template, and what to do with its value. */
+type Pending = { readonly source: string; readonly path: Path; readonly fill: (value: Json | undefined) => void };
 
 /**
  * Fills in a template: strings that begin with `=` are expressions, `==` stands for a plain `=`. Where an expression gives nothing,
@@ -84,25 +85,34 @@ export async function renderTemplate(template: Json, scope: Scope): Promise<Json
 
 /** Characters that a template may have when it is filled in: a fact carries no more. */
 const LARGEST = 1_000_000;
+/** Characters of expressions that are compiled between two breaks. */
+const SLICE = 10_000;
 
 async function filledIn(template: Json, scope: Scope): Promise<Json> {
   const pending: Pending[] = [];
   let rendered: Json | undefined;
-  render(template, scope, [], pending, (value) => (rendered = value));
+  render(template, [], pending, (value) => (rendered = value));
   // One after the other, so that of several failures it is always the first that is reported.
-  for (const { expression, path, fill } of pending) {
-    fill(await expression.evaluate(scope).catch((error: unknown) => rethrowAt(path, error)));
+  let since = 0;
+  for (const { source, path, fill } of pending) {
+    const expression = compiledAt(path, source);
+    const seen = expression.look(scope);
+    fill(seen === undefined ? await expression.evaluate(scope).catch((error: unknown) => rethrowAt(path, error)) : seen.value);
+    since += source.length;
+    if (since < SLICE) continue;
+    since = 0;
+    await nextTurn();
   }
   return rendered ?? null;
 }
 
-function render(template: Json, scope: Scope, path: Path, pending: Pending[], fill: (value: Json | undefined) => void): void {
-  if (typeof template === 'string') renderText(template, scope, path, pending, fill);
+function render(template: Json, path: Path, pending: Pending[], fill: (value: Json | undefined) => void): void {
+  if (typeof template === 'string') renderText(template, path, pending, fill);
   else if (typeof template !== 'object' || template === null) fill(template);
   else if (Array.isArray(template)) {
     const list: Json[] = [];
     for (const [index, element] of template.entries()) {
-      render(element, scope, [...path, index], pending, (value) => (list[index] = value ?? null));
+      render(element, [...path, index], pending, (value) => (list[index] = value ?? null));
     }
     fill(list);
   } else {
@@ -110,7 +120,7 @@ function render(template: Json, scope: Scope, path: Path, pending: Pending[], fi
     for (const [name, member] of Object.entries(template)) {
       // It takes its place now, so that members keep their order whenever their values come.
       put(object, name, null);
-      render(member, scope, [...path, name], pending, (value) => {
+      render(member, [...path, name], pending, (value) => {
         if (value === undefined) delete object[name];
         else put(object, name, value);
       });
@@ -119,15 +129,12 @@ function render(template: Json, scope: Scope, path: Path, pending: Pending[], fi
   }
 }
 
-function renderText(text: string, scope: Scope, path: Path, pending: Pending[], fill: (value: Json | undefined) => void): void {
+function renderText(text: string, path: Path, pending: Pending[], fill: (value: Json | undefined) => void): void {
   if (!isExpression(text)) {
     fill(text.startsWith('==') ? text.slice(1) : text);
     return;
   }
-  const expression = compiledAt(path, text);
-  const seen = expression.look(scope);
-  if (seen === undefined) pending.push({ expression, path, fill });
-  else fill(seen.value);
+  pending.push({ source: text, path, fill });
 }
 
 function compiledAt(path: Path, text: string): Expression {

@@ -30,7 +30,7 @@ export const COST = {
   passed: 1 / 1_024,
   row: 30,
   measured: 1 / 8,
-  pattern: 1 / 32,
+  pattern: 1 / 12,
 };
 
 type Measure = { readonly size: number; readonly depth: number };

@@ -37,6 +37,8 @@ const DEPTH = 2_000;
 /** Characters of an expression, and levels of its parts within each other. */
 const SOURCE = 6_000;
 const LEVELS = 400;
+/** Dots of an expression: JSONata goes through a path again for every step that it adds to it. */
+const DOTS = 1_000;
 
 type Prepared = { readonly program: jsonata.Expression; readonly run: (scope: unknown, known: Sizes) => Promise<unknown> };
 
@@ -73,6 +75,8 @@ export function parse(source: string): Program {
   let prepared: Prepared;
   try {
     if (text.length > SOURCE) throw new Error(`it has ${text.length} characters, and may have ${SOURCE}: leave it to a tool`);
+    const dots = text.split('.').length - 1;
+    if (dots > DOTS) throw new Error(`it has ${dots} dots, and may have ${DOTS}: leave it to a tool`);
     prepared = prepare(text);
   } catch (error) {
     throw failure(error, source, text);

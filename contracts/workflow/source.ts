@@ -1,5 +1,5 @@
 /** Workflows as people write them: YAML or JSON text, read with the place of everything, so that what is wrong can be pointed at. */
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { brief } from '../brief.ts';
 import type { ModelDefinition } from '../model.ts';
@@ -21,7 +21,7 @@ export type Read =
 /** Of more findings than this the rest is not looked for: finding out what was meant takes longer than reading what was written. */
 const MOST = 200;
 /** What finding out what was meant counts for, in characters looked at. */
-const FINDING = 2_000;
+const FINDING = 10_000;
 
 /** Characters looked at between two breaks. */
 const SLICE = 20_000;
@@ -73,12 +73,30 @@ function valueIn(source: string | object): Reading {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   if (document.errors.length > 0)
     return { findings: firstOf(document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) }))) };
+  const twice = twins(document);
+  if (twice.length > 0) return { findings: firstOf(twice.map(({ message, offset }) => ({ path: [], message, ...at(offset) }))) };
   const value = unfold(document);
   if (value instanceof Error) return { findings: [{ path: [], message: value.message, line: 1, column: 1 }] };
   return { value, place: (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }) };
+}
+
+/** Keys that stand twice in the same map. YAML's own check compares every key with every other. */
+function twins(document: Document): { message: string; offset: number }[] {
+  const found: { message: string; offset: number }[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) found.push({ message: 'Map keys must be unique', offset: key.range?.[0] ?? 0 });
+        seen.add(key.value);
+      }
+    },
+  });
+  return found;
 }
 
 /** An alias that leads nowhere, or a few that would unfold to millions, come to light only here. */

@@ -10,7 +10,7 @@ const URL_LIKE = /[a-z][a-z0-9+.-]{0,31}:\/\/[^\s"'<>)\];,]+/gi;
 /** In this order, and after the URLs: what comes later would cut into what comes before. */
 const INTERNALS: readonly [pattern: RegExp, instead: string][] = [
   [/(?<![\w:])\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\]?:\d{2,5}\b/gi, ADDRESS],
-  [/\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9-]+(?:\.[a-z0-9-]+)+):\d{2,5}\b/gi, ADDRESS],
+  [/\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,16}):\d{2,5}\b/gi, ADDRESS],
   [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, ADDRESS],
   [/(?<![\w:/.])\/(?:home|root|usr|var|tmp|opt|etc|srv|mnt|app|work|private|Users|proc|run|data)(?:\/[^\s"'<>:,;)\]]*)?/g, FILE],
   [/\b[A-Z]:\\[^\s"'<>:,;)\]]+/g, FILE],

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Door } from '@reel/bus/door.ts';
 import { defineDoor } from '@reel/bus/service.ts';
 import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
+import { checkAgainst } from '@reel/contracts/schema.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { openAdmission, openFollowers } from './admission.ts';
 import { appOf } from './app.ts';
@@ -30,6 +31,8 @@ export default defineDoor({
     const admission = openAdmission(runs, env['REEL_MAX_BACKLOG']);
     const [streams, waiting] = [openFollowers(env['REEL_MAX_FOLLOWERS']), openFollowers(env['REEL_MAX_FOLLOWERS'])];
     const app = appOf({ door, runs, admission, streams, waiting, log, names, closing: closing.signal });
+    // The first schema takes a quarter of a second to compile, and would keep everybody waiting.
+    checkAgainst({ properties: { first: { type: 'string', pattern: '^(a|b)*c' } } }, { first: 'abc' });
     const server = serverFor(app.fetch);
     await listen(server, host, port);
     return {

@@ -1,5 +1,6 @@
 /** Finds what a policy names and nothing has: members that are never there, and texts that a value never is. */
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
+import { patternOf } from '@reel/contracts/pattern.ts';
 import { didYouMean } from '@reel/contracts/workflow/nearest.ts';
 import { FREE, type Known, type Schema } from './schema.ts';
 
@@ -135,7 +136,7 @@ function mayBeLike(all: readonly Known[], pattern: Operands['pattern'], found: M
   const values = valuesOf(all);
   if (values === undefined) return;
   const parts = pattern.map((part) => (part === 'Wildcard' ? '.*' : RegExp.escape(part.Literal)));
-  const whole = new RegExp(`^${parts.join('')}$`, 's');
+  const whole = patternOf(`^${parts.join('')}$`, 's');
   if (values.some((value) => whole.test(value))) return;
   const text = pattern.map((part) => (part === 'Wildcard' ? '*' : part.Literal)).join('');
   found.push({ path: [], name: text, message: `it is never like "${text}"${butOf(values)}` });

@@ -37,7 +37,7 @@ export function indexIn(text: string, names: readonly string[]): number {
 
 /** The names and texts of a policy in their order, without what stands between them. */
 export function tokensOf(text: string): { readonly text: string; readonly index: number }[] {
-  const tokens = text.matchAll(/\/\/[^\n]*|"((?:[^"\\]|\\.)*)"|[A-Za-z_]\w*/g);
+  const tokens = text.matchAll(/\/\/[^\n]*|"((?:[^"\\]|\\.)*)(?:"|$)|[A-Za-z_]\w*/g);
   const isName = ({ 0: token }: RegExpExecArray): boolean => !token.startsWith('//') && token !== 'has';
   return [...tokens].filter(isName).map(({ 0: token, 1: quoted, index }) => ({ text: quoted ?? token, index }));
 }
