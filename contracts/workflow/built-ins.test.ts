@@ -52,7 +52,7 @@ test('every built-in function answers to much, or says what was too much', { tim
     try {
       await compile(call).evaluate({ input: {}, steps });
     } catch (error) {
-      assert.ok(error instanceof ExpressionError, `${call}: ${error}`);
+      if (!(error instanceof ExpressionError)) throw error;
       assert.doesNotMatch(error.reason, BROKEN, call);
       if (LIMIT.test(error.reason)) limited += 1;
     }
