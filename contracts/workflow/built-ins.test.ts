@@ -38,7 +38,7 @@ function callsOf({ name, signature }: { name: string; signature: string }): stri
     .replace(/[<>]/g, '');
   const parameters = [...plain.matchAll(/\(([a-z]+)\)|([a-z])/g)].map(([, some, one]) => (some ?? one) as string);
   const rest = parameters.slice(1).map((types) => GIVEN[types[0] as string]);
-  return [...(parameters[0] ?? '')].map((type) => `$${name}(${[GIVEN[type], ...rest].join(', ')})`);
+  return (parameters[0] ?? '').split('').map((type) => `$${name}(${[GIVEN[type], ...rest].join(', ')})`);
 }
 
 /** What a function says that broke, and not that something was too much for it. */
