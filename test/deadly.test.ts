@@ -95,6 +95,17 @@ describe('costs two restarts, and its run fails and says so: a handler that', { 
   }
 });
 
+it('a run that was open before its service began, and whose every look is deadly, ends no process of it', { timeout }, async (context) => {
+  const name = nameOf('exits');
+  const { id } = (await reel.ask('POST', '/v1/runs', { workflow: asks, input: { victim: name, ring: 'exits' } })).body;
+  const replica = await served(name, context);
+  const [run] = await Promise.all([ended(id), another(name)]);
+  assert.equal(run.status, 'failed');
+  assert.match(JSON.stringify(run), new RegExp(`${name} could not handle reel\\.0\\.\\S+\\.request: the clock rang \\(sweep\\): `));
+  assert.deepEqual(replica.gaveUp, []);
+  assert.deepEqual((await reel.log(id)).findings, []);
+});
+
 describe('costs two restarts, and its step fails or is in doubt: a call that exits, and has', { timeout }, () => {
   for (const effect of ['read-only', 'idempotent', 'once'] as const) {
     it(`the effect ${effect}`, { timeout }, async (context) => {
