@@ -14,6 +14,7 @@ export const reelStream = (shard: number): string => `REEL_${shard}`;
 export const blobStream = (shard: number): string => `BLOB_${shard}`;
 /** The timers of one service: whoever may set a timer may also wipe all timers of the same stream, which no broker can be told to refuse. */
 export const clockStream = (shard: number, service: string): string => `CLOCK_${shard}_${service}`;
+export const isClock = (stream: string | undefined): boolean => stream?.startsWith('CLOCK_') === true;
 export const REGISTRY_BUCKET = 'tools';
 export const REGISTRY_STREAM = `KV_${REGISTRY_BUCKET}`;
 /** All streams of an installation. */

@@ -12,7 +12,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
-import { API_PREFIX, OPERATOR, type PROVISIONER } from './accounts.ts';
+import { API_PREFIX, isClock, OPERATOR, type PROVISIONER } from './accounts.ts';
 import { LogUnavailable } from './log.ts';
 import { nextOf, reached } from './stored.ts';
 
@@ -58,7 +58,7 @@ export type Inspection = {
   lost(known: Known): Promise<Damage[]>;
   /** What cannot be read although the broker has it: everything is read. */
   unreadable(): Promise<Damage[]>;
-  /** Drops the durables: made again, they deliver everything, and what was said in answer to what was lost is said again. */
+  /** Drops timers and durables: made again, these deliver everything, and what was said in answer to what was lost is said again. */
   forget(durables: Known['durables']): Promise<void>;
 };
 
@@ -79,6 +79,8 @@ export async function inspect(
       return found;
     },
     forget: async (durables) => {
+      // Every timer is computed from the log and set again, and a record that cannot be read would be found for ever.
+      for (const stream of streams.filter(isClock)) await manager.streams.purge(stream).catch(unlessAbsent);
       for (const [stream, names] of durables) for (const name of names) await manager.consumers.delete(stream, name).catch(unlessAbsent);
     },
   };

@@ -15,7 +15,7 @@ import {
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { type NatsConnection, nanos, TimeoutError } from 'nats';
-import { blobStream, clockStream, LIVE_TOOLS, REGISTRY_BUCKET, reelStream, timerSubject } from './accounts.ts';
+import { blobStream, clockStream, isClock, LIVE_TOOLS, REGISTRY_BUCKET, reelStream, timerSubject } from './accounts.ts';
 import { blobSubject } from './blob.ts';
 import { LogUnavailable } from './log.ts';
 import { hearsSubjects, type Role } from './role.ts';
@@ -155,8 +155,6 @@ async function limited(
   return { ...config, discard: DiscardPolicy.New, max_bytes: used + most };
 }
 
-const isClock = (stream: string | undefined): boolean => stream?.startsWith('CLOCK_') === true;
-
 /** Flags that a broker may be asked for and silently not keep. */
 const ASSERTED = [
   'discard',
@@ -240,11 +238,21 @@ async function ensureDurable(manager: JetStreamManager, stream: string, role: Ro
     headers_only: true,
   } satisfies Partial<ConsumerConfig>;
   const exists = await isThere(manager.consumers.info(stream, role.name));
-  const { config: kept } = exists ? await manager.consumers.update(stream, role.name, config) : await manager.consumers.add(stream, config);
+  const { config: kept } = exists
+    ? await manager.consumers.update(stream, role.name, config)
+    : await manager.consumers.add(stream, config).catch((error: Error) => unreadable(error, stream, role.name));
   if (kept.max_deliver !== -1 || kept.ack_policy !== AckPolicy.Explicit || kept.headers_only !== true)
     throw new Error(
       `durable ${role.name} on ${stream}: the broker does not keep max_deliver -1, explicit acknowledgements and headers_only`,
     );
+}
+
+/** The broker neither knows a durable whose state is damaged nor makes it anew. @throws with what to do. */
+function unreadable(error: Error, stream: string, durable: string): never {
+  if (!/creating store for consumer/.test(error.message)) throw error;
+  throw new Error(
+    `the durable ${durable} on ${stream} cannot be read by the broker (${error.message}): remove its folder in the broker's store (streams/${stream}/obs/${durable}) and start again; everything is delivered to it once more, and nothing is done twice`,
+  );
 }
 
 /** The registry's changes are passed on to those who read it, since no service may make a consumer to watch it. */
