@@ -219,7 +219,7 @@ describe('what is wrong is said', () => {
   it('of what is too large, in numbers', async () => {
     const { status, errors } = await refused({ workflow: travel, input: { ...input, place: 'x'.repeat(1_100_000) } });
     assert.equal(status, 413);
-    assert.match(errors, /\d{7} bytes and may have 1048576/);
+    assert.match(errors, /has \d{7} bytes and may have 1048576/);
     const pieces = new ReadableStream({
       pull: (controller) => controller.enqueue(new TextEncoder().encode(' '.repeat(100_000))),
     });
@@ -232,7 +232,7 @@ describe('what is wrong is said', () => {
     const deep = await refused(`{"goal":"x","input":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`);
     assert.deepEqual([deep.status, /200 levels/.test(deep.errors)], [400, true]);
     assert.match((await refused({ workflow: '['.repeat(100_000) })).errors, /200 levels/);
-    assert.match((await refused({ workflow: 'name: x\nsteps: &a [*a]\n' })).errors, /body\.workflow.*refers to itself/);
+    assert.match((await refused({ workflow: 'name: x\nsteps: &a [*a]\n' })).errors, /refers to itself/);
     assert.equal((await reel.ask('GET', '/')).status, 404);
     const strange = await fetch(`${reel.api}/v1/runs`, { method: 'DELETE' });
     assert.deepEqual([strange.status, strange.headers.get('allow')], [405, 'POST, GET']);

@@ -1,5 +1,5 @@
 /** Workflows as people write them: YAML or JSON text, read with the place of everything, so that what is wrong can be pointed at. */
-import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { brief } from '../brief.ts';
 import type { ModelDefinition } from '../model.ts';
@@ -76,17 +76,24 @@ function valueIn(source: string | object): Reading {
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   if (document.errors.length > 0)
     return { findings: firstOf(document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) }))) };
-  const twice = twins(document);
-  if (twice.length > 0) return { findings: firstOf(twice.map(({ message, offset }) => ({ path: [], message, ...at(offset) }))) };
+  const wrong = misread(document);
+  if (wrong.length > 0) return { findings: firstOf(wrong.map(({ message, offset }) => ({ path: [], message, ...at(offset) }))) };
   const value = unfold(document);
   if (value instanceof Error) return { findings: [{ path: [], message: value.message, line: 1, column: 1 }] };
   return { value, place: (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }) };
 }
 
-/** Keys that stand twice in the same map. YAML's own check compares every key with every other. */
-function twins(document: Document): { message: string; offset: number }[] {
+/** Keys that stand twice in the same map, since YAML's own check compares every key with every other; and what has no end. */
+function misread(document: Document): { message: string; offset: number }[] {
   const found: { message: string; offset: number }[] = [];
   visit(document, {
+    Alias: (_, { source, range }, path) => {
+      if (path.some((node) => isNode(node) && 'anchor' in node && node.anchor === source))
+        found.push({
+          message: `it refers to itself (the alias *${source} inside of its own anchor): write it out`,
+          offset: range?.[0] ?? 0,
+        });
+    },
     Map: (_, { items }) => {
       const seen = new Set<unknown>();
       for (const { key } of items) {

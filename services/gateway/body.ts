@@ -17,7 +17,7 @@ export const tooLarge = (bytes?: number): HttpProblem =>
     'too-large',
     'The request is too large',
     `the body ${bytes === undefined ? 'goes on, and' : `has ${bytes} bytes and`} may have ${BODY_BYTES} bytes: pass on a reference instead`,
-    [{ path: 'body', message: `may have ${BODY_BYTES} bytes` }],
+    [{ path: 'body', message: `${bytes === undefined ? '' : `has ${bytes} bytes and `}may have ${BODY_BYTES} bytes` }],
   );
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
