@@ -13,6 +13,8 @@ import { inMb } from '@reel/bus/space.ts';
 import { type Installation, SHARDS } from './installation.ts';
 import { type Keeping, keepNoting } from './losses.ts';
 
+type CareOptions = { readonly roles: readonly Role[]; readonly nodes: number; readonly log: Logger };
+
 export type Care = {
   /** What is the matter with the broker. */
   ailment(): Ailment | undefined;
@@ -33,9 +35,11 @@ const FULL_SHARE = 0.2;
 const COMPLAINT = /\[(WRN|ERR|FTL)\]/;
 /** With these words it says that something could not be written, after which the stream takes no more, or that a record is no good. */
 const NOT_WRITTEN = /no space left on device|critical write error|disk quota exceeded|file too large/i;
-const DAMAGED = /corrupt|checksum|could not locate msg block|past last stream sequence|missing (stream|consumer) metafile/i;
+const DAMAGED = /corrupt|checksum|could not locate msg block|missing (stream|consumer) metafile/i;
 
-export function openCare({ dir, credentials }: Installation, roles: readonly Role[], log: Logger): Care {
+/** @param nodes of the broker: a node of several that is behind says that it lacks what the others have, and is given it. */
+export function openCare({ dir, credentials }: Installation, { roles, nodes, log }: CareOptions): Care {
+  const isAlone = nodes === 1;
   let stopped = false;
   let begun = false;
   let damaged: string | undefined;
@@ -67,6 +71,7 @@ export function openCare({ dir, credentials }: Installation, roles: readonly Rol
     ailment: () => {
       if (unwritten !== undefined) return { why: `the disk of the broker is full (it says: ${unwritten})`, stores: false };
       if (disk !== undefined) return disk;
+      if (!isAlone) return undefined;
       const lost = keeping?.lost()[0];
       if (lost !== undefined) return { why: `the log is damaged: ${inWords(lost)}`, stores: false };
       return damaged === undefined ? undefined : { why: `the log may be damaged (the broker says: ${damaged})`, stores: false };

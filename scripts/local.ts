@@ -71,7 +71,7 @@ async function startIn(options: LocalOptions, release: () => void): Promise<Loca
   const store = await storeIn(dir);
   await configure(installation, roles, syncInterval, store.bytes);
   const log = openProcessLog(logLevel, 2);
-  const care = openCare(installation, roles, log);
+  const care = openCare(installation, { roles, nodes: options.clustered ? 3 : 1, log });
   const broker = await (options.clustered ? clustered(installation, care.hear) : single(installation, care.hear, options.natsPort));
   const { credentials } = installation;
   const env = { ...process.env, ...options.env, REEL_NATS: broker.url, REEL_CREDENTIALS: credentials };

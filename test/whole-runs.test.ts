@@ -235,7 +235,7 @@ describe('what is wrong is said', () => {
     assert.match((await refused({ workflow: 'name: x\nsteps: &a [*a]\n' })).errors, /refers to itself/);
     assert.equal((await reel.ask('GET', '/')).status, 404);
     const strange = await fetch(`${reel.api}/v1/runs`, { method: 'DELETE' });
-    assert.deepEqual([strange.status, strange.headers.get('allow')], [405, 'POST, GET']);
+    assert.deepEqual([strange.status, strange.headers.get('allow')], [405, 'POST, GET, HEAD, OPTIONS']);
   });
   it('of a result that is not what its tool promised: the run fails and can be read', async () => {
     const run = await reel.finish({ name: 'w', steps: [{ id: 'a', uses: 'liar' }] });
