@@ -8,7 +8,7 @@ import { connect } from '@reel/bus/connect.ts';
 import { installationIn, provisionAt, rolesIn, writeWhole } from '@reel/scripts/installation.ts';
 import type { Local } from '@reel/scripts/local.ts';
 
-const USER = /^ *\{ nkey: (\w+), permissions: \{ publish: \{ allow: \[(.*)\] \}, subscribe: \{ allow: \[(.*)\] \} \} \}$/;
+const USER = /^ *\{ nkey: "?(\w+)"?, permissions: \{ publish: \{ allow: \[(.*)\] \}, subscribe: \{ allow: \[(.*)\] \} \} \}$/;
 const SHARED = /^ *\{ (service|stream): .*\}$/;
 
 /** Adds the rights and the streams of the version whose files are in `old`. No service may be running. */
