@@ -1,12 +1,23 @@
-/** A port of this machine that nobody listens at: for what is to be found at the same address when it is started again. */
+/**
+ * A port of this machine that nobody listens at: for what is to be found at the same address when it is started again.
+ * It lies below the ports that the system gives to outgoing connections (32,768 and up on Linux, 49,152 elsewhere):
+ * one of those could be taken by any connection while its listener is away.
+ */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 32_768);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
