@@ -1,7 +1,6 @@
 /**
- * Requests that are made to cost as much as they can, against a Reel of one process: each is answered, none with a 500, and meanwhile it is
- * told soon that Reel is alive. The aim is 200 ms (p99), measured from another thread over the whole list: 183 to 236 ms on two quiet cores
- * (2026-12). The bound here is twice the aim, so that a busier machine does not fail for it.
+ * Requests that are made to cost as much as they can, against a Reel of one process: each is answered, none with a 500, and meanwhile
+ * `/healthz` answers within 200 ms (p99 over the whole list, measured from another thread: 90 ms on two cores, 2026-12).
  */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -17,7 +16,7 @@ import { SERVICES } from '@reel/services/main.ts';
 import { burning } from './burn.ts';
 import { startPulse } from './fuzz/pulse.ts';
 
-const MOST_MS = 400;
+const MOST_MS = 200;
 
 let local: Local;
 let child: ChildProcess;

@@ -8,12 +8,14 @@ import { stories, storyOf } from '@reel/scripts/simulate/stories.ts';
 /** How many seeds of each; the demo's stories take about five times as long as the others. */
 const SEEDS: { readonly [story: string]: number } = { workflows: 150, goals: 80, steady: 60, rubbish: 60, 'spoilt-goals': 40 };
 const OTHERS = 15;
+/** Seeds that failed once, far beyond those. */
+const FAILED_ONCE: { readonly [story: string]: readonly number[] } = { rubbish: [4167, 4302] };
 
 describe('whatever goes wrong, everything that was promised holds', () => {
   for (const story of stories) {
     const seeds = SEEDS[story.name] ?? OTHERS;
     it(`in ${seeds} seeds of ${story.name}`, async () => {
-      for (let seed = 1; seed <= seeds; seed += 1) {
+      for (const seed of [...Array.from({ length: seeds }, (_, index) => index + 1), ...(FAILED_ONCE[story.name] ?? [])]) {
         await play(story, dataOf(story, seed), { seed }).catch((error: Error) => {
           throw new Error(`npm run simulate -- --story ${story.name} --seeds 1 --from ${seed}\n${error.message}`, { cause: error });
         });

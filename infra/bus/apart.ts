@@ -1,4 +1,5 @@
 /** The way of one service into quarantine and back, and what is noted of everything that it does before it may have to go there. */
+import { fairly } from './fair.ts';
 import type { Log } from './log.ts';
 import { resultOfDeath } from './lost-performer.ts';
 import type { Result } from './perform.ts';
@@ -69,11 +70,12 @@ type AnyHandler = (
   context: never,
 ) => Said | Promise<Said>;
 
-/** The same service; what it handles is noted, so that it can be named when it ends the process. */
+/** The same service; it handles things in turn with the rest of the process, and what it handles is noted, so that it can be named when it ends the process. */
 export function noting(service: Service<never>): Service<never> {
   const noted =
     (handler: AnyHandler): AnyHandler =>
     async (heard, context) => {
+      await fairly();
       const isOver = begin(`${service.name} handling ${heard.address ?? `${heard.run} ${heard.name}`}`);
       try {
         return await handler(heard, context);
@@ -90,6 +92,7 @@ export function onStage(performer: Performer<never>, stage: Stage): Performer<ne
   return {
     ...performer,
     perform: async (call, context) => {
+      await fairly();
       const isOver = begin(`${performer.name} performing ${call.run}.${call.at.kind}.${call.at.id}.${call.at.n}`, true);
       try {
         return await performer.perform(call, context);

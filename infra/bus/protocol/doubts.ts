@@ -46,8 +46,14 @@ const askedFirst = rule(
     if (end === undefined || isVoid(end) || word(end) !== 'stranded' || said(end)['remaining'] === undefined) return;
     const untilMs = Math.max(request?.data.deadlineMs ?? 0, (turn?.time ?? 0) + LEAST_MS);
     for (const place of said(end)['stranded'] as Place[]) {
+      // What its late result has told is in doubt no more, though its undo may have failed since.
       const doubt = spots.find(
-        (spot) => isLeft(spot, place) && isInDoubt(spot) && !isHarmless(spot) && seqOf(spot.slots.get('outcome')) < end.seq,
+        (spot) =>
+          isLeft(spot, place) &&
+          isInDoubt(spot) &&
+          !isHarmless(spot) &&
+          seqOf(spot.slots.get('outcome')) < end.seq &&
+          seqOf(spot.slots.get('late')) > end.seq,
       );
       if (doubt === undefined || (doubt.slots.get('outcome')?.time ?? 0) >= untilMs) continue;
       if (!spots.some((question) => isAbout(question, place))) tell(end, `nobody was asked about ${nameOf(place)}`);
