@@ -4,15 +4,17 @@ import type { Json, JsonSchema } from '../envelope.ts';
 import type { ModelDefinition } from '../model.ts';
 import { compileSchema } from '../schema.ts';
 import type { Attempt } from './attempt.ts';
-import { compile, templateExpressions } from './expression.ts';
+import { compile, type Expression, templateExpressions } from './expression.ts';
+import { readingOf } from './fields.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 import { ancestorsOf, type Graph, graphOf } from './graph.ts';
 import { checkDependencies, checkIds } from './graph-check.ts';
+import { type Known, knownIn, type Own, ownOf } from './known.ts';
 import { didYouMean } from './nearest.ts';
 import type { Examination, Finding, Path } from './place.ts';
 import { ExpressionError } from './program.ts';
-import type { Sight } from './references.ts';
 import { candidatesFor, wanted } from './route.ts';
+import { shapeOf } from './shape.ts';
 import { checkTool, type Tools } from './tool-check.ts';
 
 /** What there is to carry out a workflow with. What is left out is not checked. */
@@ -28,15 +30,17 @@ const SCHEMA = 4_000;
 /** Everything that is wrong with a workflow; nothing when it can be carried out. */
 export function* checkWorkflow(workflow: Workflow, means: Means = {}): Examination {
   const graph = graphOf(workflow);
+  const known = knownIn(workflow, (name) => means.tools?.get(name));
   yield* checkIds(workflow);
   yield* checkDependencies(workflow, graph);
   if (workflow.input !== undefined) yield* checkSchema(workflow.input, ['input']);
-  for (const [index, step] of workflow.steps.entries()) yield* checkStep(step, ['steps', index], graph, means);
+  for (const [index, step] of workflow.steps.entries())
+    yield* checkStep(step, ['steps', index], { graph, names: IN_TEMPLATES, known }, means);
   const { answer } = workflow;
   if (answer === undefined) return;
-  const place: Standpoint = { graph, names: IN_TEMPLATES };
+  const place: Standpoint = { graph, names: IN_TEMPLATES, known };
   yield* checkTemplate(answer.value, ['answer', 'value'], place);
-  yield* checkAsserts(answer.assert, ['answer', 'assert'], place);
+  yield* checkAsserts(answer.assert, ['answer', 'assert'], { ...place, own: { result: shapeOf(answer.schema) } });
   if (answer.schema !== undefined) yield* checkSchema(answer.schema, ['answer', 'schema']);
 }
 
@@ -53,17 +57,22 @@ type Standpoint = {
   readonly step?: WorkflowStep;
   readonly before?: () => ReadonlySet<string>;
   readonly names: readonly string[];
+  /** What is known of what it names. */
+  readonly known: Known;
+  /** Whose result and arguments it may name. */
+  readonly own?: Own;
 };
 
-function* checkStep(step: WorkflowStep, path: Path, graph: Graph, means: Means): Examination {
+function* checkStep(step: WorkflowStep, path: Path, everywhere: Standpoint, means: Means): Examination {
+  const { graph } = everywhere;
   let ancestors: ReadonlySet<string> | undefined;
   const before = (): ReadonlySet<string> => {
     ancestors ??= ancestorsOf(graph, step.id);
     return ancestors;
   };
-  const place = { graph, step, before, names: IN_TEMPLATES };
+  const place = { ...everywhere, step, before };
   yield* checkAttempt(step, path, place, means);
-  if (step.when !== undefined) yield* checkExpression(step.when, [...path, 'when'], place);
+  if (step.when !== undefined) yield* checkExpression(String(step.when), [...path, 'when'], place);
   if (step.fallback !== undefined) yield* checkAttempt(step.fallback, [...path, 'fallback'], place, means);
   // Who comes before it was looked up in the whole graph.
   yield 50 + (ancestors?.size ?? 0);
@@ -81,9 +90,10 @@ function* checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools,
     // What has yet to be filled in is a schema only then.
     if (templateExpressions(form).length === 0) yield* checkSchema(form, [...path, 'form']);
   }
-  yield* checkAsserts(attempt.assert, [...path, 'assert'], place);
+  const own = { ...place, own: ownOf(attempt, (name) => tools?.get(name)) };
+  yield* checkAsserts(attempt.assert, [...path, 'assert'], own);
   if (compensate !== undefined) {
-    yield* checkTemplate(compensate.with, [...path, 'compensate', 'with'], { ...place, names: IN_COMPENSATIONS });
+    yield* checkTemplate(compensate.with, [...path, 'compensate', 'with'], { ...own, names: IN_COMPENSATIONS });
   }
   if (output !== undefined) yield* checkSchema(output, [...path, 'output']);
 }
@@ -144,9 +154,9 @@ function* checkAsserts(sources: readonly string[], path: Path, place: Standpoint
 function* checkExpression(source: string, path: Path, place: Standpoint): Examination {
   // Compiling takes longer than reading, and a long path longer still.
   yield 50 + 4 * source.length;
-  let sight: Sight;
+  let expression: Expression;
   try {
-    sight = compile(source).references;
+    expression = compile(source);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const { reason, position } = error;
@@ -154,6 +164,7 @@ function* checkExpression(source: string, path: Path, place: Standpoint): Examin
     yield { path, message, ...(position === undefined ? {} : { offset: position }) };
     return;
   }
+  const sight = expression.references;
   let isClear = true;
   for (const id of sight.steps) {
     const message = outOfSight(id, place);
@@ -168,6 +179,17 @@ function* checkExpression(source: string, path: Path, place: Standpoint): Examin
       path,
       message: `there is no "${name}" here, only ${list(place.names)}${didYouMean(name, place.names)} (in \`${excerpt(source)}\`)`,
     };
+  }
+  if (isClear && strange.length === 0) yield* checkFields(expression, path, place);
+}
+
+/** What is read of a value that, by its schema, never has it. */
+function* checkFields({ ast, source }: Expression, path: Path, { known, own }: Standpoint): Examination {
+  const { misread, work } = readingOf(ast, known(own));
+  yield work;
+  for (const { message, name, position } of misread) {
+    const offset = position === undefined ? -1 : source.lastIndexOf(name, position - name.length);
+    yield { path, message: `${message} (in \`${excerpt(source)}\`)`, ...(offset < 0 ? {} : { offset }) };
   }
 }
 

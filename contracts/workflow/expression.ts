@@ -5,7 +5,7 @@ import { nextTurn } from '../turn.ts';
 import { isLongerThan } from '../written.ts';
 import type { Path } from './place.ts';
 import { ExpressionError, parse } from './program.ts';
-import { plainPath, type References, type Sight } from './references.ts';
+import { type Node, plainPath, type References, type Sight } from './references.ts';
 import { put, type Scope } from './scope.ts';
 
 export type { References, Scope };
@@ -13,8 +13,13 @@ export type { References, Scope };
 export type Expression = {
   readonly source: string;
   readonly references: Sight;
-  /** The value as plain JSON; undefined when there is none. @throws ExpressionError. */
-  evaluate(scope: Scope): Promise<Json | undefined>;
+  readonly ast: Node;
+  /**
+   * The value as plain JSON; undefined when there is none.
+   * @param needed names of the syntax tree that have to be there when they are read.
+   * @throws ExpressionError.
+   */
+  evaluate(scope: Scope, needed?: ReadonlySet<Node>): Promise<Json | undefined>;
   /** The same at once, for a path that leads through plain objects only; undefined when it has to be evaluated. */
   look(scope: Scope): { readonly value: Json | undefined } | undefined;
 };
@@ -39,11 +44,11 @@ function build(source: string): Expression {
   const program = parse(source);
   const names = plainPath(program.ast);
   const look: Expression['look'] = (scope) => (names === undefined ? undefined : walk(scope, names));
-  const evaluate: Expression['evaluate'] = async (scope) => {
-    const seen = look(scope);
-    return seen === undefined ? await program.run(scope) : seen.value;
+  const evaluate: Expression['evaluate'] = async (scope, needed) => {
+    const seen = needed === undefined || needed.size === 0 ? look(scope) : undefined;
+    return seen === undefined ? await program.run(scope, needed) : seen.value;
   };
-  return { source, references: program.sight, evaluate, look };
+  return { source, references: program.sight, ast: program.ast, evaluate, look };
 }
 
 /** Follows names as JSONata would. An array on the way is for JSONata itself, which looks into each element. */

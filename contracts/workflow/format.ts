@@ -64,8 +64,12 @@ function build(object: typeof z.object, parts: Parts, fewest: number) {
     ...Attempt,
     /** The steps that must be over (done or skipped) before this one; their results are what its expressions may name. */
     dependsOn: z.array(z.string()).default([]),
-    /** A JSONata expression; when it is not exactly `true`, the step is skipped. */
-    when: z.string().optional(),
+    /**
+     * A JSONata expression (or `true` or `false`): when it is `false`, or names only results that are not there because their steps were
+     * skipped, the step is skipped. Anything else but `true` fails, and so does reading a field that is not there, unless a schema
+     * says that it need not be; `$exists(…)` asks.
+     */
+    when: z.union([z.string(), z.boolean()]).optional(),
     /** When it has failed for good the run goes on without its result, and the answer names it. */
     optional: z.boolean().optional(),
     /** What is done instead when it has failed for good, as the step `<id>-fallback`; its result counts as this step's. */

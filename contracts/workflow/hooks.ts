@@ -5,17 +5,31 @@ import { meteredFunction, type Native } from './natives.ts';
 import type { Node } from './references.ts';
 import type { Roles } from './roles.ts';
 
+type Needed = ReadonlySet<Node> | undefined;
+
 /** JSONata's frames: `base` is that of one evaluation. */
 type Frame = {
-  base: Frame & { timestamp: Date; lookup: (name: unknown) => unknown; RegexEngine: unknown; createSequence: unknown; meter?: Meter };
+  base: Frame & {
+    timestamp: Date;
+    lookup: (name: unknown) => unknown;
+    RegexEngine: unknown;
+    createSequence: unknown;
+    meter?: Meter;
+    needed?: Needed;
+  };
 };
 
-/** What JSONata calls before and after it evaluates a part of an expression. */
-export function hooks(roles: Roles, known: () => Sizes) {
+/**
+ * What JSONata calls before and after it evaluates a part of an expression.
+ * @param begun what the evaluation that begins was given: sizes of what it looks at, and the names that have to be there.
+ */
+export function hooks(roles: Roles, begun: () => { readonly sizes: Sizes; readonly needed: Needed }) {
   function meterIn({ base }: Frame): Meter {
     if (base.meter !== undefined) return base.meter;
-    const meter = openMeter(known());
+    const { sizes, needed } = begun();
+    const meter = openMeter(sizes);
     base.meter = meter;
+    base.needed = needed;
     // What a date leaves out is taken from here, and would be today's otherwise.
     base.timestamp = new Date(0);
     base.RegexEngine = engineFor(meter);
@@ -44,7 +58,8 @@ export function hooks(roles: Roles, known: () => Sizes) {
     return meter.pause();
   }
 
-  function leave(node: Node, _context: unknown, frame: Frame, result: unknown): void {
+  function leave(node: Node, context: unknown, frame: Frame, result: unknown): void {
+    if (result === undefined && node.type === 'name' && frame.base.needed?.has(node)) missing(node, context);
     if (typeof result !== 'string' && (typeof result !== 'object' || result === null)) return;
     const meter = meterIn(frame);
     meter.admit(result);
@@ -60,6 +75,12 @@ export function hooks(roles: Roles, known: () => Sizes) {
 
 const isNative = (value: unknown): value is Native =>
   typeof value === 'object' && value !== null && typeof (value as Native).implementation === 'function';
+
+/** @throws unless there is nothing that it could be read of. */
+function missing({ value }: Node, context: unknown): void {
+  if (context === undefined || (Array.isArray(context) && context.length === 0)) return;
+  throw new Error(`it reads "${String(value)}" of what has no such field: ask with $exists first whether it is there`);
+}
 
 /** `*` puts the lists in an object together one after the other, and copies what it has each time. */
 function copiesOf(context: object, meter: Meter): number {

@@ -26,8 +26,11 @@ export class ExpressionError extends Error {
   }
 }
 
+/** Names that have to be there when they are read. */
+type Needed = ReadonlySet<Node>;
+
 /** A parsed expression. `run` gives plain JSON, or undefined when there is no value. @throws ExpressionError */
-export type Program = { readonly ast: Node; readonly sight: Sight; run(scope: Scope): Promise<Json | undefined> };
+export type Program = { readonly ast: Node; readonly sight: Sight; run(scope: Scope, needed?: Needed): Promise<Json | undefined> };
 
 /** What depends on the clock, on chance, or on text that nobody has checked: a replay would not give the same. */
 const REFUSED = new Set(['now', 'millis', 'random', 'shuffle', 'eval']);
@@ -40,7 +43,7 @@ const LEVELS = 400;
 /** Dots of an expression: JSONata goes through a path again for every step that it adds to it. */
 const DOTS = 1_000;
 
-type Prepared = { readonly program: jsonata.Expression; readonly run: (scope: unknown, known: Sizes) => Promise<unknown> };
+type Prepared = { readonly program: jsonata.Expression; readonly run: (scope: unknown, known: Sizes, needed?: Needed) => Promise<unknown> };
 
 function prepare(source: string): Prepared {
   const program = jsonata(source, { stack: DEPTH, sequence: LENGTH });
@@ -48,13 +51,16 @@ function prepare(source: string): Prepared {
   for (const { type, value } of nodes) if (type === 'regex') patternOf((value as RegExp).source, (value as RegExp).flags.replace('g', ''));
   // One evaluation begins before another has ended, but they take their sizes as they begin.
   let sizes: Sizes | undefined;
-  const { enter, leave } = hooks(rolesIn(nodes), () => sizes ?? measuredOutside());
+  let names: Needed | undefined;
+  const { enter, leave } = hooks(rolesIn(nodes), () => ({ sizes: sizes ?? measuredOutside(), needed: names }));
   program.assign(Symbol.for('jsonata.__evaluate_entry') as never, enter);
   program.assign(Symbol.for('jsonata.__evaluate_exit') as never, leave);
-  const run = async (scope: unknown, known: Sizes): Promise<unknown> => {
+  const run = async (scope: unknown, known: Sizes, needed?: Needed): Promise<unknown> => {
     sizes = known;
+    names = needed;
     const evaluating = program.evaluate(scope);
     sizes = undefined;
+    names = undefined;
     return await evaluating;
   };
   return { program, run };
@@ -90,10 +96,10 @@ export function parse(source: string): Program {
     throw new ExpressionError(source, reason, position === undefined ? undefined : position - name.length - 1);
   }
   if (variables.some(({ name }) => name === 'toMillis')) program.registerFunction('toMillis', toMillis, '<s-s?:n>');
-  const run = async (scope: Scope): Promise<Json | undefined> => {
+  const run = async (scope: Scope, needed?: Needed): Promise<Json | undefined> => {
     try {
       const known = measuredOutside();
-      return plain(await prepared.run(await visible(scope, sight, known), known));
+      return plain(await prepared.run(await visible(scope, sight, known), known, needed));
     } catch (error) {
       throw failure(error, source, text);
     }

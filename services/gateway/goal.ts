@@ -33,7 +33,7 @@ export function frameOf(
     if (models.some(({ capabilities }) => capabilities.includes(capability))) continue;
     const there = models.map(({ name, capabilities }) => `${name} (${capabilities.join(', ')})`).join('; ') || 'none';
     const detail = `a goal needs a model with the capability "${capability}"; on offer: ${there}. Start the model-executor, and configure it with OPENAI_API_KEY, OPENAI_BASE_URL and REEL_MODEL, or REEL_MODELS`;
-    throw new HttpProblem(422, 'no-model', 'There is no model for this goal', detail);
+    throw new HttpProblem(422, 'no-model', 'There is no model for this goal', detail, [{ path: 'body.goal', message: detail }]);
   }
   const turnTo = [...new Set([requestedBy, 'operators'])].map((to) => ({ to, withinMs: LEVEL_MS }));
   return {

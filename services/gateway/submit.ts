@@ -110,12 +110,10 @@ async function claimKey(door: Door, key: string, mine: Claim): Promise<string> {
   if (said.said) return mine.run;
   const first = claimedBy(said.occupant);
   if (first !== undefined && (first.request === mine.request || first.body === mine.body)) return first.run;
-  throw new HttpProblem(
-    422,
-    'idempotency-key-reused',
-    'The Idempotency-Key has been used for another request',
-    `"${key}" belongs to run ${first?.run ?? '(unreadable)'}, which was asked for in other words: use a new key`,
-  );
+  const message = `"${key}" belongs to run ${first?.run ?? '(unreadable)'}, which was asked for in other words: use a new key`;
+  throw new HttpProblem(422, 'idempotency-key-reused', 'The Idempotency-Key has been used for another request', message, [
+    { path: 'header.Idempotency-Key', message },
+  ]);
 }
 
 const goalOf = ({ text, rubric, review }: GoalRequest): Goal => ({

@@ -75,7 +75,7 @@ export async function goOn(situation: Situation, candidates: readonly WorkflowSt
     seen.add(step.id);
     const at = { kind: step.kind, id: step.id, n: 1 };
     if ((await progress.endOf(step)) === 'skipped') {
-      drafts.push(stepSkipped(at, { when: step.when as string }));
+      drafts.push(stepSkipped(at, { when: String(step.when) }));
       const next = dependents.get(step.id) ?? [];
       waiting.push(...next);
       ended ||= next.length === 0;

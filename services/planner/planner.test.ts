@@ -225,7 +225,7 @@ describe('the planner', () => {
   it('gives the answer at once when there is nothing to be done', async () => {
     const workflow = {
       steps: [
-        { id: 'a', uses: 'x', when: 'input.go' },
+        { id: 'a', uses: 'x', when: '$exists(input.go)' },
         { id: 'b', uses: 'x', dependsOn: ['a'], when: 'false' },
       ],
       answer: { value: '= steps.b' },

@@ -1,10 +1,14 @@
 /** How far a run has come, told from its facts alone: which steps are over, with which results, and which were passed over. */
 import type { Entry, History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
+import { brief } from '@reel/contracts/brief.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
+import { readingOf } from '@reel/contracts/workflow/fields.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
+import { knownIn } from '@reel/contracts/workflow/known.ts';
+import { ExpressionError } from '@reel/contracts/workflow/program.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import type { RunRequest } from './request.ts';
 import { standingOf } from './standing.ts';
@@ -30,13 +34,16 @@ export type Progress = {
 export function progressOf(history: History, plan: Workflow, request: RunRequest): Progress {
   const graph = graphOf(plan);
   const ends = new Map<string, End | undefined>();
+  const known = knownIn({ input: request.workflow.input, steps: plan.steps }, (name) =>
+    Object.hasOwn(request.tools, name) ? request.tools[name] : undefined,
+  );
 
   async function endOf(step: WorkflowStep): Promise<End | undefined> {
     if (ends.has(step.id)) return ends.get(step.id);
     let end: End | undefined = resultOf(history, plan, step);
     if (end === undefined && step.optional && standingOf(history, plan, step, request.models) === 'omitted') end = 'omitted';
     // That a step is skipped is worked out, not read: its fact may not be stored yet when the other half of a join arrives.
-    if (end === undefined && step.when !== undefined && (await isPassedOver(step, step.when))) end = 'skipped';
+    if (end === undefined && step.when !== undefined && (await isPassedOver(step, String(step.when)))) end = 'skipped';
     ends.set(step.id, end);
     return end;
   }
@@ -47,7 +54,10 @@ export function progressOf(history: History, plan: Workflow, request: RunRequest
     if (!(await isReady(step))) return false;
     const condition = await inStep(step.id, ['when'], async () => {
       const expression = compile(when);
-      return await expression.evaluate(await scopeFor(expression.references, step.id));
+      const { unknown } = readingOf(expression.ast, known());
+      const value = await expression.evaluate(await scopeFor(expression.references, step.id), unknown);
+      if (typeof value === 'boolean' || value === undefined) return value;
+      throw new ExpressionError(when, `it gives ${brief(value)}, where true or false is needed: compare it with something`, undefined);
     });
     return condition !== true;
   }

@@ -146,7 +146,8 @@ const skipped = rule('skipped', 'What is skipped has a condition, and is not don
     const request = slots.get('request');
     if (about !== 'step' || request === undefined || word(request) !== 'skipped') continue;
     const when = view.planAt(decidedAt(view, request))?.steps.find(({ id }) => id === at.id)?.when;
-    if (when !== said(request)['when']) tell(request, `its condition is ${when === undefined ? 'none' : `"${when}"`} in the plan`);
+    if (when === undefined || String(when) !== said(request)['when'])
+      tell(request, `its condition is ${when === undefined ? 'none' : `"${when}"`} in the plan`);
     else if (at.n > 1) tell(request, 'it had been tried before');
   }
 });
