@@ -1,5 +1,7 @@
 /** The command line, as an operator uses it, against a running Reel. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +11,7 @@ import { envelop } from '@reel/bus/wire.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { follow } from '@reel/scripts/api.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
+import { NO_MODEL } from '@reel/scripts/no-model.ts';
 import { until } from '@reel/scripts/until.ts';
 import { verify } from '@reel/scripts/verify.ts';
 import { callReel, type Done } from './cli.ts';
@@ -170,9 +173,31 @@ it('says what is wrong with policies before anything is judged by them, and the 
   assert.equal(up.code, 1);
   assert.ok(up.stderr.includes(wrong), up.stderr);
   await write(about('context.arguments has valeu && context.arguments.valeu > 3'));
-  const warned = await cli(['policy', 'check', '--tools'], env);
+  const warned = await cli(['policy', 'check'], env);
   assert.equal(warned.code, 0);
   assert.match(warned.stdout, /^2 policies in .* can be used: sha256:/);
   assert.match(warned.stderr, /^warning: .*a\.cedar:3:30: none of echo takes "valeu"; did you mean "value"\?\n$/);
-  assert.equal((await cli(['policy', 'check'])).stderr, '');
+  // Without a Reel nothing is known of tools, unless that is insisted on.
+  const alone = { ...env, REEL_API: 'http://127.0.0.1:1' };
+  assert.deepEqual([(await cli(['policy', 'check'], alone)).stderr, (await cli(['policy', 'check', '--tools'], alone)).code], ['', 1]);
+});
+
+it('names the policies when it starts, and warns of tools that they name and nothing offers', async () => {
+  const policies = join(dir, 'policies');
+  await writeFile(
+    join(policies, 'a.cedar'),
+    'permit (principal, action, resource);\nforbid (principal, action, resource == Tool::"ecko");\n',
+  );
+  const tools = join(dir, 'tools.json');
+  await writeFile(tools, JSON.stringify({ modules: [join(import.meta.dirname, 'tools.ts')] }));
+  const env = { ...process.env, ...NO_MODEL, REEL_POLICIES: policies, REEL_TOOLS: tools };
+  const args = [join(import.meta.dirname, '../scripts/reel.ts'), 'up', '--dir', join(dir, 'named'), '--port', '0', '--nats-port', '0'];
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  await until(() => Promise.resolve(said.includes('Stop with Ctrl-C') || child.exitCode !== null));
+  child.kill('SIGTERM');
+  if (child.exitCode === null) await once(child, 'exit');
+  assert.match(said, /rules +2 in .*policies/);
+  assert.match(said, /warning: .*a\.cedar:2:\d+: no tool is called "ecko"; did you mean "echo"\?/);
 });
