@@ -70,8 +70,11 @@ export const stepLate = fact('step', 'late', 'succeeded', { output: Json }, perf
 /** saga-tracker: it was done after its run had ended; a person has to look at it. */
 export const stepResidue = fact('step', 'residue', 'left', { problem: Problem });
 
-/** validator: the result is what was promised. */
-export const stepAccepted = fact('step', 'check', 'accepted', {}, ['outcome.succeeded', 'late.succeeded']);
+/** validator: the result is what was promised. `warnings`: what the tool declares of it, and it is not, where that is let pass. */
+export const stepAccepted = fact('step', 'check', 'accepted', { warnings: z.array(z.string()).optional() }, [
+  'outcome.succeeded',
+  'late.succeeded',
+]);
 /** validator: the result is not what was promised. */
 export const stepRejected = fact('step', 'check', 'rejected', { problem: Problem }, ['outcome.succeeded', 'late.succeeded']);
 

@@ -26,6 +26,12 @@ export type Retry = z.infer<typeof Retry>;
 /** How long something may take with all its attempts and waits, in ms: up to thirty days. */
 export const WithinMs = z.int().positive().max(2_592_000_000);
 
+/**
+ * `check`: a result that is not what the tool declares is no result. `warn`: it is one, and the validator says what is wrong with it.
+ * `off`: nobody looks.
+ */
+export const OutputCheck = z.enum(['check', 'warn', 'off']);
+
 export const ToolDefinition = growing({
   name: z.string(),
   description: z.string().default(''),
@@ -33,6 +39,8 @@ export const ToolDefinition = growing({
   server: z.string(),
   input: JsonSchema,
   output: JsonSchema.optional(),
+  /** What becomes of a result that does not keep to `output`; left out: `check` where calling it again does no harm, `warn` elsewhere. */
+  outputCheck: OutputCheck.optional(),
   effect: Effect,
   timeoutMs: z.int().positive(),
   /** How many calls one executor makes at a time. */
@@ -49,3 +57,7 @@ export type ToolDefinition = z.infer<typeof ToolDefinition>;
 
 /** The code of a problem with a server that has failed too often and is left alone for a while: a fallback is better than waiting. */
 export const SERVER_RESTING = 'server-resting';
+/** The code of a problem with a tool that was there when the run was requested, and that nobody offers now. It may come back. */
+export const TOOL_GONE = 'tool-gone';
+/** Waiting for what is away is none of a step's tries: it lasts as long as the step may take, unless there is a fallback. */
+export const isAway = ({ code }: { readonly code: string }): boolean => code === SERVER_RESTING || code === TOOL_GONE;

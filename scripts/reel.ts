@@ -263,7 +263,7 @@ command('cancel <RUN>', 'stop a run; what it did is undone')
   });
 
 command('tools', 'the tools on offer').action(async (options: Json) => {
-  const { tools } = await ask<ToolList>('GET', '/v1/tools');
+  const { tools, refused } = await ask<ToolList>('GET', '/v1/tools');
   if (options.json) return json(tools);
   const rows = tools.map((tool) => [
     tool.name,
@@ -273,11 +273,19 @@ command('tools', 'the tools on offer').action(async (options: Json) => {
     tool.compensation?.uses ?? '',
     tool.description.split('\n')[0] ?? '',
   ]);
-  return print(
+  print(
     rows.length === 0
-      ? 'no tools are on offer: REEL_TOOLS names the file that says where they are; why one of them is not, the log of the tool-executor says'
+      ? 'no tools are on offer: REEL_TOOLS names the file that says where they are'
       : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows, columns()),
   );
+  if (refused.length > 0)
+    print(
+      table(
+        ['NOT OFFERED', 'SERVER', 'WHY'],
+        refused.map(({ tool, server, why }) => [tool, server, why]),
+        columns(),
+      ),
+    );
 });
 
 command('components', 'the services that are there, and what they offer').action(async (options: Json) => {

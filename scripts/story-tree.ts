@@ -108,6 +108,7 @@ function gist({ data }: CloudEvent): string {
   // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, those of later versions too
   const d = data as { [field: string]: any };
   if (d['problem'] !== undefined) return short(d['problem'].message);
+  if (d['warnings'] !== undefined) return `warning: ${d['warnings'].map(short).join('; ')}`;
   if (d['call'] !== undefined) return callGist(d['call']);
   if (d['output'] !== undefined) return short(d['output']);
   if (d['answer'] !== undefined) return short(d['answer']);

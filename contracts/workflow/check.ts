@@ -15,13 +15,14 @@ import type { Examination, Finding, Path } from './place.ts';
 import { ExpressionError } from './program.ts';
 import { candidatesFor, wanted } from './route.ts';
 import { shapeOf } from './shape.ts';
-import { checkTool, type Tools } from './tool-check.ts';
+import { checkTool, type Refused, type Tools } from './tool-check.ts';
 
 /** What there is to carry out a workflow with. What is left out is not checked. */
 export type Means = {
   readonly tools?: Tools | undefined;
   readonly kinds?: ReadonlySet<string> | undefined;
   readonly models?: readonly ModelDefinition[] | undefined;
+  readonly refused?: Refused | undefined;
 };
 
 /** What compiling a schema counts for, in characters looked at. */
@@ -78,10 +79,10 @@ function* checkStep(step: WorkflowStep, path: Path, everywhere: Standpoint, mean
   yield 50 + (ancestors?.size ?? 0);
 }
 
-function* checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds, models }: Means): Examination {
+function* checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds, models, refused }: Means): Examination {
   const { kind, form, prompt, compensate, output } = attempt;
   yield* checkKind(attempt, path, kinds);
-  if (kind === 'tool') yield* checkTool(attempt, path, tools);
+  if (kind === 'tool') yield* checkTool(attempt, path, tools, refused);
   if (kind === 'model') yield* checkModel(attempt, path, models);
   yield* checkTemplate(attempt.with, [...path, 'with'], place);
   if (prompt !== undefined) yield* checkTemplate(prompt, [...path, 'prompt'], place);

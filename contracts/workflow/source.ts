@@ -41,9 +41,13 @@ export function readWorkflow(
   kinds?: ReadonlySet<string>,
   models?: readonly ModelDefinition[],
 ): Read {
+  return readWorkflowWith(source, { tools, kinds, models });
+}
+
+export function readWorkflowWith(source: string | object, means: NonNullable<Means>): Read {
   const reading = valueIn(source);
   if ('findings' in reading) return reading;
-  const judging = judge(reading.value, { tools, kinds, models }, reading.place);
+  const judging = judge(reading.value, means, reading.place);
   for (;;) {
     const { done, value } = judging.next();
     if (done) return value;
@@ -51,10 +55,10 @@ export function readWorkflow(
 }
 
 /** The same, letting others have a turn now and then: what others send may take long to look through. */
-export async function readWorkflowInTurns(source: string | object, { tools, kinds, models }: NonNullable<Means>): Promise<Read> {
+export async function readWorkflowInTurns(source: string | object, means: NonNullable<Means>): Promise<Read> {
   const reading = valueIn(source);
   if ('findings' in reading) return reading;
-  const judging = judge(reading.value, { tools, kinds, models }, reading.place);
+  const judging = judge(reading.value, means, reading.place);
   let since = 0;
   for (;;) {
     const { done, value } = judging.next();

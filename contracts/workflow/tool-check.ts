@@ -8,8 +8,13 @@ import type { Examination, Path } from './place.ts';
 /** The tools there are, by name. */
 export type Tools = ReadonlyMap<string, ToolDefinition>;
 
+/** Why tools that servers have cannot be called, by their names. */
+export type Refused = ReadonlyMap<string, string>;
+const NONE: Refused = new Map();
+
 /** A step of kind `tool`, or its fallback. Without `tools` only what needs no knowledge of them is checked. */
-export function* checkTool({ uses, with: given, effect, compensate }: Attempt, path: Path, tools: Tools | undefined): Examination {
+export function* checkTool(attempt: Attempt, path: Path, tools: Tools | undefined, refused: Refused = NONE): Examination {
+  const { uses, with: given, effect, compensate } = attempt;
   if (uses === '') {
     yield { path, message: 'a step for a tool needs "uses": the name of the tool' };
     return;
@@ -17,7 +22,9 @@ export function* checkTool({ uses, with: given, effect, compensate }: Attempt, p
   if (effect !== undefined) yield { path: [...path, 'effect'], message: 'what calling a tool twice does is for the tool to say' };
   if (tools === undefined) return;
   const tool = tools.get(uses);
-  if (tool === undefined) yield { path: [...path, 'uses'], message: unknown(uses, tools) };
+  const why = refused.get(uses);
+  if (tool === undefined && why !== undefined) yield { path: [...path, 'uses'], message: `the tool "${uses}" cannot be called: ${why}` };
+  else if (tool === undefined) yield { path: [...path, 'uses'], message: unknown(uses, tools) };
   else yield* checkArguments(tool.input, given, [...path, 'with']);
   if (compensate !== undefined) yield* checkUndo(compensate, uses, tool, [...path, 'compensate'], tools);
   else if (tool?.compensation !== undefined && !tools.has(tool.compensation.uses)) {

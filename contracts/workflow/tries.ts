@@ -2,15 +2,15 @@
 import type { Place } from '../address.ts';
 import type { Event, Problem } from '../envelope.ts';
 import { stepFailed } from '../step.ts';
-import { SERVER_RESTING } from '../tool.ts';
+import { isAway } from '../tool.ts';
 import type { Facts } from './results.ts';
 
-/** How many of the attempts before this one met a server that is left alone for a while: those were no tries. */
+/** How many of the attempts before this one met a server or a tool that was away: those were no tries. */
 export function restsBefore(facts: Facts, at: Place): number {
   let rests = 0;
   for (let n = 1; n < at.n; n += 1) {
     const failed = facts.find(stepFailed, { ...at, n }) as Event<{ problem: Problem }> | undefined;
-    if (failed?.data.problem.code === SERVER_RESTING) rests += 1;
+    if (failed !== undefined && isAway(failed.data.problem)) rests += 1;
   }
   return rests;
 }

@@ -2,6 +2,10 @@
 import { ModelDefinition } from '@reel/contracts/model.ts';
 import { z } from 'zod';
 
+/** A tool, or an operation of an API, that cannot be offered. */
+export const RefusedTool = z.object({ server: z.string(), tool: z.string(), why: z.string() }).meta({ id: 'RefusedTool' });
+export type RefusedTool = z.infer<typeof RefusedTool>;
+
 /** One instance of a service. */
 export const Component = z
   .object({
@@ -19,7 +23,11 @@ export const Component = z
     hears: z.array(z.string()),
     says: z.array(z.string()),
     /** What it has on offer now; without `tools`, it has not told (yet) which. */
-    offers: z.object({ tools: z.array(z.string()).optional(), models: z.array(ModelDefinition).optional() }),
+    offers: z.object({
+      tools: z.array(z.string()).optional(),
+      refused: z.array(RefusedTool).optional(),
+      models: z.array(ModelDefinition).optional(),
+    }),
   })
   .meta({ id: 'Component' });
 export type Component = z.infer<typeof Component>;

@@ -5,6 +5,7 @@ import type { Draft, FactDefinition, Json, JsonSchema, Problem } from '@reel/con
 import type { ModelDefinition, Usage } from '@reel/contracts/model.ts';
 import type { EventOf, FactType } from '@reel/contracts/story.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
+import type { RefusedTool } from './component.ts';
 import type { Door } from './door.ts';
 import type { History } from './history.ts';
 
@@ -41,7 +42,12 @@ export type Surroundings = {
 };
 
 /** What a performer has on offer: the names of tools whose definitions are in the registry, and models. */
-export type Offers = { readonly tools?: readonly string[]; readonly models?: readonly ModelDefinition[] };
+export type Offers = {
+  readonly tools?: readonly string[];
+  /** Tools that a server has and that cannot be offered, and why. */
+  readonly refused?: readonly RefusedTool[];
+  readonly models?: readonly ModelDefinition[];
+};
 
 /** As much of pino as services use. */
 export type Logger = { [Level in 'debug' | 'info' | 'warn' | 'error']: (fields: object, message: string) => void };

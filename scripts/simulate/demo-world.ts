@@ -34,7 +34,7 @@ export const tools: { readonly [name: string]: ToolDefinition } = Object.fromEnt
   [
     ...Object.entries(worldTools).map(([name, tool]) => known(name, tool.input, tool.effect, tool.compensation)),
     known('search_articles', z.object({ query: z.string(), limit: z.int().default(3) }), 'read-only'),
-    ...ticketing.operations.map((operation) => ofOperation('ticketing', operation, { tools: {} } as unknown as Api)),
+    ...ticketing.operations.map((operation) => ofOperation('ticketing', operation, { prefix: '', tools: {} } as unknown as Api)),
     ...supplierTools.map(ofModule),
   ].map((tool) => [tool.name, tool]),
 );

@@ -62,6 +62,8 @@ function think(goal: Goal, call: ApprovedCall): Json {
 }
 
 const question = { kind: 'person', uses: 'eve', prompt: 'which?', form: { type: 'object' }, timeoutMs: ANSWER_MS };
+/** What others read of a thought, whatever there is of it. */
+const THOUGHT = { properties: { text: {}, n: {} } };
 const FALLBACKS: readonly Json[] = [{ uses: 'look' }, { uses: 'book' }, { kind: 'model', prompt: 'think' }, question];
 
 function planSteps(luck: Random, name: string, done: readonly string[], { temper, once }: Goal): Json[] {
@@ -81,7 +83,7 @@ function planSteps(luck: Random, name: string, done: readonly string[], { temper
       kind,
       dependsOn: before,
       with: { of: before.length === 0 ? 1 : `= steps.\`${before[0]}\`.n` },
-      ...(kind === 'tool' ? tool : kind === 'model' ? { prompt: 'think' } : question),
+      ...(kind === 'tool' ? tool : kind === 'model' ? { prompt: 'think', output: THOUGHT } : question),
       ...(luck.happens(0.15) ? { when: 'false' } : {}),
     });
   }

@@ -18,6 +18,7 @@ import { eventOf, nothingLeft, streamHeaders, streamOf } from './events.ts';
 import { fieldErrors } from './field-errors.ts';
 import { cursorOf, newestFirst, placeIn } from './pages.ts';
 import { HttpProblem, misfitProblem, noRoom, problemResponse } from './problems.ts';
+import { refusedTools } from './refused-tools.ts';
 import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
 import { type Runs, summaryOf } from './runs.ts';
@@ -250,10 +251,10 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     const ruling = await decide(door, c.req.param('id'), c.req.valid('json') as never, traceOf(c.req.header('traceparent')));
     return c.json(ruling, (ruling.ruling === 'pending' ? 202 : 200) as 200) as never;
   });
-  app.openapi(
-    routes.tools,
-    async (c) => c.json({ tools: [...(await door.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }, 200) as never,
-  );
+  app.openapi(routes.tools, async (c) => {
+    const tools = [...(await door.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return c.json({ tools, refused: refusedTools(door.components()) }, 200) as never;
+  });
   app.openapi(routes.components, async (c) => {
     await door.ready();
     return c.json({ components: [...door.components()] }, 200) as never;

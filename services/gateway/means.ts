@@ -9,6 +9,8 @@ export type Means = {
   /** The kinds of step that somebody performs. */
   readonly kinds: ReadonlySet<string>;
   readonly models: readonly ModelDefinition[];
+  /** Why tools that servers have cannot be called, by their names. */
+  readonly refused: ReadonlyMap<string, string>;
 };
 
 /** What services of Reel's own perform. If nobody does right now, they are away, and what they offer is not known. */

@@ -1,7 +1,7 @@
 /** Reading a workflow that somebody submitted, without keeping everything else waiting: in turns, and long texts in a thread of their own. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { checkWorkflow } from '@reel/contracts/workflow/check.ts';
-import { type Read, readWorkflow, readWorkflowInTurns } from '@reel/contracts/workflow/source.ts';
+import { type Read, readWorkflowInTurns, readWorkflowWith } from '@reel/contracts/workflow/source.ts';
 
 type Means = NonNullable<Parameters<typeof checkWorkflow>[1]>;
 type Task = { readonly reading: string; readonly means: Means };
@@ -52,6 +52,5 @@ const TOO_MUCH = `reading it takes more than ${LIMIT.ms / 1000} s or ${LIMIT.meg
 const isTask = (data: unknown): data is Task => typeof (data as Task | null)?.reading === 'string' && 'means' in (data as Task);
 
 if (!isMainThread && isTask(workerData)) {
-  const { tools, kinds, models } = workerData.means;
-  parentPort?.postMessage(readWorkflow(workerData.reading, tools, kinds, models));
+  parentPort?.postMessage(readWorkflowWith(workerData.reading, workerData.means));
 }

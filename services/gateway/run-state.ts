@@ -141,6 +141,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
     const problem = status === 'accepted' ? undefined : problemIn(attempt);
     const told = [outcome, late].find((entry) => 'output' in dataOf(entry));
     const usage = usageIn(outcome);
+    const { warnings } = dataOf(slots.get('check'));
     const time = (slot: string, name: string): object => (slots.has(slot) ? { [name]: iso((slots.get(slot) as Entry).time) } : {});
     return {
       ...common,
@@ -154,6 +155,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
       ...(call === undefined ? {} : { arguments: call.arguments }),
       ...(told === undefined ? {} : { result: dataOf(told)['output'] }),
       ...(problem === undefined ? {} : { problem }),
+      ...(warnings === undefined ? {} : { warnings }),
       ...(usage === undefined ? {} : { usage }),
       ...(late === undefined ? {} : { late: late.address }),
       ...(slots.has('residue') ? { residue: dataOf(slots.get('residue'))['problem'] } : {}),

@@ -1,5 +1,5 @@
 /** What the HTTP API takes and gives, as zod shapes: requests are strict, answers are also what the OpenAPI document and the command line read. */
-import { Component } from '@reel/bus/component.ts';
+import { Component, RefusedTool } from '@reel/bus/component.ts';
 import { Omitted } from '@reel/contracts/answer.ts';
 import { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import { Usage } from '@reel/contracts/model.ts';
@@ -142,6 +142,8 @@ export const StepState = z
     arguments: Json.optional(),
     result: Json.optional(),
     problem: Problem.optional(),
+    /** What its tool declares of the result, and it is not. */
+    warnings: z.array(z.string()).optional(),
     /** What the model came to that performed it, and which it was. */
     usage: Usage.optional(),
     /** The address of the fact that it came by after its outcome had been decided otherwise. */
@@ -311,7 +313,13 @@ export const Ruling = z
 export type Ruling = z.infer<typeof Ruling>;
 
 /** GET /v1/tools. */
-export const ToolList = z.object({ tools: z.array(ToolDefinition) }).meta({ id: 'ToolList' });
+export const ToolList = z
+  .object({
+    tools: z.array(ToolDefinition),
+    /** What the servers have beside them and cannot be offered. */
+    refused: z.array(RefusedTool),
+  })
+  .meta({ id: 'ToolList' });
 export type ToolList = z.infer<typeof ToolList>;
 
 /** GET /v1/components: by name, the oldest instance first. */

@@ -19,6 +19,7 @@ import { frameOf } from './goal.ts';
 import { away, type Means, OURS } from './means.ts';
 import { HttpProblem, nobodyThere } from './problems.ts';
 import { readApart } from './reading.ts';
+import { refusedTools } from './refused-tools.ts';
 import type { GoalRequest, RunRequest } from './shapes.ts';
 
 const ulid = monotonicFactory();
@@ -47,7 +48,13 @@ async function askedBefore(door: Door, key: string, digest: string): Promise<Sub
 }
 
 async function request(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
-  const means = { tools: await door.tools(), registered: await door.registered(), kinds: door.kinds(), models: door.models() };
+  const means = {
+    tools: await door.tools(),
+    registered: await door.registered(),
+    kinds: door.kinds(),
+    models: door.models(),
+    refused: new Map(refusedTools(door.components()).map(({ tool, why }) => [tool, why])),
+  };
   const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
   const workflow = goal === undefined ? await checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means);
   const input = body.input ?? {};

@@ -2,7 +2,7 @@
 import type { Place } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { stepPostponed, stepRequested } from '@reel/contracts/step.ts';
-import { SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { isAway } from '@reel/contracts/tool.ts';
 import { fallbackId, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { ask, type Began, escalated } from './ask.ts';
@@ -24,7 +24,7 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
   if (problem.code === 'model-unscripted') return abandon(history, { ...problem, step: step.id });
   const waitMs = waitBefore(history, planned, at, setback, situation.request.models);
   const canFallBack = mayFallBack(planned, setback);
-  if (waitMs !== undefined && !(canFallBack && problem.code === SERVER_RESTING)) {
+  if (waitMs !== undefined && !(canFallBack && isAway(problem))) {
     return waitMs > 0 ? [stepPostponed(at, { untilMs: time + waitMs })] : [await ask(situation, { ...at, n: at.n + 1 })];
   }
   if (canFallBack) {

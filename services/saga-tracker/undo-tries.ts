@@ -2,7 +2,7 @@
 import { backoffMs } from '@reel/bus/backoff.ts';
 import { undoOf } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
-import { type Retry, SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { isAway, type Retry } from '@reel/contracts/tool.ts';
 import { type Attempt, type Attempts, callOf, isHarmless, isSettled, outputOf, placeKey, problemIn, type Slot, word } from './attempt.ts';
 
 /** Where the registration of the tool that undoes it says nothing. */
@@ -28,7 +28,7 @@ export function tried(undos: Attempts, attempt: Attempt, n: number, retry: Retry
   for (let m = 1; m <= n; m += 1) {
     const earlier = undos.get(placeKey(undoOf(attempt.at, m)));
     if (earlier !== undefined && outputOf(earlier) !== undefined) return 'undone';
-    if (earlier !== undefined && problemIn(earlier, 'outcome').code === SERVER_RESTING) rests += 1;
+    if (earlier !== undefined && isAway(problemIn(earlier, 'outcome'))) rests += 1;
     if (earlier !== undefined && isInDoubt(earlier)) doubt = earlier;
   }
   const slot = settledBy(now);

@@ -3,30 +3,41 @@
  * can tell (any other error). Saying "not done" of something that may have been done would book it twice.
  */
 import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { type CallToolResult, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
 import { tooMuchIn } from '@reel/bus/bounded.ts';
 import { excerpt } from '@reel/bus/secrets.ts';
 import { Failure, InDoubt, Unsent } from '@reel/bus/service.ts';
-import type { Json } from '@reel/contracts/envelope.ts';
+import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { checkAgainst } from '@reel/contracts/schema.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
+import { type CallResult, contentOf, textOf, wordsOf } from './mcp-shapes.ts';
 
-/** The result in a tool's answer. @throws Failure when the tool says that it failed. */
-export function resultOf(tool: string, answer: CallToolResult): Json {
-  const { structuredContent, content, isError } = answer;
-  const [first] = content;
-  const text = content.length === 1 && first?.type === 'text' ? first.text : undefined;
+/**
+ * The result in a tool's answer: its structured content; else `{ text }` when it is a text; else `{ content }`. What the text says does
+ * not change its shape, unless the tool promises an `output` and the text is JSON that keeps to it.
+ * @throws Failure when the tool says that it failed.
+ */
+export function resultOf(tool: string, answer: CallResult, output?: JsonSchema): Json {
+  const { structuredContent, isError } = answer;
   if (isError === true) {
-    const words = content.flatMap((item) => (item.type === 'text' ? [item.text] : [])).join('\n');
-    const message = `${tool}: ${words || JSON.stringify(structuredContent ?? 'it failed, and did not say why')}`;
-    const final = structuredContent?.['retryable'] === false || answer._meta?.['retryable'] === false;
+    const message = `${tool}: ${wordsOf(answer) || JSON.stringify(structuredContent ?? 'it failed, and did not say why')}`;
+    const said = structuredContent as { retryable?: unknown } | null | undefined;
+    const final = said?.retryable === false || answer._meta?.['retryable'] === false;
     throw new Failure({ code: 'tool-error', message, retryable: !final });
   }
-  if (structuredContent !== undefined) return structuredContent as Json;
-  if (text === undefined) return { content: content as unknown as Json };
+  // Null is how some say that there is none.
+  if (structuredContent !== undefined && structuredContent !== null) return structuredContent as Json;
+  const text = textOf(answer);
+  if (text === undefined) return { content: contentOf(answer) };
+  return output === undefined ? { text } : (promisedIn(text, output) ?? { text });
+}
+
+function promisedIn(text: string, output: JsonSchema): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    const value = JSON.parse(text) as Json;
+    return checkAgainst(output, value) === undefined ? value : undefined;
   } catch {
-    return { text };
+    return undefined;
   }
 }
 
@@ -55,6 +66,13 @@ export function tooLarge(what: string, where: string, effect: Effect): Error {
   const advice = `ask for less, or raise ${where}.limits.answerBytes in the file that REEL_TOOLS names`;
   if (effect === 'read-only') return new Failure({ code, message: `${what}: ${advice}`, retryable: false });
   return new InDoubt({ code, message: `${what}; it was answered, so it may well be done. Next time ${advice}`, retryable: false });
+}
+
+/** The server had forgotten the session, and did not take the call up; there is a new session by now. */
+export class SessionLost extends Unsent {
+  constructor(tool: string) {
+    super({ code: 'tool-unavailable', message: `${tool}: its server has begun anew and knew nothing of the session`, retryable: true });
+  }
 }
 
 /** The server is not there: nothing was asked of it. */

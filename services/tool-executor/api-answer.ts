@@ -6,8 +6,9 @@ import { withoutSecrets } from '@reel/bus/secrets.ts';
 import { Failure, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
+import { isJson, mediaOf, valueIn } from './media.ts';
 
-export type ApiAnswer = { readonly status: number; readonly headers: Headers; readonly text: string };
+export type ApiAnswer = { readonly status: number; readonly headers: Headers; readonly bytes: Uint8Array };
 /** Which call was answered. */
 export type Asked = { readonly tool: string; readonly api: string; readonly effect: Effect };
 
@@ -16,11 +17,9 @@ const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000;
 
 /** @throws Failure, or another error when the call may have had its effect. */
 export function resultOf(answer: ApiAnswer, asked: Asked, nowMs: number): Json {
-  const { status, text } = answer;
+  const { status, headers, bytes } = answer;
   if (status < 200 || status >= 300) throw troubleIn(answer, asked, nowMs);
-  if (text === '') return null;
-  const json = isJson(answer.headers) ? parsed(text) : undefined;
-  return json === undefined ? { text } : json;
+  return bytes.byteLength === 0 ? null : valueIn(bytes, mediaOf(headers.get('content-type')));
 }
 
 /** What is to be thrown when no answer came, or not all of it. */
@@ -62,9 +61,10 @@ function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
 }
 
 /** What the API says about it, for people: the title and detail of a problem (RFC 9457), or the message that most others have. */
-function wordsIn({ status, headers, text }: ApiAnswer): string {
+function wordsIn({ status, headers, bytes }: ApiAnswer): string {
   if (status < 400) return 'it leads elsewhere, and is not followed there; check baseUrl';
-  const body = isJson(headers) ? parsed(text) : undefined;
+  const media = mediaOf(headers.get('content-type'));
+  const body = isJson(media.type) ? valueIn(bytes, media) : undefined;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return '';
   const nested = body['error'];
   const within = typeof nested === 'object' && nested !== null && !Array.isArray(nested) ? nested : body;
@@ -87,16 +87,6 @@ function retryAfter(headers: Headers, nowMs: number): number | undefined {
   if (said === undefined || said === '') return undefined;
   const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - nowMs;
   return Number.isFinite(ms) ? Math.min(Math.max(0, Math.round(ms)), LONGEST_WAIT_MS) : undefined;
-}
-
-const isJson = (headers: Headers): boolean => /^application\/([^;]*\+)?json\s*(;|$)/i.test(headers.get('content-type') ?? '');
-
-function parsed(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The innermost code: fetch hides what happened in the cause. */

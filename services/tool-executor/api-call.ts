@@ -2,13 +2,14 @@
 import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Auth } from './api-auth.ts';
+import { type Body, bodyFor } from './api-body.ts';
 import type { ApiOperation, ApiParameter } from './openapi.ts';
 
 export type ApiRequest = {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly body?: string | undefined;
+  readonly body?: Body['body'] | undefined;
 };
 
 /** What goes with the arguments. `base` is an absolute URL. */
@@ -24,7 +25,7 @@ type Arguments = { readonly [name: string]: Json };
 
 /** @throws Failure when the arguments cannot be said in a request. */
 export function requestOf(operation: ApiOperation, args: Arguments, given: With): ApiRequest {
-  const { name, method, bodyType, effect } = operation;
+  const { name, method, body: way, effect } = operation;
   const url = new URL(given.base);
   url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '') + pathOf(operation, args);
   const query = operation.parameters.flatMap((one) => (one.in === 'query' ? queryOf(one, args[one.argument]) : []));
@@ -41,12 +42,14 @@ export function requestOf(operation: ApiOperation, args: Arguments, given: With)
       throw wrong(name, one.argument, 'is not something that a header can say');
     }
   }
-  const body = bodyType === undefined || args['body'] === undefined ? undefined : JSON.stringify(args['body']);
-  if (body !== undefined) headers.set('content-type', bodyType as string);
+  const body =
+    way === undefined || args['body'] === undefined ? undefined : bodyFor(way, args['body'], (field, what) => wrong(name, field, what));
+  // A form of several parts says itself what stands between them.
+  if (body?.type !== undefined) headers.set('content-type', body.type);
   if (given.traceparent !== undefined) headers.set('traceparent', given.traceparent);
   if (effect !== 'read-only') headers.set(given.idempotencyHeader, given.key);
   for (const [key, value] of Object.entries(given.auth.headers)) headers.set(key, value);
-  return { url: url.href, method: method.toUpperCase(), headers, body };
+  return { url: url.href, method: method.toUpperCase(), headers, body: body?.body };
 }
 
 function pathOf({ name, path, parameters }: ApiOperation, args: Arguments): string {

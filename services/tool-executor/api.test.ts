@@ -49,10 +49,9 @@ test('operations are registered like any other tools, with what the configuratio
     compensation,
   });
   assert.deepEqual([registry.tools.get('sendMail')?.effect, registry.tools.get('sendMail')?.timeoutMs], ['idempotent', 7]);
-  assert.equal(offers.items.at(-1)?.length, 10);
+  assert.equal(offers.items.at(-1)?.length, 11);
   const warnings = logged.items.map(({ message, fields }) => `${message} ${String(fields['operation'])}`).join('\n');
   assert.match(warnings, /about the tool "no", which the API "tickets" does not offer/);
-  assert.match(warnings, /cannot be offered\. POST \/upload/);
 });
 
 test('only the operations that are named are offered, by id or by method and path', async (context) => {
@@ -105,7 +104,7 @@ test('without credentials an operation that needs them is not offered, and the l
   assert.deepEqual(offers.items.at(-1), ['text']);
   assert.ok(
     logged.items.some(
-      ({ fields }) => fields['operation'] === 'GET /both' && fields['why'] === 'credentials.key is missing and credentials.user is missing',
+      ({ fields }) => fields['tool'] === 'GET /both' && fields['why'] === 'credentials.key is missing and credentials.user is missing',
     ),
   );
 });

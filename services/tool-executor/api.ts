@@ -14,7 +14,7 @@ import { once } from './once.ts';
 import { type ApiOperation, readOpenApi } from './openapi.ts';
 import { DocumentError } from './openapi-schema.ts';
 import type { Trouble } from './rests.ts';
-import type { Called, Offer } from './shelf.ts';
+import type { Called, Offer, Refusal, Stock } from './shelf.ts';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 60_000;
@@ -27,7 +27,7 @@ export type KeptApi = {
   close(): Promise<void>;
 };
 
-type Put = (offers: Offer[]) => unknown;
+type Put = (stock: Stock) => unknown;
 
 /** What an API offers whose document is a file. @throws ConfigError when it cannot be used: nobody but its author can mend it. */
 export async function readApi(name: string, api: Api, put: Put, log: Logger): Promise<void> {
@@ -46,7 +46,7 @@ export function keepApi(name: string, api: Api, put: Put, log: Logger): KeptApi 
   let waitMs = FIRST_WAIT_MS;
   async function open(): Promise<void> {
     try {
-      const offers = (made: Offer[]): unknown => (stop.signal.aborted ? undefined : put(made));
+      const offers: Put = (made) => (stop.signal.aborted ? undefined : put(made));
       follow(name, api, await readDocument(api.document, stop.signal), { put: offers, log, stop: stop.signal });
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -79,11 +79,11 @@ export function keepApi(name: string, api: Api, put: Put, log: Logger): KeptApi 
 function follow(name: string, api: Api, first: Reading, { put, log, stop }: { put: Put; log: Logger; stop: AbortSignal }): void {
   let reading = first;
   let lookedMs = Date.now();
-  const offered = ({ document }: Reading): Offer[] =>
-    offersOf(name, api, document, log).map((offer) => ({
-      ...offer,
-      look: offer.definition.effect === 'read-only' ? lookNowAndThen : look,
-    }));
+  const offered = ({ document }: Reading): Stock => {
+    const { offers, refused } = stockOf(name, api, document, log);
+    const looked = (offer: Offer): Offer => ({ ...offer, look: offer.definition.effect === 'read-only' ? lookNowAndThen : look });
+    return { offers: offers.map(looked), refused, look };
+  };
   const look = once(async () => {
     try {
       lookedMs = Date.now();
@@ -104,7 +104,7 @@ function follow(name: string, api: Api, first: Reading, { put, log, stop }: { pu
 }
 
 /** @throws DocumentError when the document is none, or lacks what the configuration says of it. */
-function offersOf(name: string, api: Api, document: unknown, log: Logger): Offer[] {
+function stockOf(name: string, api: Api, document: unknown, log: Logger): Stock {
   const { operations, refused, schemes, title } = readOpenApi(document, api.idempotencyHeader);
   const among = (all: Iterable<string>): string => [...all].join(', ') || 'none';
   const strange = api.operations?.find((one) => ![...operations, ...refused].some((there) => isCalled(one, there)));
@@ -122,23 +122,24 @@ function offersOf(name: string, api: Api, document: unknown, log: Logger): Offer
     log.warn({ api: name, tool }, `The configuration says something about the tool "${tool}", which the API "${name}" does not offer.`);
   }
   const isChosen = (there: Named): boolean => api.operations?.some((one) => isCalled(one, there)) ?? true;
-  const refuse = ({ spot, why }: { spot: string; why: string }): [] => {
-    log.warn({ api: name, operation: spot, why }, `The API "${name}" has an operation that cannot be offered.`);
-    return [];
-  };
-  refused.filter(isChosen).forEach(refuse);
-  return operations.filter(isChosen).flatMap((operation) => {
+  const not: Refusal[] = refused.filter(isChosen).map(({ spot, why }) => ({ tool: spot, why }));
+  const offers = operations.filter(isChosen).flatMap((operation): Offer[] => {
     const { spot, server } = operation;
+    const refuse = (why: string): [] => {
+      not.push({ tool: spot, why });
+      return [];
+    };
     const auth = authFor(operation, schemes, api.credentials);
-    if (typeof auth === 'string') return refuse({ spot, why: auth });
+    if (typeof auth === 'string') return refuse(auth);
     const base = baseOf(api, operation);
-    if (base === undefined) return refuse({ spot, why: `its server "${server}" is no http or https URL: say the API's baseUrl` });
+    if (base === undefined) return refuse(`its server "${server}" is no http or https URL: say the API's baseUrl`);
     try {
       return [{ definition: ofOperation(name, operation, api), call: callerOf(name, operation, { api, auth, base, log }) }];
     } catch (error) {
-      return refuse({ spot, why: (error as Error).message });
+      return refuse((error as Error).message);
     }
   });
+  return { offers, refused: not };
 }
 
 type Named = { readonly spot: string; readonly name?: string };
@@ -182,7 +183,7 @@ async function answerTo(request: ApiRequest, asked: Limited, signal: AbortSignal
       },
     );
     const next = hops < MOST_HOPS && method === 'GET' ? elsewhere(response, url) : undefined;
-    if (next === undefined) return { status: response.status, headers: response.headers, text: await textOf(response, asked, trouble) };
+    if (next === undefined) return { status: response.status, headers: response.headers, bytes: await bytesOf(response, asked, trouble) };
     await response.body?.cancel();
     url = next;
   }
@@ -196,15 +197,15 @@ function elsewhere({ status, headers }: Response, from: string): string | undefi
   return to.origin === new URL(from).origin ? to.href : undefined;
 }
 
-async function textOf(response: Response, asked: Limited, trouble: Trouble): Promise<string> {
+async function bytesOf(response: Response, asked: Limited, trouble: Trouble): Promise<Uint8Array> {
   const { tool, api, effect, answerBytes } = asked;
   try {
-    return await metered(response, upTo(answerBytes, `the answer of the API "${api}"`)).text();
+    return new Uint8Array(await metered(response, upTo(answerBytes, `the answer of the API "${api}"`)).arrayBuffer());
   } catch (error) {
     // How it ended is known by the status; what else it would have said of a failure is not needed.
     const much = tooMuchIn(error);
     if (much === undefined) trouble();
-    if (!response.ok) return '';
+    if (!response.ok) return new Uint8Array();
     throw much === undefined ? troubleWith(error, asked) : tooLarge(`${tool}: ${much.message}`, `apis.${api}`, effect);
   }
 }

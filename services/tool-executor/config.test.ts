@@ -26,8 +26,16 @@ modules: [ ./mine.ts ]
   const limits = { answerBytes: 4 * 1024 * 1024 };
   assert.deepEqual(config, {
     servers: {
-      files: { command: 'node', args: ['server.js'], env: { TOKEN: 'x-secret' }, cwd: join(folder, 'tools'), limits, tools: {} },
-      remote: { url: 'https://example.com/mcp', headers: { Authorization: 'Bearer secret' }, limits, tools: {} },
+      files: {
+        command: 'node',
+        args: ['server.js'],
+        env: { TOKEN: 'x-secret' },
+        cwd: join(folder, 'tools'),
+        limits,
+        prefix: '',
+        tools: {},
+      },
+      remote: { url: 'https://example.com/mcp', headers: { Authorization: 'Bearer secret' }, limits, prefix: '', tools: {} },
     },
     apis: {
       tickets: {
@@ -36,6 +44,7 @@ modules: [ ./mine.ts ]
         credentials: { login: 'mcp:secret' },
         idempotencyHeader: 'Idempotency-Key',
         limits,
+        prefix: '',
         tools: {},
       },
     },

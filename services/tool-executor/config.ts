@@ -2,19 +2,26 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { excerpt, filled, keepFromAddress, keepIfSecret, withoutSecrets } from '@reel/bus/secrets.ts';
-import { Effect, StrictCompensation, StrictRetry, WithinMs } from '@reel/contracts/tool.ts';
+import { Effect, OutputCheck, StrictCompensation, StrictRetry, WithinMs } from '@reel/contracts/tool.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
 /** The configuration cannot be used; the message says which file, field and value, and what is expected there. */
 export class ConfigError extends Error {}
 
+/** A part of a name that tools can have. */
+const Name = z.string().regex(/^[A-Za-z0-9_./-]{1,128}$/, 'expected 1 to 128 of A-Z a-z 0-9 _ - . /');
+
 const Override = z.strictObject({
+  /** What it is called here, instead of its own name with the prefix. */
+  as: Name.optional(),
   /** ms */
   timeoutMs: z.int().positive().optional(),
   /** How many calls one executor makes at a time. */
   concurrency: z.int().positive().optional(),
   effect: Effect.optional(),
+  /** What becomes of a result that is not what the tool declares. */
+  output: OutputCheck.optional(),
   compensation: StrictCompensation.optional(),
   /** How often it may be tried, where a plan does not say. */
   retry: StrictRetry.optional(),
@@ -36,17 +43,31 @@ const limits = z
       .default(ANSWER_BYTES),
   })
   .prefault({});
-const overrides = { tools: z.record(z.string(), Override).default({}) };
+const overrides = {
+  /** Stands before the name of each of its tools. */
+  prefix: Name.default(''),
+  /** By the tool's own name. */
+  tools: z.record(z.string(), Override).default({}),
+};
+/** How long it may take to start, to greet and to list its tools, in ms; 30 s unless said otherwise. */
+const StartMs = z.int().positive().max(600_000).optional();
 const Stdio = z.strictObject({
   command: z.string().min(1),
   args: z.array(z.string()).default([]),
   env: z.record(z.string(), z.string()).default({}),
   /** Relative to the configuration's folder, which is also the default. */
   cwd: z.string().default('.'),
+  startMs: StartMs,
   limits,
   ...overrides,
 });
-const Http = z.strictObject({ url: z.string(), headers: z.record(z.string(), z.string()).default({}), limits, ...overrides });
+const Http = z.strictObject({
+  url: z.string(),
+  headers: z.record(z.string(), z.string()).default({}),
+  startMs: StartMs,
+  limits,
+  ...overrides,
+});
 const Api = z.strictObject({
   /** An OpenAPI 3.0 or 3.1 document: a URL, or a path relative to the configuration's folder. */
   document: z.string().min(1),

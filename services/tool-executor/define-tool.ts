@@ -17,6 +17,7 @@ export type InProcessTool = {
   readonly description: string;
   readonly input: z.ZodType;
   readonly output?: z.ZodType | undefined;
+  readonly outputCheck?: 'check' | 'warn' | 'off' | undefined;
   readonly effect: Effect;
   readonly timeoutMs?: number | undefined;
   readonly concurrency?: number | undefined;
@@ -32,6 +33,8 @@ type Described<Input extends z.ZodType> = {
   input: Input;
   /** Of what `run` returns; the validator holds every result up to it. */
   output?: z.ZodType;
+  /** What becomes of a result that is not: `check` (no result), `warn` (said, and let pass), `off`. */
+  outputCheck?: 'check' | 'warn' | 'off';
   /** What calling it twice does to the world; `once` when nothing is said. */
   effect?: Effect;
   timeoutMs?: number;

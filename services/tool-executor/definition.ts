@@ -1,8 +1,9 @@
 /** What is known about a tool before it is called, from what a server, a document or a module says of it and what the configuration knows better. */
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { canonical, digestOf } from '@reel/bus/digest.ts';
-import { cleaned, excerpt } from '@reel/bus/secrets.ts';
+import { cleaned } from '@reel/bus/secrets.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
+import { compileSchema } from '@reel/contracts/schema.ts';
 import { type Compensation, type Effect, StrictCompensation, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
 import type { Api, Override } from './config.ts';
@@ -23,16 +24,27 @@ const COMPENSATION = 'reel/compensation';
 /** A tool's name is its key in the registry. */
 export const isToolName = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}$/.test(name) && !name.endsWith('.');
 
-/** @throws when what the tool says of its compensation is none. */
-export function ofServer(server: string, tool: Tool, override: Override = {}): ToolDefinition {
+/** What a server or an API says of its tools beside what they say themselves. */
+type Names = Pick<Api, 'prefix' | 'tools'>;
+
+/** What a tool is called here. */
+export const nameHere = (own: string, { prefix, tools }: Names): string => tools[own]?.as ?? `${prefix}${own}`;
+
+/** What undoes a tool of a server is probably another of the same. */
+const undoneHere = (said: Compensation | undefined, names: Names): Compensation | undefined =>
+  said === undefined ? undefined : { ...said, uses: nameHere(said.uses, names) };
+
+/** @throws when what the tool says of its compensation is none, or a schema of it cannot be used. */
+export function ofServer(server: string, tool: Tool, names: Names): ToolDefinition {
+  const override = names.tools[tool.name] ?? {};
   return sealed({
-    name: tool.name,
+    name: nameHere(tool.name, names),
     description: tool.description ?? '',
     server,
     input: tool.inputSchema as JsonSchema,
     ...(tool.outputSchema === undefined ? {} : { output: tool.outputSchema as JsonSchema }),
     effect: override.effect ?? effectOf(tool),
-    ...settings({ ...override, compensation: override.compensation ?? compensationOf(tool) }),
+    ...settings({ ...override, compensation: override.compensation ?? undoneHere(compensationOf(tool), names) }),
   });
 }
 
@@ -40,13 +52,13 @@ export function ofServer(server: string, tool: Tool, override: Override = {}): T
 export function ofOperation(name: string, operation: ApiOperation, api: Api): ToolDefinition {
   const override = api.tools[operation.name] ?? {};
   return sealed({
-    name: operation.name,
+    name: nameHere(operation.name, api),
     description: operation.description,
     server: name,
     input: operation.input,
     ...(operation.output === undefined ? {} : { output: operation.output }),
     effect: override.effect ?? operation.effect,
-    ...settings({ timeoutMs: api.timeoutMs, compensation: operation.compensation, ...override }),
+    ...settings({ timeoutMs: api.timeoutMs, compensation: undoneHere(operation.compensation, api), ...override }),
   });
 }
 
@@ -59,15 +71,18 @@ export function ofModule(tool: InProcessTool): ToolDefinition {
     input: jsonSchema(tool.input, 'input'),
     ...(tool.output === undefined ? {} : { output: jsonSchema(tool.output, 'output') }),
     effect: tool.effect,
-    ...settings(tool),
+    ...settings({ ...tool, output: tool.outputCheck }),
   });
 }
 
+type Settings = Omit<Override, 'effect' | 'as'>;
+
 /** What holds of every call, wherever it was said. What nobody said is left out: the digest is over what there is. */
-function settings({ timeoutMs = TIMEOUT_MS, concurrency = CONCURRENCY, compensation, retry, withinMs }: Omit<Override, 'effect'>) {
+function settings({ timeoutMs = TIMEOUT_MS, concurrency = CONCURRENCY, output, compensation, retry, withinMs }: Settings) {
   return {
     timeoutMs,
     concurrency,
+    ...(output === undefined ? {} : { outputCheck: output }),
     ...(compensation === undefined ? {} : { compensation }),
     ...(retry === undefined ? {} : { retry }),
     ...(withinMs === undefined ? {} : { withinMs }),
@@ -77,10 +92,19 @@ function settings({ timeoutMs = TIMEOUT_MS, concurrency = CONCURRENCY, compensat
 /** Everybody is shown what a tool says of itself: it may repeat what it was given, and is kept in memory by all who read it. */
 function sealed(said: Omit<ToolDefinition, 'digest'>): ToolDefinition {
   const bytes = Buffer.byteLength(JSON.stringify(said));
-  if (bytes > MOST_BYTES)
-    throw new Error(`the tool "${excerpt(said.name, 128)}" has a definition of ${bytes} bytes; it may have ${MOST_BYTES}`);
+  if (bytes > MOST_BYTES) throw new Error(`it has a definition of ${bytes} bytes, and may have ${MOST_BYTES}`);
+  for (const part of ['input', 'output'] as const) if (said[part] !== undefined) usable(part, said[part]);
   const all = cleaned(said);
   return { ...all, digest: digestOf(all) };
+}
+
+/** @throws when nothing could ever be checked by the schema. */
+function usable(part: string, schema: JsonSchema): void {
+  try {
+    compileSchema(schema);
+  } catch (error) {
+    throw new Error(`its ${part} schema is ${(error as Error).message}`);
+  }
 }
 
 /** In which parts a tool is not what it was, in words. */
@@ -109,5 +133,5 @@ function compensationOf(tool: Tool): Compensation | undefined {
   const parsed = StrictCompensation.safeParse(said);
   if (parsed.success) return parsed.data;
   const expected = 'expected { uses: the name of a tool, with: its arguments }';
-  throw new Error(`tool "${tool.name}": _meta["${COMPENSATION}"]: ${expected}, is ${JSON.stringify(said)}`);
+  throw new Error(`_meta["${COMPENSATION}"]: ${expected}, is ${JSON.stringify(said)}`);
 }

@@ -1,10 +1,10 @@
 /** Stays connected to one server: tells what it offers and that it is gone, and comes back to it for as long as it takes. */
-import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { placeOf } from '@reel/bus/secrets.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { explain } from './answer.ts';
 import type { Server } from './config.ts';
 import { type Connection, connect } from './mcp.ts';
+import type { Listed } from './mcp-shapes.ts';
 import { once } from './once.ts';
 
 const CONNECT_MS = 30_000;
@@ -16,7 +16,7 @@ const STEADY_MS = 30_000;
 
 export type Told = {
   /** The server is there, and these are its tools now; `listed` asks anew, and resolves when what is told is what it has from then on. */
-  offers(tools: readonly Tool[], connection: Connection, listed: () => Promise<void>): unknown;
+  offers(list: Listed, connection: Connection, listed: () => Promise<void>): unknown;
   /** The server is not there any more. */
   gone(): unknown;
 };
@@ -73,12 +73,12 @@ export function keep(name: string, server: Server, told: Told, log: Logger, conn
       if (why !== undefined) lose(why);
     });
     const refresh: () => Promise<void> = once(async () => {
-      const tools = await connection?.list();
-      if (tools === undefined || connection === undefined || state === 'over' || stop.signal.aborted) return;
+      const list = await connection?.list();
+      if (list === undefined || connection === undefined || state === 'over' || stop.signal.aborted) return;
       state = 'standing';
       current = connection;
-      const now = JSON.stringify(tools);
-      if (now !== before) told.offers(tools, connection, refresh);
+      const now = JSON.stringify(list);
+      if (now !== before) told.offers(list, connection, refresh);
       before = now;
     });
     const trouble = (error: Error): void => {
@@ -91,7 +91,7 @@ export function keep(name: string, server: Server, told: Told, log: Logger, conn
     const toolsChanged = (): void => void refresh().catch((error) => lose(explain(error)));
     const watch = (): void => after(CHECK_MS, () => void look().finally(() => state === 'over' || watch()));
     try {
-      connection = await connect(server, { closed: lose, toolsChanged, trouble }, connectMs, stop.signal);
+      connection = await connect(server, { closed: lose, toolsChanged, trouble }, server.startMs ?? connectMs, stop.signal);
       await refresh();
       if (!stood()) throw new Error('the connection closed at once');
     } catch (error) {

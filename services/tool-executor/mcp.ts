@@ -7,9 +7,10 @@ import * as mcp from '@modelcontextprotocol/sdk/types.js';
 import { type Count, perMinute, TooMuch, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
 import { excerpt, veil } from '@reel/bus/secrets.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { explain, isAnswer } from './answer.ts';
+import { explain, isAnswer, isSessionLost, SessionLost, unavailable } from './answer.ts';
 import type { Server } from './config.ts';
 import { fetchFor, posting, resuming } from './http.ts';
+import { CallResult, type Listed, ToolPage, toolsIn } from './mcp-shapes.ts';
 
 /** Where the idempotency key stands in a call's `_meta`. */
 const KEY = 'reel/idempotency-key';
@@ -32,8 +33,9 @@ export type Sent = {
 
 export type Connection = {
   /** Every tool that the server offers now. */
-  list(): Promise<mcp.Tool[]>;
-  call(tool: string, args: { readonly [name: string]: Json }, sent: Sent): Promise<mcp.CallToolResult>;
+  list(): Promise<Listed>;
+  /** @throws SessionLost when the server did not know the session and a new one has begun: the call was not taken up. */
+  call(tool: string, args: { readonly [name: string]: Json }, sent: Sent): Promise<CallResult>;
   /** Asks whether the server is there. @returns why it is not. */
   check(): Promise<string | undefined>;
   /** Closes it once no call is under way. */
@@ -62,12 +64,11 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
       throw error;
     }
   };
-  const { transport, told } = transportTo(server, unasked);
-  const client = new Client({ name: 'reel', version: '0.1.0' });
   const pending = new Set<(why: Error) => void>();
+  let current: Session | undefined;
   let retired = false;
   let noise = '';
-  const story = (): string => `${noise}${told()}`;
+  const story = (): string => `${noise}${current?.told() ?? ''}`;
   /** Sends something, and waits for its answer no longer than there is one to come. */
   async function asking<T>(send: () => Promise<T>, more: { headers?: Record<string, string>; greets?: boolean } = {}): Promise<T> {
     const lost = Promise.withResolvers<never>();
@@ -77,47 +78,88 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
       return await posting(post, () => Promise.race([send(), lost.promise]));
     } finally {
       pending.delete(lost.reject);
-      if (retired && pending.size === 0) void client.close();
+      if (retired && pending.size === 0) void current?.client.close();
     }
   }
   /** What it has said cannot be told apart from what it will say: nothing that was asked over this connection is answered any more. */
   const overflow = (error: TooMuch): void => {
     for (const lose of pending) lose(error);
     heard.closed(`${error.message}${story()}`);
-    void client.close();
+    void current?.client.close();
   };
-  client.onclose = () => heard.closed(`the connection closed${story()}`);
-  client.onerror = (error) => {
-    const much = tooMuchIn(error) ?? (isFull(error) ? new TooMuch('a line of its output', answerBytes) : undefined);
-    if (much !== undefined && 'command' in server) return overflow(much);
-    // Servers that print on stdout beside the protocol are common; they are understood all the same.
-    if (error instanceof SyntaxError) noise ||= `; on stdout it said what is not MCP: ${excerpt(error.message, 300)}`;
-    heard.trouble(error);
-  };
-  client.setNotificationHandler(mcp.ToolListChangedNotificationSchema, () => heard.toolsChanged());
-  try {
+  async function greet(): Promise<Session> {
+    const { transport, told } = transportTo(server, unasked);
+    const client = new Client({ name: 'reel', version: '0.1.0' });
+    const session = { client, transport, told };
+    current ??= session;
+    client.onclose = () => (current === session ? heard.closed(`the connection closed${story()}`) : undefined);
+    client.onerror = (error) => {
+      if (current !== session) return;
+      const much = tooMuchIn(error) ?? (isFull(error) ? new TooMuch('a line of its output', answerBytes) : undefined);
+      if (much !== undefined && 'command' in server) return overflow(much);
+      // Servers that print on stdout beside the protocol are common; they are understood all the same.
+      if (error instanceof SyntaxError) noise ||= `; on stdout it said what is not MCP: ${excerpt(error.message, 300)}`;
+      heard.trouble(error);
+    };
+    client.setNotificationHandler(mcp.ToolListChangedNotificationSchema, () => heard.toolsChanged());
     await asking(() => client.connect(transport, { timeout: timeoutMs, signal: stop }), { greets: true });
+    return session;
+  }
+  try {
+    current = await greet();
   } catch (error) {
     throw new Error(`${explain(error)}${story()}`, { cause: error });
   }
 
+  let renewing: Promise<void> | undefined;
+  /** Begins a new session in place of one that the server has forgotten: it was started anew. What others ask meanwhile waits for it. */
+  const renew = (lost: Session): Promise<void> => {
+    if (current !== lost) return renewing ?? Promise.resolve();
+    renewing ??= greet()
+      .then((session) => {
+        current = session;
+        void lost.client.close();
+      })
+      .finally(() => {
+        renewing = undefined;
+      });
+    return renewing;
+  };
+  /** @param again what is thrown instead of asking again in the new session. */
+  async function inSession<T>(ask: (client: Client) => Promise<T>, again?: Error): Promise<T> {
+    const session = current as Session;
+    try {
+      return await ask(session.client);
+    } catch (error) {
+      if (!isSessionLost(error)) throw error;
+      await renew(session).catch((why: unknown) => {
+        throw unavailable(`its server has begun anew, and does not greet: ${explain(why)}`);
+      });
+      if (again !== undefined) throw again;
+      return await ask((current as Session).client);
+    }
+  }
+
   return {
-    list: () => everyPage((params, timeout) => asking(() => listed(client, params, timeout)), timeoutMs, answerBytes),
+    list: () =>
+      everyPage((params, timeout) => inSession((client) => asking(() => listed(client, params, timeout))), timeoutMs, answerBytes),
     async call(name, args, { signal, key, traceparent, timeoutMs }) {
       const trace = traceparent === undefined ? {} : { traceparent };
       const params = { name, arguments: args, _meta: { [KEY]: key, ...trace } };
       // The bus ends the call in time; this is for the case that it does not.
       const options = { signal, timeout: Math.min(timeoutMs + 1_000, LONGEST_MS) };
       // Not `callTool`, which would hold the result up to its schema: the validator does, for all tools alike.
-      return await asking(() => client.request({ method: 'tools/call', params }, mcp.CallToolResultSchema, options), {
-        headers: { 'idempotency-key': key, ...trace },
-      });
+      const send = (client: Client): Promise<CallResult> =>
+        asking(() => client.request({ method: 'tools/call', params }, CallResult, options), {
+          headers: { 'idempotency-key': key, ...trace },
+        });
+      return await inSession(send, new SessionLost(name));
     },
     async check() {
       // Nobody but its own process stands behind a pipe: while that runs, it is there.
-      if (transport instanceof StdioClientTransport) return undefined;
+      if (current?.transport instanceof StdioClientTransport) return undefined;
       try {
-        await asking(() => client.ping({ timeout: PING_MS }));
+        await inSession((client) => asking(() => client.ping({ timeout: PING_MS })));
         return undefined;
       } catch (error) {
         if (isAnswer(error)) return undefined;
@@ -128,28 +170,32 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
     },
     retire() {
       retired = true;
-      if (pending.size === 0) void client.close();
+      if (pending.size === 0) void current?.client.close();
     },
     async close() {
-      if (transport instanceof StreamableHTTPClientTransport) await farewell(transport);
-      await client.close();
+      if (current?.transport instanceof StreamableHTTPClientTransport) await farewell(current.transport);
+      await current?.client.close();
     },
   };
 }
+
+/** What the server and this side agreed on when they greeted each other. `told`: what it said beside the protocol. */
+type Session = { readonly client: Client; readonly transport: Transport; readonly told: () => string };
 
 /** The SDK keeps a line that has not ended, up to a limit. */
 const isFull = (error: Error): boolean => error.message.startsWith('ReadBuffer exceeded');
 
 const listed = (client: Client, params: { cursor?: string }, timeout: number) =>
-  client.request({ method: 'tools/list', params }, mcp.ListToolsResultSchema, { timeout });
+  client.request({ method: 'tools/list', params }, ToolPage, { timeout });
 
 /** All pages together may have as many bytes as one answer, and take as long. */
 async function everyPage(
   ask: (params: { cursor?: string }, timeoutMs: number) => ReturnType<typeof listed>,
   timeoutMs: number,
   answerBytes: number,
-): Promise<mcp.Tool[]> {
-  const tools: mcp.Tool[] = [];
+): Promise<Listed> {
+  const tools: unknown[] = [];
+  const seen = new Set<string>();
   const untilMs = performance.now() + timeoutMs;
   let bytes = 0;
   let cursor: string | undefined;
@@ -159,8 +205,10 @@ async function everyPage(
     bytes += JSON.stringify(answer).length;
     if (bytes > answerBytes) throw new TooMuch('its list of tools', answerBytes);
     if (tools.length > MOST_TOOLS) throw new Error(`its list of tools does not end: it has more than ${MOST_TOOLS}`);
+    // A cursor that was there before leads to what is known already.
+    if (answer.nextCursor == null || seen.has(answer.nextCursor)) return toolsIn(tools);
     cursor = answer.nextCursor;
-    if (cursor === undefined) return tools;
+    seen.add(cursor);
   }
   throw new Error(`its list of tools does not end: it has more than ${MOST_PAGES} pages`);
 }

@@ -2,6 +2,8 @@
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Compensation, Effect, StrictCompensation } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
+import { type BodyWay, FILE, type FieldWay, kindOf } from './api-body.ts';
+import { isJson, mediaOf } from './media.ts';
 import { DocumentError, followed, isFields, standalone } from './openapi-schema.ts';
 
 const METHODS = ['get', 'head', 'put', 'delete', 'post', 'patch'] as const;
@@ -17,9 +19,16 @@ const Parameter = z.object({
   schema: z.unknown().optional(),
   content: z.record(z.string(), z.unknown()).optional(),
 });
+/** By name, without the document's own additions, which may stand anywhere and be anything. */
+const named = <Value extends z.ZodType>(value: Value) =>
+  z.preprocess(
+    (given) => (isFields(given) ? Object.fromEntries(Object.entries(given).filter(([name]) => !/^x-/i.test(name))) : given),
+    z.record(z.string(), value),
+  );
 const Server = z.object({ url: z.string(), variables: z.record(z.string(), z.object({ default: z.string() })).default({}) });
 const Security = z.array(z.record(z.string(), z.array(z.string())));
-const Media = z.record(z.string(), z.object({ schema: z.unknown().optional() }));
+const Field = z.object({ contentType: z.string().optional(), style: z.string().optional(), explode: z.boolean().optional() });
+const Media = named(z.object({ schema: z.unknown().optional(), encoding: named(Field).default({}) }));
 const Answer = z.object({ content: Media.default({}) });
 const Operation = z.object({
   operationId: z.string().min(1).optional(),
@@ -27,7 +36,7 @@ const Operation = z.object({
   description: z.string().optional(),
   parameters: z.array(z.unknown()).default([]),
   requestBody: z.unknown().optional(),
-  responses: z.record(z.string(), z.unknown()).default({}),
+  responses: named(z.unknown()).default({}),
   security: Security.optional(),
   servers: z.array(Server).optional(),
   'x-reel-effect': Effect.exclude(['metered']).optional(),
@@ -36,10 +45,10 @@ const Operation = z.object({
 const Document = z.object({
   openapi: z.string().regex(/^3\.[01]\./, 'expected an OpenAPI document of version 3.0 or 3.1'),
   info: z.object({ title: z.string() }),
-  paths: z.record(z.string().startsWith('/'), z.unknown()).default({}),
+  paths: named(z.unknown()).default({}),
   servers: z.array(Server).optional(),
   security: Security.default([]),
-  components: z.object({ securitySchemes: z.record(z.string(), z.unknown()).default({}) }).default({ securitySchemes: {} }),
+  components: z.object({ securitySchemes: named(z.unknown()).default({}) }).default({ securitySchemes: {} }),
 });
 
 const Scheme = z.discriminatedUnion('type', [
@@ -71,8 +80,8 @@ export type ApiOperation = {
   readonly path: string;
   readonly description: string;
   readonly parameters: readonly ApiParameter[];
-  /** The media type of the JSON that the argument `body` is sent as. */
-  readonly bodyType?: string | undefined;
+  /** How the argument `body` is sent. */
+  readonly body?: BodyWay | undefined;
   readonly input: JsonSchema;
   readonly output?: JsonSchema | undefined;
   readonly effect: Exclude<Effect, 'metered'>;
@@ -100,30 +109,47 @@ export function readOpenApi(document: unknown, idempotencyHeader: string): OpenA
   const outline = shape(Document, document, '');
   const schemes = new Map<string, Scheme>();
   for (const [name, raw] of Object.entries(outline.components.securitySchemes)) {
-    const path = `components.securitySchemes.${name}`;
-    schemes.set(name, shape(Scheme, followed(document, raw), path));
+    try {
+      schemes.set(name, shape(Scheme, followed(document, raw), `components.securitySchemes.${name}`));
+    } catch (error) {
+      // What needs it is refused for want of it.
+      if (!(error instanceof DocumentError)) throw error;
+    }
   }
   const operations = new Map<string, ApiOperation>();
   const refused: { spot: string; why: string }[] = [];
   for (const [path, raw] of Object.entries(outline.paths)) {
-    const item = followed(document, raw);
-    if (!isFields(item)) throw new DocumentError(`paths.${path}: expected an object, is ${shown(item)}`);
-    for (const method of METHODS) {
-      if (item[method] === undefined) continue;
-      const spot = `${method.toUpperCase()} ${path}`;
-      try {
-        const operation = read({ document, outline, item, method, path, spot, idempotencyHeader });
-        const twin = operations.get(operation.name);
-        if (twin !== undefined)
-          throw new DocumentError(`${twin.spot} is called "${operation.name}" as well: every operationId stands once`);
-        operations.set(operation.name, operation);
-      } catch (error) {
-        if (!(error instanceof DocumentError)) throw error;
-        refused.push({ spot, why: error.message });
+    const item = itemAt(document, path, raw);
+    if (typeof item === 'string') refused.push({ spot: path, why: item });
+    else
+      for (const method of METHODS) {
+        if (item[method] === undefined) continue;
+        const spot = `${method.toUpperCase()} ${path}`;
+        try {
+          const operation = read({ document, outline, item, method, path, spot, idempotencyHeader });
+          const twin = operations.get(operation.name);
+          if (twin !== undefined)
+            throw new DocumentError(`${twin.spot} is called "${operation.name}" as well: every operationId stands once`);
+          operations.set(operation.name, operation);
+        } catch (error) {
+          if (!(error instanceof DocumentError)) throw error;
+          refused.push({ spot, why: error.message });
+        }
       }
-    }
   }
   return { title: outline.info.title, operations: [...operations.values()], refused, schemes };
+}
+
+/** What stands at a path, or why nothing can be read there. */
+function itemAt(document: unknown, path: string, raw: unknown): { readonly [name: string]: unknown } | string {
+  try {
+    const item = followed(document, raw);
+    if (!path.startsWith('/')) return `paths.${path}: a path begins with "/"`;
+    return isFields(item) ? item : `paths.${path}: expected an object, is ${shown(item)}`;
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    return error.message;
+  }
 }
 
 type Given = {
@@ -155,7 +181,7 @@ function read(given: Given): ApiOperation {
     const required = parameters.filter(({ said }) => said.required || said.in === 'path').map(({ way }) => way.argument);
     return {
       type: 'object',
-      properties: { ...Object.fromEntries(properties), ...(body === undefined ? {} : { body: convert(body.schema) }) },
+      properties: { ...Object.fromEntries(properties), ...(body === undefined ? {} : { body: bodySchema(body, convert) }) },
       required: body?.required === true ? [...required, 'body'] : required,
       additionalProperties: false,
     };
@@ -170,7 +196,7 @@ function read(given: Given): ApiOperation {
     path,
     description: `${[operation.summary, operation.description].filter(Boolean).join('\n\n')}\n\n${spot} of ${outline.info.title}`.trim(),
     parameters: parameters.map(({ way }) => way),
-    bodyType: body?.type,
+    body: body?.way,
     input,
     output,
     effect,
@@ -238,16 +264,36 @@ function schemaOf({ schema, content }: z.output<typeof Parameter>): unknown {
 const described = (schema: Json, description: string | undefined): Json =>
   description !== undefined && isFields(schema) && schema['description'] === undefined ? { ...schema, description } : schema;
 
-const isJson = (type: string): boolean => /^application\/([^;]*\+)?json\s*(;|$)/i.test(type);
+type GivenBody = { readonly way: BodyWay; readonly schema: unknown; readonly required: boolean };
 
-function bodyOf(document: unknown, raw: unknown, where: string): { type: string; schema: unknown; required: boolean } | undefined {
+/** Of several ways the first of these: what loses least of a value. */
+const KINDS = ['json', 'form', 'multipart', 'text', 'bytes'] as const;
+const STYLES = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'] as const;
+
+/** @throws DocumentError when it cannot be sent, whether it has to be or not: without it the operation would be another one. */
+function bodyOf(document: unknown, raw: unknown, where: string): GivenBody | undefined {
   if (raw === undefined) return undefined;
   const { content, required } = shape(Answer.extend({ required: z.boolean().default(false) }), followed(document, raw), where);
-  const json = Object.entries(content).find(([type]) => isJson(type) || type === '*/*');
-  if (json !== undefined) return { type: isJson(json[0]) ? json[0] : 'application/json', schema: json[1].schema ?? {}, required };
-  if (required)
-    throw new DocumentError(`${where}.content: a body of ${Object.keys(content).join(', ') || 'nothing'} is needed, and only JSON is sent`);
-  return undefined;
+  const ways = Object.entries(content).flatMap(([type, media]) => {
+    const kind = kindOf(type);
+    return kind === undefined ? [] : [{ kind, type, media }];
+  });
+  const best = KINDS.flatMap((kind) => ways.find((way) => way.kind === kind) ?? [])[0];
+  if (best === undefined && Object.keys(content).length === 0) return undefined;
+  if (best === undefined) throw new DocumentError(`${where}.content: a body of ${Object.keys(content).join(', ')} cannot be sent`);
+  const { kind, type, media } = best;
+  const fields = Object.entries(media.encoding).map(([name, { style, ...field }]): [string, FieldWay] => {
+    const known = STYLES.find((one) => one === style);
+    if (style !== undefined && known === undefined)
+      throw new DocumentError(`${where}.content.${type}.encoding.${name}: the style "${style}" is none of ${STYLES.join(', ')}`);
+    return [name, { ...field, style: known ?? (field.explode === undefined ? undefined : 'form') }];
+  });
+  return { way: { kind, type, fields: Object.fromEntries(fields) }, schema: media.schema ?? {}, required };
+}
+
+function bodySchema({ way, schema }: GivenBody, convert: (schema: unknown) => Json): Json {
+  if (way.kind === 'text') return { type: 'string' };
+  return way.kind === 'bytes' ? (FILE as unknown as Json) : convert(schema);
 }
 
 /** What every good answer is, as far as all of them say so. */
@@ -263,7 +309,7 @@ function outputOf(
     const each = good.map(([status, raw]): Json => {
       const { content } = shape(Answer, followed(document, raw), `paths.${path}.${method}.responses.${status}`);
       const media = Object.entries(content);
-      const json = media.find(([type]) => isJson(type));
+      const json = media.find(([type]) => isJson(mediaOf(type).type));
       if (media.length === 0) return { type: 'null' };
       if (json?.[1].schema === undefined || media.length > 1) told = false;
       return told ? convert(json?.[1].schema) : {};

@@ -143,7 +143,7 @@ test('an MCP server that is gone rests, and the first call finds it as soon as i
   const second = await serveHttp(() => everyday, first.port);
   context.after(() => second.close());
   await offers.next((tools) => tools.includes('say-json'), told);
-  assert.deepEqual(await call('say-json'), { n: 1 });
+  assert.deepEqual(await call('say-json'), { text: '{"n":1}' });
 });
 
 test('a server whose tools say that they failed is not in trouble', async (context) => {

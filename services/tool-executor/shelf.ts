@@ -1,4 +1,6 @@
 /** The tools that are offered right now: where a call finds its tool, and what everybody else is told of them. */
+import type { RefusedTool } from '@reel/bus/component.ts';
+import { excerpt } from '@reel/bus/secrets.ts';
 import type { Acting, Logger, Registry, Surroundings } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
@@ -18,13 +20,26 @@ export type Offer = {
 export type Called = Pick<Acting, 'signal' | 'key' | 'traceparent'> &
   Pick<ToolDefinition, 'effect' | 'timeoutMs'> & { readonly trouble: Trouble };
 
+/** A tool that its server has and that cannot be offered. */
+export type Refusal = Pick<RefusedTool, 'tool' | 'why'>;
+
+/** What a server offers, and what it has that cannot be offered. */
+export type Stock = {
+  readonly offers: readonly Offer[];
+  readonly refused: readonly Refusal[];
+  /** Asks what it has by now, and has the shelf stocked with it. */
+  readonly look?: () => Promise<void>;
+};
+
 export type Shelf = {
   /** These, and only these, are what this server offers from now on. A name that another server offers stays that one's. */
-  stock(server: string, offers: readonly Offer[]): void;
+  stock(server: string, stock: Stock): void;
   find(name: string): (Offer & { readonly places: Places }) | undefined;
   names(): string[];
   /** Which server offered a tool last, whether or not it still does. */
   lastAt(name: string): string | undefined;
+  /** Asks the server that offered a tool last whether it has it again. */
+  lookFor(name: string): Promise<void>;
   /** Resolves when the registry has been told of everything, or could not be. */
   told(): Promise<void>;
   close(): void;
@@ -34,6 +49,10 @@ export type Shelf = {
 const MOST_OFFERED = 2_000;
 /** So many names are registered by one executor as long as it runs: a server that renames its tools again and again leaves them all behind. */
 const MOST_NAMES = 4_000;
+
+/** So many that cannot be offered are told of, of each server, and so many characters of why. */
+const MOST_REFUSED = 100;
+const MOST_WHY = 300;
 
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
@@ -45,49 +64,64 @@ const LONGEST_WAIT_MS = 10_000;
 export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 'registry' | 'offer' | 'log'>): Shelf {
   const shelf = new Map<string, Offer & { readonly places: Places }>();
   const last = new Map<string, string>();
-  /** The servers of which it was told that they have too many. */
-  const full = new Set<string>();
+  const refused = new Map<string, readonly Refusal[]>();
+  const looks = new Map<string, Stock['look']>();
   const register = registerIn(registry, (name) => shelf.get(name)?.definition, log);
   const names = (): string[] => [...shelf.keys()].sort();
 
-  const add = (server: string, offer: Offer): void => {
+  /** @returns why it cannot be offered, if it cannot. */
+  const add = (server: string, offer: Offer): string | undefined => {
     const { name, concurrency } = offer.definition;
     const there = shelf.get(name);
     if (!isToolName(name)) {
-      log.error(
-        { server, tool: name },
-        `The server "${server}" offers a tool named "${name}", which is not offered on: a name is 1 to 128 of A-Z a-z 0-9 _ - . /`,
-      );
-    } else if (there !== undefined && there.definition.server !== server) {
+      return 'a name is 1 to 128 of A-Z a-z 0-9 _ - . /';
+    }
+    if (there !== undefined && there.definition.server !== server) {
       const first = there.definition.server;
-      log.error(
-        { server, tool: name, first },
-        `The servers "${first}" and "${server}" both offer "${name}": it stays with "${first}"; rename it in one of them, or leave one out.`,
-      );
-    } else if (there === undefined && (shelf.size >= MOST_OFFERED || (last.size >= MOST_NAMES && !last.has(name)))) {
+      return `the server "${first}" offers "${name}" already: give one of the two a prefix, or this tool another name ("as")`;
+    }
+    if (there === undefined && (shelf.size >= MOST_OFFERED || (last.size >= MOST_NAMES && !last.has(name)))) {
       const limit = shelf.size >= MOST_OFFERED ? `${MOST_OFFERED} tools` : `${MOST_NAMES} names of tools since it began`;
-      if (!full.has(server)) log.error({ server, tool: name }, `This executor has ${limit}, and offers no more: "${server}" has too many.`);
-      full.add(server);
+      return `this executor has ${limit}, and offers no more`;
     } else {
       // Calls under way keep their places when the definition is said again.
       last.set(name, server);
       shelf.set(name, { ...offer, places: there?.places.limit === concurrency ? there.places : places(concurrency) });
       if (there?.definition.digest !== offer.definition.digest) register.changed(name);
     }
+    return undefined;
   };
 
+  /** Each is told once for as long as it stays so. */
+  const refuse = (server: string, list: readonly Refusal[]): void => {
+    const before = new Set((refused.get(server) ?? []).map(({ tool, why }) => `${tool} ${why}`));
+    const short = list.slice(0, MOST_REFUSED).map(({ tool, why }) => ({ tool: excerpt(tool, 128), why: excerpt(why, MOST_WHY) }));
+    for (const { tool, why } of short)
+      if (!before.has(`${tool} ${why}`))
+        log.error({ server, tool, why }, `The tool "${tool}" of the server "${server}" is not offered: ${why}.`);
+    refused.set(server, short);
+  };
+  const refusals = (): RefusedTool[] => [...refused].flatMap(([server, list]) => list.map((one) => ({ server, ...one })));
+  const show = (): string => JSON.stringify([names(), refusals()]);
+
   return {
-    stock(server, offers) {
-      const before = names().join('\n');
+    stock(server, { offers, refused: bad, look }) {
+      const before = show();
+      looks.set(server, look);
       const kept = new Set(offers.map(({ definition }) => definition.name));
       for (const [name, { definition }] of shelf) if (definition.server === server && !kept.has(name)) shelf.delete(name);
-      for (const offer of offers) add(server, offer);
+      const more = offers.flatMap((offer): Refusal[] => {
+        const why = add(server, offer);
+        return why === undefined ? [] : [{ tool: offer.definition.name, why }];
+      });
+      refuse(server, [...bad, ...more]);
       // Who reads of a tool that is offered but not registered yet leaves it alone.
-      if (names().join('\n') !== before) tell({ tools: names() });
+      if (show() !== before) tell({ tools: names(), ...(refusals().length === 0 ? {} : { refused: refusals() }) });
     },
     find: (name) => shelf.get(name),
     names,
     lastAt: (name) => last.get(name),
+    lookFor: async (name) => await looks.get(last.get(name) ?? '')?.(),
     told: () => register.told(),
     close: () => register.close(),
   };

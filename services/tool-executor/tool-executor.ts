@@ -1,21 +1,21 @@
 /** Calls tools: those of MCP servers, plain APIs and modules in process, all under the bus's performer protocol. */
 
 import { isAbsolute } from 'node:path';
-import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { tellWeakSecrets } from '@reel/bus/secrets.ts';
 import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
-import type { ToolDefinition } from '@reel/contracts/tool.ts';
-import { explain, isServerTrouble, resultOf, troubleOf, unavailable } from './answer.ts';
+import { TOOL_GONE, type ToolDefinition } from '@reel/contracts/tool.ts';
+import { explain, isServerTrouble, resultOf, SessionLost, troubleOf, unavailable } from './answer.ts';
 import { keepApi, readApi } from './api.ts';
 import { type Api, type Config, readConfig, type Server } from './config.ts';
 import { differencesOf, IN_PROCESS, ofServer } from './definition.ts';
 import { keep, type Told } from './keep.ts';
 import type { Connection } from './mcp.ts';
+import type { Listed } from './mcp-shapes.ts';
 import { loadModules } from './modules.ts';
 import { openRests, type Rests } from './rests.ts';
-import { type Called, type Offer, openShelf, type Shelf } from './shelf.ts';
+import { type Called, type Offer, openShelf, type Shelf, type Stock } from './shelf.ts';
 
 /** How long the start waits for servers; those that take longer are offered when they are there. */
 const START_MS = 5_000;
@@ -35,25 +35,25 @@ export async function openTools(surroundings: Surroundings, waits: Waits = {}) {
   const rests = openRests(log, waits.now);
   // Until a tool is there, there is none: said at once, so that nobody takes what is registered for what is offered.
   surroundings.offer({ tools: [] });
-  shelf.stock(IN_PROCESS, await loadModules(config.modules));
+  shelf.stock(IN_PROCESS, { offers: await loadModules(config.modules), refused: [] });
   const apis = Object.entries(config.apis);
   // Until the start is over nothing is put out, so that of two servers with one name the first in the file has it, not the faster one.
-  let early: Map<string, Offer[]> | undefined = new Map();
-  const put = (name: string, offers: Offer[]): unknown => (early === undefined ? shelf.stock(name, offers) : early.set(name, offers));
-  await Promise.all(apis.filter(isFile).map(([name, api]) => readApi(name, api, (offers) => put(name, offers), log)));
+  let early: Map<string, Stock> | undefined = new Map();
+  const put = (name: string, stock: Stock): unknown => (early === undefined ? shelf.stock(name, stock) : early.set(name, stock));
+  await Promise.all(apis.filter(isFile).map(([name, api]) => readApi(name, api, (stock) => put(name, stock), log)));
   const servers = Object.entries(config.servers).map(([name, server]) => {
-    const offers: Told['offers'] = (tools, connection, listed) => {
+    const offers: Told['offers'] = (list, connection, listed) => {
       rests.back(name);
-      return put(name, offersOf(name, server, tools, { connection, listed, log }));
+      return put(name, stockOf(name, server, list, { connection, listed, log }));
     };
-    return keep(name, server, { offers, gone: () => put(name, []) }, log, waits.connectMs);
+    return keep(name, server, { offers, gone: () => put(name, NOTHING) }, log, waits.connectMs);
   });
-  const fromUrls = apis.filter((one) => !isFile(one)).map(([name, api]) => keepApi(name, api, (offers) => put(name, offers), log));
+  const fromUrls = apis.filter((one) => !isFile(one)).map(([name, api]) => keepApi(name, api, (stock) => put(name, stock), log));
   const kept = [...servers, ...fromUrls];
   await within(waits.startMs ?? START_MS, Promise.all(kept.map(({ tried }) => tried)));
   const first = early;
   early = undefined;
-  for (const name of Object.keys({ ...config.servers, ...config.apis })) shelf.stock(name, first.get(name) ?? []);
+  for (const name of Object.keys({ ...config.servers, ...config.apis })) shelf.stock(name, first.get(name) ?? NOTHING);
   await shelf.told();
   const close = async (): Promise<void> => {
     // What is registered stays: another replica, or the next start, offers it on.
@@ -62,6 +62,8 @@ export async function openTools(surroundings: Surroundings, waits: Waits = {}) {
   };
   return { deps: { shelf, rests }, close };
 }
+
+const NOTHING: Stock = { offers: [], refused: [] };
 
 const isFile = ([, { document }]: [string, Api]): boolean => isAbsolute(document);
 
@@ -74,27 +76,30 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
 
 type Link = { readonly connection: Connection; readonly listed: () => Promise<void>; readonly log: Logger };
 
-function offersOf(name: string, server: Server, tools: readonly Tool[], { connection, listed: look, log }: Link): Offer[] {
+function stockOf(name: string, server: Server, { tools, refused }: Listed, { connection, listed: look, log }: Link): Stock {
   for (const unknown of Object.keys(server.tools).filter((tool) => !tools.some((listed) => listed.name === tool))) {
     log.warn(
       { server: name, tool: unknown },
       `The configuration says something about the tool "${unknown}", which the server "${name}" does not offer.`,
     );
   }
-  return tools.flatMap((tool) => {
+  const offers: Offer[] = [];
+  const more = [...refused];
+  for (const tool of tools) {
     try {
-      return [{ definition: ofServer(name, tool, server.tools[tool.name]), look, call: callerOf(name, tool.name, connection) }];
+      const definition = ofServer(name, tool, server);
+      offers.push({ definition, look, call: callerOf(name, tool.name, connection, definition.output) });
     } catch (error) {
-      log.error({ server: name, tool: tool.name }, `The server "${name}": ${(error as Error).message}; the tool is not offered.`);
-      return [];
+      more.push({ tool: tool.name, why: (error as Error).message });
     }
-  });
+  }
+  return { offers, refused: more, look };
 }
 
-const callerOf = (server: string, tool: string, connection: Connection): Offer['call'] => {
+const callerOf = (server: string, tool: string, connection: Connection, output: ToolDefinition['output']): Offer['call'] => {
   return async (args, called) => {
     try {
-      return resultOf(tool, await connection.call(tool, args, called));
+      return resultOf(tool, await connection.call(tool, args, called), output);
     } catch (error) {
       if (called.signal.aborted) throw called.signal.reason;
       if (isServerTrouble(error)) called.trouble();
@@ -108,6 +113,11 @@ type Context = Omit<Called, 'effect' | 'timeoutMs' | 'trouble'> & { readonly she
 /** Makes one approved call. @throws Failure when it certainly was not done; any other error leaves that open. */
 export async function performCall(call: ApprovedCall, context: Context): Promise<Json> {
   const { shelf, rests, signal, key, traceparent } = context;
+  if (shelf.find(call.uses) === undefined)
+    await within(
+      LOOK_MS,
+      shelf.lookFor(call.uses).catch(() => {}),
+    );
   const offer = shelf.find(call.uses);
   if (offer === undefined) return await missing(call.uses, context);
   const { definition, places } = offer;
@@ -119,12 +129,15 @@ export async function performCall(call: ApprovedCall, context: Context): Promise
     if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
     return await now.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs, trouble });
   };
+  // The server that begins anew may have other tools by now: it is looked at again as well. Once: it may begin anew without end.
+  const makeAgain = (trouble: () => void): Promise<Json> =>
+    make(trouble).catch((error: unknown) => (error instanceof SessionLost ? make(trouble) : Promise.reject(error)));
   // Before there is a place: those who have one may be waiting for a server that does not answer.
   if (server !== IN_PROCESS) rests.refuse(server, call.uses);
   const leave = await places.take(signal);
   try {
     signal.throwIfAborted();
-    return server === IN_PROCESS ? await make(() => {}) : await rests.visit(server, call.uses, signal, make);
+    return server === IN_PROCESS ? await make(() => {}) : await rests.visit(server, call.uses, signal, makeAgain);
   } finally {
     leave();
   }
@@ -154,7 +167,7 @@ async function lookAgain(call: ApprovedCall, offer: Offer, { shelf, signal }: Co
   }
   signal.throwIfAborted();
   const now = shelf.find(call.uses);
-  if (now === undefined) throw unavailable(`the tool "${call.uses}" is not offered any more`);
+  if (now === undefined) throw gone(`the tool "${call.uses}" is not offered any more`);
   return now;
 }
 
@@ -168,16 +181,20 @@ function refuseChanged({ uses, definition, tool }: ApprovedCall, now: ToolDefini
 /** The server of a tool that was there is in trouble; of one that never was, nothing is known. @throws always */
 async function missing(tool: string, { shelf, rests, signal }: Context): Promise<never> {
   const there = shelf.names().join(', ') || 'none';
-  const nobody = unavailable(
+  const nobody = gone(
     `nobody offers the tool "${tool}" at the moment (offered: ${there}); check that its server runs and that REEL_TOOLS names it`,
   );
-  const server = shelf.lastAt(tool);
-  if (server === undefined) throw nobody;
-  return await rests.visit(server, tool, signal, (trouble) => {
+  return await rests.visit(shelf.lastAt(tool) ?? tool, tool, signal, (trouble) => {
     trouble();
     throw nobody;
   });
 }
+
+/** How soon to ask again for a tool that is gone; later, when that has been in vain a few times. */
+const GONE_MS = 1_000;
+
+/** The tool was there when the run was requested: it may come back, and asking for it is none of the step's tries. */
+const gone = (message: string): Unsent => new Unsent({ code: TOOL_GONE, message, retryable: true, retryAfterMs: GONE_MS });
 
 function wrongWith({ input }: Offer['definition'], args: ApprovedCall['arguments']): string | undefined {
   try {

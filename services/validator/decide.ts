@@ -8,6 +8,7 @@ import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import { stepAccepted, stepRequested } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
+import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { type Escalated, escalationId, levelsOf, type Attempt as WorkflowAttempt } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
@@ -17,8 +18,17 @@ import { unfounded } from './founded.ts';
 type Result = EventOf<'step.outcome.succeeded'> | EventOf<'step.late.succeeded'>;
 type Run = EventOf<'run.request.requested'>['data'];
 
-/** What is wrong with the result of a step, if anything is: by the plan that had it, though another may have taken its place since. */
-export async function problemOfResult(event: Result, history: History): Promise<Problem | undefined> {
+/** What is wrong with a result; or what is let pass though its tool declares otherwise. */
+export type Judgement = { readonly problem: Problem } | { readonly warnings: readonly string[] };
+
+/** What there is to say of the result of a step: by the plan that had it, though another may have taken its place since. */
+export async function judgementOf(event: Result, history: History): Promise<Judgement> {
+  const warnings: string[] = [];
+  const problem = await problemOfResult(event, history, warnings);
+  return problem === undefined ? { warnings } : { problem };
+}
+
+async function problemOfResult(event: Result, history: History, warnings: string[]): Promise<Problem | undefined> {
   const { at } = event;
   const { output } = event.data;
   const run = history.find(runRequested, theRun)?.data;
@@ -35,7 +45,7 @@ export async function problemOfResult(event: Result, history: History): Promise<
   if (event.type === 'step.late.succeeded' && isSettled(history, planned)) {
     return { code: 'settled-otherwise', message: `step "${step.id}" had been settled before this came`, retryable: false };
   }
-  const promised = { run, plan, history };
+  const promised = { run, plan, history, warnings };
   if (planned.role !== 'escalation') return await unpromised(attempt, uses, output, at.id, promised);
   // The form has been checked; what a person supplies has to be what the step would have given.
   const { action, result } = output as Escalated;
@@ -55,16 +65,26 @@ async function unpromised(
   uses: string,
   result: Json,
   id: string,
-  promised: Circumstances,
+  promised: Circumstances & { readonly warnings: string[] },
 ): Promise<Problem | undefined> {
   const { tools } = promised.run;
-  const declared = kind === 'tool' && Object.hasOwn(tools, uses) ? tools[uses]?.output : undefined;
+  const tool = kind === 'tool' && Object.hasOwn(tools, uses) ? tools[uses] : undefined;
+  const strange = undeclared(tool, result, `the result of step "${id}" is not what the tool "${uses}" declares`);
+  if (strange !== undefined && checkIn(tool as ToolDefinition) === 'check') return strange;
+  if (strange !== undefined) promised.warnings.push(strange.message);
   return (
-    misfit(declared, result, `the result of step "${id}" is not what the tool "${uses}" declares`) ??
     misfit(output, result, `the result of step "${id}" is not what the plan asks for`) ??
     (await untrue(assert, result, promised, `step "${id}"`))
   );
 }
+
+function undeclared(tool: ToolDefinition | undefined, result: Json, sentence: string): Problem | undefined {
+  return tool === undefined || checkIn(tool) === 'off' ? undefined : misfit(tool.output, result, sentence);
+}
+
+/** What somebody else promised and did not keep is no reason to throw away what was done. */
+const checkIn = ({ outputCheck, effect }: ToolDefinition): NonNullable<ToolDefinition['outputCheck']> =>
+  outputCheck ?? (effect === 'read-only' || effect === 'metered' ? 'check' : 'warn');
 
 /** What is wrong with the answer, if anything is: by the workflow that was requested, whatever plan led to it. */
 export async function problemOfAnswer(event: EventOf<'answer.proposal.proposed'>, history: History): Promise<Problem | undefined> {

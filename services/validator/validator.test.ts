@@ -28,9 +28,10 @@ const priced = { type: 'object', required: ['price'], properties: { price: { typ
 const draft7 = { $schema: 'http://json-schema.org/draft-07/schema#', type: 'array', items: [{ type: 'string' }] };
 
 /** A run of this workflow, as far as its approved plan. */
-function planned(workflow: object): Draft[] {
+function planned(workflow: object, more: object = { outputCheck: 'check' }): Draft[] {
   const plan = Workflow.parse({ name: 'trip', ...workflow });
-  const tools = { search: tool('search'), book: tool('book', priced), list: tool('list', draft7), odd: tool('odd', { type: 'nonsense' }) };
+  const all = { search: tool('search'), book: tool('book', priced), list: tool('list', draft7), odd: tool('odd', { type: 'nonsense' }) };
+  const tools = Object.fromEntries(Object.entries(all).map(([name, one]) => [name, { ...one, ...more }]));
   return [
     runRequested(theRun, { requestedBy: 'ann', workflow: plan, input: { budget: 500 }, tools, deadlineMs: 1 }),
     runApproved(theRun, grounds),
@@ -64,15 +65,24 @@ test('a result about which nothing was promised is accepted', async () => {
   assert.equal((await answered([...booking(), ...done('find', 'search', null)])).told, 'step.check.accepted tool.find.1');
 });
 
-test("a result must fit the tool's declared output, and the problem names the place and the value", async () => {
-  assert.equal((await answered([...booking(), ...done('book', 'book', { price: 3 })])).told, 'step.check.accepted tool.book.1');
-  const { told: words, problem } = await answered([...booking(), ...done('book', 'book', { price: 'free' })]);
-  assert.equal(words, 'step.check.rejected tool.book.1');
-  assert.deepEqual(problem, {
-    code: 'schema-broken',
-    message: 'the result of step "book" is not what the tool "book" declares: /price: must be number, is "free"',
-    step: 'book',
-  });
+test("a result must fit the tool's declared output where it is checked, and the problem names the place and the value", async () => {
+  const message = 'the result of step "book" is not what the tool "book" declares: /price: must be number, is "free"';
+  const judged = async (more: object, price: Json): Promise<unknown> => {
+    const facts = [...planned({ steps: [{ id: 'book', uses: 'book' }] }, more), ...done('book', 'book', { price })];
+    const [said] = (await given(facts).then(validator, {})) as readonly Draft[];
+    return [said?.type, said?.data];
+  };
+  const rejected = ['step.check.rejected', { problem: { code: 'schema-broken', message, step: 'book' } }];
+  const warned = ['step.check.accepted', { warnings: [message] }];
+  const accepted = ['step.check.accepted', {}];
+  for (const effect of ['read-only', 'metered', 'idempotent', 'once']) {
+    assert.deepEqual(await judged({ effect }, 3), accepted);
+    // What was done is not thrown away because somebody else described it wrongly.
+    assert.deepEqual(await judged({ effect }, 'free'), ['read-only', 'metered'].includes(effect) ? rejected : warned, effect);
+    assert.deepEqual(await judged({ effect, outputCheck: 'check' }, 'free'), rejected);
+    assert.deepEqual(await judged({ effect, outputCheck: 'warn' }, 'free'), warned);
+    assert.deepEqual(await judged({ effect, outputCheck: 'off' }, 'free'), accepted);
+  }
 });
 
 test('an output schema of draft 7 is read as such, and one that is none rejects', async () => {

@@ -6,13 +6,14 @@ import { answerAccepted, answerRejected } from '@reel/contracts/answer.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { stepAccepted, stepRejected } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import { problemOfAnswer, problemOfResult } from './decide.ts';
+import { judgementOf, problemOfAnswer } from './decide.ts';
 
 type Result = EventOf<'step.outcome.succeeded'> | EventOf<'step.late.succeeded'>;
 
 async function check(event: Result, { history }: { readonly history: History }): Promise<Draft[]> {
-  const problem = await problemOfResult(event, history);
-  return [problem === undefined ? stepAccepted(event.at, {}) : stepRejected(event.at, { problem: { ...problem, step: event.at.id } })];
+  const judged = await judgementOf(event, history);
+  if ('problem' in judged) return [stepRejected(event.at, { problem: { ...judged.problem, step: event.at.id } })];
+  return [stepAccepted(event.at, judged.warnings.length === 0 ? {} : { warnings: [...judged.warnings] })];
 }
 
 export default defineService({
