@@ -3,6 +3,7 @@ import { metered, perEvent, upTo } from '@reel/bus/bounded.ts';
 import type { ApprovedCall } from '@reel/bus/service.ts';
 import OpenAI from 'openai';
 import { LONGEST_MS, type Model } from './configuration.ts';
+import { afterRefusal, type Dialect, dialectOf, formOf } from './dialect.ts';
 
 /** How one attempt is made: `key` is its own, so that a provider which heeds it is never paid twice. It is over when `signal` aborts. */
 export type Attempt = { readonly key: string; readonly signal: AbortSignal };
@@ -11,7 +12,7 @@ export type Attempt = { readonly key: string; readonly signal: AbortSignal };
 export type Chat = (call: ApprovedCall, attempt: Attempt) => Promise<AsyncIterable<unknown>>;
 
 /** The way to a model. Nothing is sent before it is asked. */
-export function openChat({ id, baseUrl, apiKey, answerBytes }: Model): Chat {
+export function openChat({ id, baseUrl, apiKey, answerBytes, request }: Model): Chat {
   const client = new OpenAI({
     // null: not whatever else the environment says; which provider it is has been decided.
     baseURL: baseUrl ?? null,
@@ -19,29 +20,62 @@ export function openChat({ id, baseUrl, apiKey, answerBytes }: Model): Chat {
     organization: null,
     project: null,
     adminAPIKey: null,
-    ...(apiKey === undefined ? { defaultHeaders: { Authorization: null } } : {}),
+    defaultHeaders: { ...(apiKey === undefined ? { Authorization: null } : {}), ...request.headers },
     maxRetries: 0,
     // The signal says when the time is up.
     timeout: LONGEST_MS,
     logLevel: 'off',
-    fetch: async (url, init) => within(await fetch(url, init), answerBytes),
+    fetch: async (url, init) => await streamed(within(await fetch(url, init), answerBytes)),
   });
-  return async ({ prompt, arguments: matter, output }, { key, signal }) =>
-    await client.chat.completions.create(
-      {
-        model: id,
-        messages: [
-          ...(prompt === undefined ? [] : [{ role: 'system' as const, content: prompt }]),
-          { role: 'user', content: JSON.stringify(matter) },
-        ],
-        ...(output === undefined
-          ? {}
-          : { response_format: { type: 'json_schema', json_schema: { name: 'result', strict: false, schema: output } } }),
-        stream: true,
-        stream_options: { include_usage: true },
-      },
-      { headers: { 'Idempotency-Key': key }, signal },
-    );
+  let dialect = dialectOf(request);
+  const ask = async (call: ApprovedCall, { key, signal }: Attempt, as: Dialect): Promise<AsyncIterable<unknown>> => {
+    const { format, words } = formOf(as, call.output);
+    const system = [call.prompt, words].filter((part) => part !== undefined).join('\n\n');
+    const body = {
+      model: id,
+      messages: [
+        ...(system === '' ? [] : [{ role: 'system' as const, content: system }]),
+        { role: 'user' as const, content: JSON.stringify(call.arguments) },
+      ],
+      ...(format === undefined ? {} : { response_format: format }),
+      ...(request.maxTokens === undefined ? {} : { [as.maxTokensField]: request.maxTokens }),
+      ...(as.streamOptions ? { stream_options: { include_usage: true } } : {}),
+      ...request.extraBody,
+      stream: true as const,
+    };
+    return await client.chat.completions.create(body as OpenAI.ChatCompletionCreateParamsStreaming, {
+      headers: { 'Idempotency-Key': key },
+      signal,
+    });
+  };
+  return async (call, attempt) => {
+    let as = dialect;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        // What was refused is another request, and a key is for one.
+        const answer = await ask(call, { ...attempt, key: tries === 1 ? attempt.key : `${attempt.key}.${tries}` }, as);
+        dialect = as;
+        return answer;
+      } catch (error) {
+        const other = tries > MOST_REFUSALS ? undefined : afterRefusal(as, error, call.output !== undefined);
+        if (other === undefined) throw error;
+        as = other;
+      }
+    }
+  };
+}
+
+/** In so many ways at most is a request said otherwise; nothing that is refused is paid for. */
+const MOST_REFUSALS = 4;
+
+/** Whoever does not stream answers all at once: as the only piece of a stream. */
+async function streamed(response: Response): Promise<Response> {
+  if (!response.ok || !/^application\/json\b/i.test(response.headers.get('content-type') ?? '')) return response;
+  const whole = (await response.text()).replaceAll(/[\r\n]+/g, ' ');
+  const headers = new Headers(response.headers);
+  headers.set('content-type', 'text/event-stream');
+  headers.delete('content-length');
+  return new Response(`data: ${whole}\n\ndata: [DONE]\n\n`, { status: response.status, headers });
 }
 
 /** A piece is kept until it ends; what a provider says of an error need not be long. */

@@ -3,6 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { ANSWER_BYTES, readModels } from './configuration.ts';
 import { file } from './fixtures/opened.ts';
 
+const NO_SETTINGS = { headers: {}, extraBody: {} };
+
 const read = async (context: TestContext, text: string, env: NodeJS.ProcessEnv = {}) =>
   await readModels({ ...env, REEL_MODELS: await file(context, 'models.yaml', text) });
 
@@ -15,7 +17,7 @@ test('the environment alone configures one model, good for all that Reel asks, a
   const definition = { name: 'gpt-4o-mini', capabilities: ['plan', 'answer', 'structured', 'judge'], price: 'medium' };
   const price = { microusdPerMillionInput: 150_000, microusdPerMillionOutput: 600_000 };
   assert.deepEqual(await readModels({ OPENAI_API_KEY: 'k', REEL_MODEL: 'gpt-4o-mini' }), [
-    { definition, id: 'gpt-4o-mini', baseUrl: undefined, apiKey: 'k', answerBytes: ANSWER_BYTES, price },
+    { definition, id: 'gpt-4o-mini', baseUrl: undefined, apiKey: 'k', answerBytes: ANSWER_BYTES, price, request: NO_SETTINGS },
   ]);
   const local = await readModels({ OPENAI_BASE_URL: 'http://127.0.0.1:1/v1', REEL_MODEL: 'mine' });
   assert.deepEqual(local?.[0], {
@@ -25,6 +27,7 @@ test('the environment alone configures one model, good for all that Reel asks, a
     apiKey: undefined,
     answerBytes: ANSWER_BYTES,
     price: undefined,
+    request: NO_SETTINGS,
   });
 });
 
@@ -38,10 +41,10 @@ test('what is missing or wrong in the environment is named', async () => {
 test('a file configures several; keys come from the environment, prices from the file or else from the list', async (context) => {
   const text = `
 models:
-  - { name: fast, model: gpt-4.1-mini, apiKey: '\${KEY}', capabilities: [plan], price: low, timeoutMs: 9000 }
+  - { name: fast, model: gpt-4.1-mini, apiKey: '\${KEY}', capabilities: [plan], price: low, timeoutMs: 9000, request: { headers: { x-team: '\${TEAM}' }, extraBody: { top_p: 0.5 }, maxTokens: 100 } }
   - { name: local/qwen3, baseUrl: 'http://\${HOST}/v1', microusdPerMillionInput: 0, microusdPerMillionOutput: 0.5 }
 `;
-  assert.deepEqual(await read(context, text, { KEY: 'secret', HOST: '127.0.0.1:2', OPENAI_API_KEY: 'not this' }), [
+  assert.deepEqual(await read(context, text, { KEY: 'secret', TEAM: 'seven-of-9', HOST: '127.0.0.1:2', OPENAI_API_KEY: 'not this' }), [
     {
       definition: { name: 'fast', capabilities: ['plan'], price: 'low', timeoutMs: 9000 },
       id: 'gpt-4.1-mini',
@@ -49,6 +52,7 @@ models:
       apiKey: 'secret',
       answerBytes: ANSWER_BYTES,
       price: { microusdPerMillionInput: 400_000, microusdPerMillionOutput: 1_600_000 },
+      request: { headers: { 'x-team': 'seven-of-9' }, extraBody: { top_p: 0.5 }, maxTokens: 100 },
     },
     {
       definition: { name: 'local/qwen3', capabilities: [], price: 'medium' },
@@ -57,6 +61,7 @@ models:
       apiKey: undefined,
       answerBytes: ANSWER_BYTES,
       price: { microusdPerMillionInput: 0, microusdPerMillionOutput: 0.5 },
+      request: NO_SETTINGS,
     },
   ]);
 });

@@ -1,7 +1,8 @@
 /** Which models are configured: one by the environment, several by a file, or none, and then a stand-in answers from scripts. */
-import { filled, keepFromAddress, keepSecret } from '@reel/bus/secrets.ts';
+import { filled, keepFromAddress, keepIfSecret, keepSecret } from '@reel/bus/secrets.ts';
 import { ModelDefinition, PriceClass } from '@reel/contracts/model.ts';
 import { z } from 'zod';
+import { RequestSettings } from './dialect.ts';
 import { isPrice, type Price, priceFor, readPrices } from './prices.ts';
 import { type Complain, ConfigError, readYaml, shown } from './yaml-file.ts';
 
@@ -18,6 +19,7 @@ export type Model = {
   readonly answerBytes: number;
   /** Undefined where the price list does not know it. */
   readonly price: Price | undefined;
+  readonly request: RequestSettings;
 };
 
 /** Node's timers know no longer wait, in ms; a longer one would be over at once. */
@@ -48,6 +50,8 @@ const Entry = z.strictObject({
         .default(ANSWER_BYTES),
     })
     .prefault({}),
+  /** How the provider wants to be asked, where it cannot be found out. */
+  request: RequestSettings.prefault({}),
   microusdPerMillionInput: z.number().min(0).optional(),
   microusdPerMillionOutput: z.number().min(0).optional(),
 });
@@ -74,7 +78,8 @@ export async function readModels(env: NodeJS.ProcessEnv): Promise<readonly Model
   const definition = ModelDefinition.parse({ name, capabilities: EVERYTHING });
   const { name: id } = definition;
   const price = priceFor(prices, id);
-  return [{ definition, id, baseUrl: baseUrl || undefined, apiKey: apiKey || undefined, answerBytes: ANSWER_BYTES, price }];
+  const request = RequestSettings.parse({});
+  return [{ definition, id, baseUrl: baseUrl || undefined, apiKey: apiKey || undefined, answerBytes: ANSWER_BYTES, price, request }];
 }
 
 async function fromFile(file: string, env: NodeJS.ProcessEnv): Promise<Model[]> {
@@ -101,7 +106,14 @@ async function fromFile(file: string, env: NodeJS.ProcessEnv): Promise<Model[]> 
     if (halves === 1) complain(path, 'expected microusdPerMillionInput and microusdPerMillionOutput together, has one alone');
     const id = entry.model ?? name;
     const definition = { name, capabilities, price, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-    return { definition, id, baseUrl, apiKey, answerBytes: entry.limits.answerBytes, price: isPrice(own) ? own : priceFor(prices, id) };
+    const headers = Object.entries(entry.request.headers).map(([header, value]): [string, string] => {
+      const whole = fill(value, env, [...path, 'request', 'headers', header], complain);
+      keepIfSecret(header, whole);
+      return [header, whole];
+    });
+    const request = { ...entry.request, headers: Object.fromEntries(headers) };
+    const known = isPrice(own) ? own : priceFor(prices, id);
+    return { definition, id, baseUrl, apiKey, answerBytes: entry.limits.answerBytes, price: known, request };
   });
 }
 

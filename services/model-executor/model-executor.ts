@@ -7,6 +7,7 @@ import type { Json } from '@reel/contracts/envelope.ts';
 import { compileSchema, SchemaError } from '@reel/contracts/schema.ts';
 import { type Chat, openChat } from './chat.ts';
 import { ANSWER_BYTES, EVERYTHING, LONGEST_MS, type Model, readModels } from './configuration.ts';
+import { RequestSettings } from './dialect.ts';
 import { detailsOf, failureOf, timedOut } from './failures.ts';
 import { startOffline } from './offline/offline.ts';
 import { heardMore, nothingYet } from './reply.ts';
@@ -37,6 +38,7 @@ const scripted = (baseUrl: string): Model => ({
   baseUrl,
   apiKey: undefined,
   answerBytes: ANSWER_BYTES,
+  request: RequestSettings.parse({}),
   price: { microusdPerMillionInput: 0, microusdPerMillionOutput: 0 },
 });
 
@@ -66,7 +68,7 @@ export async function performCall(call: ApprovedCall, { models, ...acting }: Dep
     for await (const chunk of await chat(call, attempt)) {
       const heard = heardMore(reply, chunk);
       reply = heard.reply;
-      if (reply.text.length + reply.refusal.length > MAX_BYTES) throw new TooMuch('what it says', MAX_BYTES);
+      if (reply.raw.length + reply.refusal.length > MAX_BYTES) throw new TooMuch('what it says', MAX_BYTES);
       if (heard.more !== '') show(heard.more);
     }
     attempt.signal.throwIfAborted();
