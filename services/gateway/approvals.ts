@@ -29,6 +29,9 @@ async function approvalOf(door: Door, run: Listed, held: Entry): Promise<Approva
   const call = request === undefined || isVoid(request) ? undefined : (request.data as { call?: Call }).call;
   const { prompt, form, policies } = (held as Entry & { data: { prompt: string; form?: JsonSchema; policies: string[] } }).data;
   const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
+  // A step's question ends with its run at the latest; one about what is in doubt may outlive it.
+  const ownMs = expiresAt({ kind, id, n }, held.time, call, deadlineMs);
+  const untilMs = kind === 'person' && history.occupant(theRun, 'turn') === undefined ? Math.min(ownMs, deadlineMs) : ownMs;
   return {
     id: approvalId(held),
     run: run.id,
@@ -40,7 +43,7 @@ async function approvalOf(door: Door, run: Listed, held: Entry): Promise<Approva
     ...(form === undefined ? {} : { form }),
     ...(call === undefined ? {} : { uses: call.uses, arguments: call.arguments }),
     heldAt: iso(held.time),
-    expiresAt: iso(expiresAt({ kind, id, n }, held.time, call, deadlineMs)),
+    expiresAt: iso(untilMs),
     policies,
     requestedBy: run.requestedBy,
   };

@@ -16,6 +16,7 @@ import { monotonicFactory } from 'ulid';
 import { checkDepth } from './body.ts';
 import { wrongBy } from './field-errors.ts';
 import { frameOf } from './goal.ts';
+import { lifetimeOf } from './lifetime.ts';
 import { away, type Means, OURS } from './means.ts';
 import { HttpProblem, nobodyThere } from './problems.ts';
 import { readApart } from './reading.ts';
@@ -23,9 +24,6 @@ import { refusedTools } from './refused-tools.ts';
 import type { GoalRequest, RunRequest } from './shapes.ts';
 
 const ulid = monotonicFactory();
-const HOUR_MS = 3_600_000;
-/** Half of what the log keeps: slots reopen when facts age out, and a run must be long over by then. */
-const LONGEST_MS = 15 * 24 * HOUR_MS;
 const claim: Place = { kind: 'claim', id: 'key', n: 1 };
 
 type Submitted = { readonly run: string; readonly shard: number; readonly created: boolean };
@@ -63,15 +61,8 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
     throw new HttpProblem(422, 'invalid-input', 'The input is not what the workflow takes', wrong, [
       { path: 'body.input', message: wrong },
     ]);
-  const lifeMs = body.deadlineMs ?? workflow.deadlineMs ?? HOUR_MS;
-  if (lifeMs > LONGEST_MS)
-    throw new HttpProblem(
-      422,
-      'deadline-too-far',
-      'The deadline is too far away',
-      `deadlineMs is ${lifeMs} and may be at most ${LONGEST_MS} (15 days): facts are kept for 30`,
-      [{ path: body.deadlineMs === undefined ? 'body.workflow.deadlineMs' : 'body.deadlineMs', message: `may be at most ${LONGEST_MS}` }],
-    );
+  const life = lifetimeOf(workflow, body.deadlineMs);
+  if ('wrong' in life) throw new HttpProblem(422, 'deadline-too-far', 'The times do not fit', life.wrong.message, [life.wrong]);
   const reasons = goal !== undefined || attemptsIn(workflow).some(({ kind }) => kind === 'model');
   const asked = {
     requestedBy: body.requestedBy,
@@ -80,7 +71,7 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
     input,
     tools: goal === undefined ? toolsOf(workflow, means.tools) : Object.fromEntries(means.tools),
     ...(reasons ? { models: [...means.models] } : {}),
-    deadlineMs: Date.now() + lifeMs,
+    deadlineMs: Date.now() + life.lifeMs,
   };
   const requested = runRequested(theRun, { ...asked, ...(key === undefined ? {} : { idempotencyKey: key }) });
   let run = ulid();
