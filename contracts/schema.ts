@@ -4,13 +4,17 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { brief } from './brief.ts';
 import type { Json, JsonSchema } from './envelope.ts';
+import { isDigits, rawNumber } from './exact-json.ts';
 import { bounded, code, metered, TooMuchWork } from './schema-work.ts';
 
 /** The schema itself is wrong: not its value. */
 export class SchemaError extends Error {}
 
 /** @returns what is wrong with a value, or undefined when nothing is. */
-export type Check = (value: unknown) => string | undefined;
+export type Check = ((value: unknown) => string | undefined) & {
+  /** Where digits stand that have to be numbers, as JSON pointers. */
+  readonly numbers: (value: unknown) => readonly string[];
+};
 
 const KEPT = 1_000;
 /** A longer schema, in characters, is kept for as long as its object is, and not by its text. */
@@ -88,14 +92,67 @@ function checkOf(schema: JsonSchema): Check {
   } finally {
     compiler.removeSchema(rest);
   }
-  return (value) => {
+  const fit = (value: unknown): Fit => {
     try {
-      return bounded(() => (validate(value) ? undefined : describe(validate.errors ?? [])));
+      return bounded(() => fitting(validate, value));
     } catch (error) {
       throw error instanceof TooMuchWork ? new SchemaError(error.message) : error;
     }
   };
+  return Object.assign((value: unknown) => fit(value).wrong, { numbers: (value: unknown) => fit(value).numbers });
 }
+
+type Fit = { readonly wrong: string | undefined; readonly numbers: readonly string[] };
+
+/** Places at which digits are taken for a number show one after the other, where schemas are alternatives. */
+const ROUNDS = 4;
+
+/** Digits that no double carries are numbers too. `numbers`: the places at which they have to be, as JSON pointers. */
+function fitting(validate: ValidateFunction, value: unknown): Fit {
+  let looked = value;
+  let numbers: string[] = [];
+  let wrong: string | undefined;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    if (validate(looked)) return { wrong: undefined, numbers };
+    const errors = validate.errors ?? [];
+    wrong = describe(errors);
+    const more = errors.filter(isNumberMissed).map(({ instancePath }) => instancePath);
+    if (more.length === 0) break;
+    numbers = [...new Set([...numbers, ...more])];
+    looked = replaced(value, numbers, (digits) => nearest(digits));
+  }
+  return { wrong, numbers: [] };
+}
+
+const isNumberMissed = ({ keyword, params, data }: ErrorObject): boolean =>
+  keyword === 'type' && isDigits(data) && [params['type']].flat().some((type) => type === 'number' || type === 'integer');
+
+/** A double that stands for the digits: as large, and whole where they are. */
+function nearest(digits: string): number {
+  const double = Number(digits);
+  if (!Number.isFinite(double)) return Math.sign(double) * Number.MAX_VALUE;
+  return Number.isInteger(double) && /\./.test(digits) && !/\.0*$/.test(digits) ? double + 0.5 : double;
+}
+
+/** The value, written with numbers where `schema` wants them and it has their digits: for whoever is sent it, through `JSON.stringify`. */
+export function numbersAgain<T>(schema: JsonSchema, value: T): T {
+  const numbers = compileSchema(schema).numbers(value);
+  return numbers.length === 0 ? value : (replaced(value, numbers, rawNumber) as T);
+}
+
+/** A copy in which what stands at these places is replaced. */
+function replaced(value: unknown, places: readonly string[], by: (digits: string) => unknown): unknown {
+  const at = new Set(places);
+  const copy = (one: unknown, path: string): unknown => {
+    if (typeof one === 'string') return at.has(path) ? by(one) : one;
+    if (typeof one !== 'object' || one === null) return one;
+    if (Array.isArray(one)) return one.map((inside, index) => copy(inside, `${path}/${index}`));
+    return Object.fromEntries(Object.entries(one).map(([key, inside]) => [key, copy(inside, `${path}/${pointed(key)}`)]));
+  };
+  return copy(value, '');
+}
+
+const pointed = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
 // References are called, not copied: what is referred to twice would be compiled twice, and what does so in turn four times.
 const options = { strict: false, allErrors: true, verbose: true, logger: false, inlineRefs: false, code } as const;

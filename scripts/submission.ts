@@ -1,6 +1,8 @@
 /** What `reel run` hands in: the file of a workflow, or a goal in words. */
+
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { parseJson as readNumbers } from '@reel/contracts/exact-json.ts';
 import { Refused } from './api.ts';
 
 export type SubmissionOptions = { input: string; by: string; plan?: boolean; rubric?: string };
@@ -33,7 +35,7 @@ async function readInput(file: string): Promise<string> {
 /** @param option the option whose value it is, for the error. @throws Refused */
 export function parseJson(text: string, option: string): unknown {
   try {
-    return JSON.parse(text);
+    return readNumbers(text);
   } catch (error) {
     throw new Refused(`${option} is not JSON (${(error as Error).message}): ${text.slice(0, 80)}`);
   }

@@ -83,7 +83,7 @@ export function readingOf(ast: Node, top: Shape): Reading {
     } else if (!('fields' in from)) {
       const { there } = field;
       const has = there.length === 0 ? 'has no fields' : `has ${there.slice(0, SHOWN).join(', ')}${there.length > SHOWN ? ', …' : ''}`;
-      const message = `${holder} has no field "${name}": by its schema it ${has}${didYouMean(name, there)}`;
+      const message = `${holder} has no field "${name}": by its schema it ${has}${didYouMean(name, there)}${ASK}`;
       misread.set(node, { position: node.position, name, message });
     }
     return undefined;
@@ -164,6 +164,9 @@ export function readingOf(ast: Node, top: Shape): Reading {
   for (const one of asked) unknown.delete(one);
   return { misread: [...misread.values()], unknown, work };
 }
+
+/** What the schema does not name may be there all the same. */
+const ASK = '; $lookup(value, "name") reads what no schema names';
 
 /** Fields that a message names. */
 const SHOWN = 20;

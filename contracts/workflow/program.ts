@@ -1,6 +1,7 @@
 /** JSONata made safe to replay: it answers the same on every machine at any time, ends by itself, and leaves what it looks at alone. */
 import jsonata from 'jsonata';
 import type { Json } from '../envelope.ts';
+import { isExact } from '../exact-json.ts';
 import { patternOf } from '../pattern.ts';
 import { hooks } from './hooks.ts';
 import { LENGTH, measuredOutside, type Sizes } from './meter.ts';
@@ -48,6 +49,7 @@ type Prepared = { readonly program: jsonata.Expression; readonly run: (scope: un
 function prepare(source: string): Prepared {
   const program = jsonata(source, { stack: DEPTH, sequence: LENGTH });
   const nodes = nodesIn(program.ast() as unknown as Node, LEVELS);
+  for (const { type, position } of nodes) if (type === 'number' && position !== undefined) checkLiteral(source, position);
   for (const { type, value } of nodes) if (type === 'regex') patternOf((value as RegExp).source, (value as RegExp).flags.replace('g', ''));
   // One evaluation begins before another has ended, but they take their sizes as they begin.
   let sizes: Sizes | undefined;
@@ -64,6 +66,16 @@ function prepare(source: string): Prepared {
     return await evaluating;
   };
   return { program, run };
+}
+
+/** @throws for a number that no double carries. */
+function checkLiteral(source: string, end: number): void {
+  const [number = '0'] = /(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.exec(source.slice(Math.max(0, end - 400), end)) ?? [];
+  if (!isExact(number))
+    throw Object.assign(new Error(`${number} cannot be computed with exactly: compare its digits as a text, "${number}"`), {
+      position: end,
+      token: number,
+    });
 }
 
 const builtInToMillis = prepare('$toMillis($text, $picture)');

@@ -2,6 +2,7 @@
 import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { brief } from '../brief.ts';
+import { isExact } from '../exact-json.ts';
 import type { ModelDefinition } from '../model.ts';
 import { nextTurn } from '../turn.ts';
 import { checkWorkflow } from './check.ts';
@@ -82,9 +83,27 @@ function valueIn(source: string | object): Reading {
     return { findings: firstOf(document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) }))) };
   const wrong = misread(document);
   if (wrong.length > 0) return { findings: firstOf(wrong.map(({ message, offset }) => ({ path: [], message, ...at(offset) }))) };
+  keepDigits(document);
   const value = unfold(document);
   if (value instanceof Error) return { findings: [{ path: [], message: value.message, line: 1, column: 1 }] };
   return { value, place: (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }) };
+}
+
+/** Numbers that no double carries are what is written, as in JSON. */
+function keepDigits(document: Document): void {
+  visit(document, {
+    Scalar: (_, node) => {
+      const { value, source } = node;
+      if (typeof value !== 'number' || source === undefined) return;
+      const number = source
+        .replace(/^\+/, '')
+        .replace(/^(-?)\./, '$10.')
+        .replace(/\.(?=$|[eE])/, '');
+      if (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(number)) {
+        if (!isExact(number)) node.value = number.replace(/^(-?)0+(?=\d)/, '$1');
+      } else if (!Number.isSafeInteger(value)) node.value = /^0[xo]/.test(source) ? String(BigInt(source)) : source;
+    },
+  });
 }
 
 /** Keys that stand twice in the same map, since YAML's own check compares every key with every other; and what has no end. */

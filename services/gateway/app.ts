@@ -8,6 +8,7 @@ import { isVoid } from '@reel/bus/history.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
+import { exactText } from '@reel/contracts/exact-json.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { bodyLimit } from 'hono/body-limit';
 import type { Admission, Followers } from './admission.ts';
@@ -156,6 +157,8 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     const text = textIn(await c.req.arrayBuffer());
     checkDepth(text);
     checkWidth(text);
+    const exact = exactText(text);
+    if (exact !== text) c.req.bodyCache = { text: Promise.resolve(exact) as never };
     await next();
   };
   // Who sends in pieces does not say beforehand how much it will be.

@@ -1,5 +1,6 @@
 /** JSON in what a model says: alone, in a fence, or somewhere in its prose. */
 import type { Json } from '@reel/contracts/envelope.ts';
+import { parseJson } from '@reel/contracts/exact-json.ts';
 
 /** So many beginnings are tried. */
 const MOST = 64;
@@ -25,7 +26,7 @@ export function* jsonIn(text: string): Generator<Json, void, undefined> {
 
 function parsed(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -8,6 +8,7 @@ import { tooMuchIn } from '@reel/bus/bounded.ts';
 import { excerpt } from '@reel/bus/secrets.ts';
 import { Failure, InDoubt, Unsent } from '@reel/bus/service.ts';
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { parseJson } from '@reel/contracts/exact-json.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
 import { type CallResult, contentOf, textOf, wordsOf } from './mcp-shapes.ts';
@@ -34,7 +35,7 @@ export function resultOf(tool: string, answer: CallResult, output?: JsonSchema):
 
 function promisedIn(text: string, output: JsonSchema): Json | undefined {
   try {
-    const value = JSON.parse(text) as Json;
+    const value = parseJson(text);
     return checkAgainst(output, value) === undefined ? value : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 /** The HTTP request that an operation of an API and its arguments come to. Pure. */
 import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
+import { digitsAgain } from '@reel/contracts/exact-json.ts';
 import type { Auth } from './api-auth.ts';
 import { type Body, bodyFor } from './api-body.ts';
 import type { ApiOperation, ApiParameter } from './openapi.ts';
@@ -24,7 +25,8 @@ export type With = {
 type Arguments = { readonly [name: string]: Json };
 
 /** @throws Failure when the arguments cannot be said in a request. */
-export function requestOf(operation: ApiOperation, args: Arguments, given: With): ApiRequest {
+export function requestOf(operation: ApiOperation, sent: Arguments, given: With): ApiRequest {
+  const args = digitsAgain(sent) as Arguments;
   const { name, method, body: way, effect } = operation;
   const url = new URL(given.base);
   url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '') + pathOf(operation, args);
@@ -43,7 +45,9 @@ export function requestOf(operation: ApiOperation, args: Arguments, given: With)
     }
   }
   const body =
-    way === undefined || args['body'] === undefined ? undefined : bodyFor(way, args['body'], (field, what) => wrong(name, field, what));
+    way === undefined || args['body'] === undefined
+      ? undefined
+      : bodyFor(way, (way.kind === 'json' ? sent['body'] : args['body']) as Json, (field, what) => wrong(name, field, what));
   // A form of several parts says itself what stands between them.
   if (body?.type !== undefined) headers.set('content-type', body.type);
   if (given.traceparent !== undefined) headers.set('traceparent', given.traceparent);

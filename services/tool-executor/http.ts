@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { type Count, type Meter, metered, observed, TooMuch } from '@reel/bus/bounded.ts';
+import { exactText } from '@reel/contracts/exact-json.ts';
 
 /** One request on its way: what goes with it, how much of its answers may pass, and whom to tell that it will not be answered. */
 export type Post = {
@@ -35,15 +36,37 @@ export const fetchFor = (unasked: Count, other: () => Meter): FetchLike => {
     const post = underWay.getStore();
     const headers = new Headers(init?.headers);
     if (init?.method === 'GET') {
-      if (post !== undefined && post.greets !== true && headers.has('last-event-id')) return await resume(post, () => fetch(url, init));
+      if (post !== undefined && post.greets !== true && headers.has('last-event-id'))
+        return exactly(await resume(post, () => fetch(url, init)));
       unasked(OPENING);
-      return metered(await fetch(url, init), unasked);
+      return exactly(metered(await fetch(url, init), unasked));
     }
-    if (post === undefined || init?.method !== 'POST') return metered(await fetch(url, init), other());
+    if (post === undefined || init?.method !== 'POST') return exactly(metered(await fetch(url, init), other()));
     for (const [name, value] of Object.entries(post.headers)) headers.set(name, value);
-    return watched(await fetch(url, { ...init, headers }), post);
+    return exactly(watched(await fetch(url, { ...init, headers }), post));
   };
 };
+
+/** The same response, with the digits of its numbers kept: the SDK reads JSON itself. No number and no text goes over a line. */
+function exactly(response: Response): Response {
+  if (response.body === null || !/json|event-stream/i.test(response.headers.get('content-type') ?? '')) return response;
+  const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
+  let pending = '';
+  const lines = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      pending += decoder.decode(chunk, { stream: true });
+      const end = pending.lastIndexOf('\n') + 1;
+      if (end === 0) return;
+      controller.enqueue(encoder.encode(exactText(pending.slice(0, end))));
+      pending = pending.slice(end);
+    },
+    flush(controller) {
+      controller.enqueue(encoder.encode(exactText(pending + decoder.decode())));
+    },
+  });
+  return new Response(response.body.pipeThrough(lines), response);
+}
 
 /** Asks for the rest of an answer; what the SDK does not ask for again is lost. */
 async function resume(post: UnderWay, ask: () => Promise<Response>): Promise<Response> {

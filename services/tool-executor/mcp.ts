@@ -7,6 +7,7 @@ import * as mcp from '@modelcontextprotocol/sdk/types.js';
 import { type Count, perMinute, TooMuch, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
 import { excerpt, veil } from '@reel/bus/secrets.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
+import { exactText } from '@reel/contracts/exact-json.ts';
 import { explain, isAnswer, isSessionLost, SessionLost, unavailable } from './answer.ts';
 import type { Server } from './config.ts';
 import { fetchFor, posting, resuming } from './http.ts';
@@ -221,6 +222,24 @@ async function farewell(transport: StreamableHTTPClientTransport): Promise<void>
   clearTimeout(timer);
 }
 
+/** The SDK reads lines as JSON itself, and numbers with it: the digits that it would lose are made texts before. */
+function keepDigits(transport: StdioClientTransport, lineBytes: number): void {
+  const { _readBuffer: buffer } = transport as unknown as { _readBuffer: { append(chunk: Buffer): void } };
+  const append = buffer.append.bind(buffer);
+  let pending = Buffer.alloc(0);
+  buffer.append = (chunk) => {
+    const end = chunk.lastIndexOf('\n') + 1;
+    const complete = Buffer.concat([pending, chunk.subarray(0, end)]);
+    // What is not whole yet is counted there all the same.
+    if (end > 0) append(Buffer.from(exactText(complete.toString('utf8'))));
+    pending = end > 0 ? Buffer.from(chunk.subarray(end)) : Buffer.concat([pending, chunk]);
+    if (pending.length > lineBytes) {
+      append(pending);
+      pending = Buffer.alloc(0);
+    }
+  };
+}
+
 /** `told` is what the server said beside the protocol: where to look when it does not work. */
 function transportTo(server: Server, unasked: Count): { transport: Transport; told: () => string } {
   const { answerBytes } = server.limits;
@@ -231,6 +250,7 @@ function transportTo(server: Server, unasked: Count): { transport: Transport; to
   }
   const { command, args, env, cwd } = server;
   const transport = new StdioClientTransport({ command, args, env, cwd, stderr: 'pipe', maxBufferSize: answerBytes });
+  keepDigits(transport, answerBytes);
   // The SDK hands on what this does not refuse.
   transport.onmessage = (message) => {
     if ('method' in message) unasked({ byteLength: JSON.stringify(message).length });

@@ -1,5 +1,6 @@
 /** Bytes with a media type as a value: JSON as what it says, text as text, and everything else as the bytes that it is. Pure. */
 import type { Json } from '@reel/contracts/envelope.ts';
+import { parseJson } from '@reel/contracts/exact-json.ts';
 
 /** `type` is lower case and without parameters. */
 export type Media = { readonly type: string; readonly charset?: string | undefined };
@@ -26,7 +27,7 @@ export function valueIn(bytes: Uint8Array, media: Media): Json {
   if (text === undefined) return { base64: Buffer.from(bytes).toString('base64'), mediaType: media.type || 'application/octet-stream' };
   if (!asJson) return { text };
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text);
   } catch {
     return { text };
   }

@@ -4,7 +4,7 @@ import { isAbsolute } from 'node:path';
 import { tellWeakSecrets } from '@reel/bus/secrets.ts';
 import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
+import { checkAgainst, numbersAgain, SchemaError } from '@reel/contracts/schema.ts';
 import { TOOL_GONE, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { explain, isServerTrouble, resultOf, SessionLost, troubleOf, unavailable } from './answer.ts';
 import { keepApi, readApi } from './api.ts';
@@ -127,7 +127,8 @@ export async function performCall(call: ApprovedCall, context: Context): Promise
     refuseChanged(call, now.definition);
     const wrong = server === IN_PROCESS ? undefined : wrongWith(now.definition, call.arguments);
     if (wrong !== undefined) throw new Failure({ code: 'invalid-arguments', message: `${call.uses}: ${wrong}`, retryable: false });
-    return await now.call(call.arguments, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs, trouble });
+    const args = server === IN_PROCESS ? call.arguments : numbersAgain(now.definition.input, call.arguments);
+    return await now.call(args, { signal, key, traceparent, effect: call.effect, timeoutMs: call.timeoutMs, trouble });
   };
   // The server that begins anew may have other tools by now: it is looked at again as well. Once: it may begin anew without end.
   const makeAgain = (trouble: () => void): Promise<Json> =>
