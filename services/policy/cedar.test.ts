@@ -23,7 +23,7 @@ const holds = (condition: string, context: { [name: string]: Value }): void => {
   assert.ok(opinion.allowed, `${condition}: ${opinion.allowed ? '' : opinion.problem.message}`);
 };
 
-test('whole numbers are Longs, others decimals, and what neither can hold is a string', () => {
+test('numbers are compared in ten-thousandths, and what has more places or digits is a string', () => {
   holds('context.arguments.n == 500', { arguments: { n: 500 } });
   holds('context.arguments.n == -3', { arguments: { n: -3.0 } });
   holds('context.arguments.n.greaterThan(decimal("499.9999"))', { arguments: { n: 500.5 } });
@@ -81,12 +81,10 @@ const broken: [condition: string, args: Value, why: RegExp, right: Value][] = [
   ['context.arguments.a > 500', {}, /does not have the attribute `a`/, { a: 501 }],
   ['context.arguments.a > 500', { a: null }, /does not have the attribute `a`/, { a: 501 }],
   ['context.arguments.a.b.c == 1', { a: { b: {} } }, /does not have the attribute `c`/, { a: { b: { c: 1 } } }],
-  ['context.arguments.a > 500', { a: 500.5 }, /expected long, got decimal/, { a: 501 }],
   ['context.arguments.a > 500', { a: '501' }, /expected long, got string/, { a: 501 }],
   ['context.arguments.a > 500', { a: 9_007_199_254_740_992 }, /expected long, got string/, { a: 501 }],
-  ['context.arguments.a.greaterThan(decimal("500.0"))', { a: 501 }, /expected decimal, got long/, { a: 500.5 }],
-  ['context.arguments.a + 9223372036854775807 > 0', { a: 1 }, /overflow/, { a: 0 }],
-  ['context.arguments.a * 9223372036854775807 > 0', { a: 2 }, /overflow/, { a: 1 }],
+  ['context.arguments.a + 900000000000000 > 0', { a: 900_000_000_000_000 }, /overflow/, { a: 0 }],
+  ['context.arguments.a * 900000000000000 > 0', { a: 2 }, /overflow/, { a: 1 }],
   ['decimal(context.arguments.a) == decimal("1.0")', { a: 'one' }, /`one` is not a well-formed decimal/, { a: '1.0' }],
   ['decimal(context.arguments.a) == decimal("1.0")', { a: '1.00001' }, /decimal/, { a: '1.0' }],
   ['ip(context.arguments.a).isLoopback()', { a: '127.0.0.999' }, /invalid IP address/, { a: '127.0.0.1' }],

@@ -1,11 +1,12 @@
 /** Asks Cedar. What it is asked, and the little that decides it, is the whole of the answer: equal questions are answered once. */
-import { preparsePolicySet, type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
+import { type PolicyJson, preparsePolicySet, type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import { digestOf } from '@reel/bus/digest.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { type Finding, namesOf, toldOf } from './detect/findings.ts';
 import { type Looks, looksAtAll, looksOf, mentions } from './look.ts';
 import { deniesWhatever } from './partial.ts';
 import { type Action, actions, isKinds, type Policy, parsePolicies } from './policies.ts';
+import { scaledPolicy } from './scale.ts';
 import { readSchema } from './schema.ts';
 import { PolicyError, type PolicyFile } from './source.ts';
 import { assertValid } from './validate.ts';
@@ -43,14 +44,18 @@ const LONGEST = 8_192;
 /** Makes the policies of these files ready to be asked. @throws PolicyError when they are not usable. */
 export function judgeBy(files: readonly PolicyFile[]): Judge {
   const policies = parsePolicies(files);
-  assertValid(policies.values(), readSchema(files.filter(isKinds)));
+  const schema = readSchema(files.filter(isKinds));
+  assertValid(policies.values(), schema);
+  const ready = new Map([...policies.values()].map((policy) => [policy.id, scaledPolicy(policy.json, schema, policy.at(0))]));
   const digest = digestOf(Object.fromEntries(files.map(({ name, text }) => [name, text])));
-  const slices = Object.fromEntries(actions.map((action) => [action, sliceOf(action, policies, digest)])) as { [action in Action]: Slice };
+  const slices = Object.fromEntries(actions.map((action) => [action, sliceOf(action, policies, ready, digest)])) as {
+    [action in Action]: Slice;
+  };
   const answered = new Map<string, Opinion>();
 
   const callFor = (question: Question, found: Value): StatefulAuthorizationCall => {
     const { looks, name } = slices[question.action];
-    return { ...requestOf(question, found, looks), preparsedPolicySetId: name, validateRequest: false };
+    return { ...requestOf(question, found, looks, schema.free), preparsedPolicySetId: name, validateRequest: false };
   };
 
   const ask = (question: Question): Opinion => {
@@ -68,22 +73,22 @@ export function judgeBy(files: readonly PolicyFile[]): Judge {
   };
 
   const rulesOut = (question: Question): boolean =>
-    deniesWhatever(callFor(question, unknown('findings')), slices[question.action].policies);
+    deniesWhatever(callFor(question, unknown('findings')), slices[question.action].policies, ready);
 
   return { digest, ask, rulesOut };
 }
 
 /** A question in Cedar's terms, as far as it is looked at. */
-export function requestOf({ who, action, resource, context }: Question, found: Value, looks: Looks) {
+export function requestOf({ who, action, resource, context }: Question, found: Value, looks: Looks, free: readonly string[]) {
   const type = { type: resource.type, id: resource.id };
   const attributes = looksAtAll(looks.resource)
-    ? (cedarValue(resource.attributes ?? {}, looks.resource) as Record<string, never>)
+    ? (cedarValue(resource.attributes ?? {}, looks.resource, []) as Record<string, never>)
     : undefined;
   return {
     principal: { type: 'User', id: who },
     action: { type: 'Action', id: action },
     resource: type,
-    context: cedarValue({ ...context, findings: found }, looks.context) as Record<string, never>,
+    context: cedarValue({ ...context, findings: found }, looks.context, free) as Record<string, never>,
     entities: attributes === undefined ? [] : [{ uid: type, attrs: attributes, parents: [] }],
   };
 }
@@ -91,10 +96,14 @@ export function requestOf({ who, action, resource, context }: Question, found: V
 /** The policies that an action can meet, and what they look at. Cedar copies the set for every question: so it had better be small. */
 type Slice = { readonly name: string; readonly looks: Looks; readonly policies: readonly Policy[] };
 
-function sliceOf(action: Action, policies: ReadonlyMap<string, Policy>, digest: string): Slice {
+type Ready = ReadonlyMap<string, PolicyJson>;
+
+function sliceOf(action: Action, policies: ReadonlyMap<string, Policy>, ready: Ready, digest: string): Slice {
   const meeting = [...policies.values()].filter((policy) => policy.actions === undefined || policy.actions.includes(action));
   const name = `${digest} ${action}`;
-  const prepared = preparsePolicySet(name, { staticPolicies: Object.fromEntries(meeting.map(({ id, text }) => [id, text])) });
+  const prepared = preparsePolicySet(name, {
+    staticPolicies: Object.fromEntries(meeting.map(({ id }) => [id, ready.get(id) as PolicyJson])),
+  });
   if (prepared.type === 'failure') throw new PolicyError(prepared.errors.map(({ message }) => message).join('\n'));
   return { name, looks: looksOf(meeting.map(({ json }) => json)), policies: meeting };
 }

@@ -26,7 +26,7 @@ export function fitting(judge: Judge, heard: (asked: ReturnType<typeof requestOf
   return {
     ...judge,
     ask(question) {
-      const asked = requestOf(shaped(question), [], { context: whole, resource: whole });
+      const asked = requestOf(shaped(question), [], { context: whole, resource: whole }, free);
       heard(asked);
       const texts = (name: string, value: unknown): unknown => (typeof value !== 'object' && name !== 'type' ? typeof value : value);
       const shape = `${question.action} ${JSON.stringify(asked, texts)}`;

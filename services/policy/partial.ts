@@ -2,6 +2,7 @@
 import {
   type EntityUidJson,
   isAuthorizedPartial,
+  type PolicyJson,
   type PrincipalConstraint,
   type ResourceConstraint,
   type StatefulAuthorizationCall,
@@ -12,13 +13,17 @@ import type { Policy } from './policies.ts';
  * Whether Reel would deny this call with any values in the place of what is unknown in its context: as Cedar decides it, and because a
  * forbid or a hold that cannot be evaluated denies. False when Cedar cannot tell.
  */
-export function deniesWhatever(call: StatefulAuthorizationCall, policies: readonly Policy[]): boolean {
+export function deniesWhatever(
+  call: StatefulAuthorizationCall,
+  policies: readonly Policy[],
+  ready: ReadonlyMap<string, PolicyJson>,
+): boolean {
   // Cedar parses the set for every such question: so it had better be small, or not asked at all.
   const meeting = policies.filter(({ json }) => mayBe(json.principal, call.principal) && mayBe(json.resource, call.resource));
   if (!meeting.some(({ effect }) => effect === 'permit')) return true;
   if (meeting.some(isPlainPermit) && meeting.every(({ effect, hold }) => effect === 'permit' && hold === undefined)) return false;
   const { principal, action, resource, context, entities } = call;
-  const staticPolicies = Object.fromEntries(meeting.map(({ id, text }) => [id, text]));
+  const staticPolicies = Object.fromEntries(meeting.map(({ id }) => [id, ready.get(id) as PolicyJson]));
   const answer = partially({ principal, action, resource, context, entities, policies: { staticPolicies }, validateRequest: false });
   if (answer?.type !== 'residuals') return false;
   const { decision, errored } = answer.response;

@@ -6,7 +6,11 @@ import { type Look, noLook } from './look.ts';
 import { describe, PolicyError, type PolicyFile, placeIn } from './source.ts';
 
 /** What is known of a value: its members, unless it may have any, and what a text may be, unless it may be anything. */
-export type Known = { readonly members?: { readonly [name: string]: Known }; readonly values?: readonly string[] };
+export type Known = {
+  readonly members?: { readonly [name: string]: Known };
+  readonly values?: readonly string[];
+  readonly isLong?: true;
+};
 
 /** May have any members and any value. */
 export const FREE: Known = {};
@@ -103,7 +107,11 @@ function knownOf(attribute: Attribute, json: Namespace, kinds: readonly string[]
   const values = annotations.values
     ?.split(' ')
     .flatMap((value) => (value.includes('<kind>') ? kinds.map((kind) => value.replace('<kind>', kind)) : value));
-  return { members: mapped(shape ?? {}, (member) => knownOf(member, json, kinds)), ...(values === undefined ? {} : { values }) };
+  return {
+    members: mapped(shape ?? {}, (member) => knownOf(member, json, kinds)),
+    ...(values === undefined ? {} : { values }),
+    ...(type === 'Long' ? { isLong: true } : {}),
+  };
 }
 
 function lookingAt(action: ActionType, looked: Look): ActionType {

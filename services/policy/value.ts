@@ -1,10 +1,11 @@
 /**
- * JSON as Cedar knows it. Cedar has neither fractions nor null: whole numbers stay Long (beyond 2^53 they become strings), others become
- * decimal when four places are enough and strings when they are not; members that are null are left out; lists become sets.
+ * JSON as Cedar knows it. Cedar has neither fractions nor null: numbers of runs, tools and models become Longs of ten-thousandths where four
+ * places are enough and strings where they are not (see scale.ts); members that are null are left out; lists become sets.
  */
 import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Look } from './look.ts';
+import { scaledValue } from './scale.ts';
 
 const reference = Symbol('reference');
 
@@ -28,33 +29,34 @@ export const unknown = (name: string): Unknown => ({ [open]: name });
 const DEEPEST = 32;
 // Cedar reads records with these members as something else; in anybody's arguments they are just names.
 const ESCAPES = ['__entity', '__extn', '__expr'];
-// Cedar's decimal is a 64-bit integer of ten-thousandths.
-const LARGEST_DECIMAL = 900_000_000_000_000;
 
-/** The part of a value that is looked at, as Cedar reads it; undefined when there is nothing of it. */
-export function cedarValue(value: Value, look: Look, depth = 0): CedarValueJson | undefined {
+/**
+ * The part of a value that is looked at, as Cedar reads it; undefined when there is nothing of it.
+ * @param free the members that come from runs, tools and models; `true` for what is within them.
+ */
+export function cedarValue(value: Value, look: Look, free: readonly string[] | true, depth = 0): CedarValueJson | undefined {
   if (value === null || value === undefined) return undefined;
-  if (typeof value === 'number') return cedarNumber(value);
+  if (typeof value === 'number') return free === true ? (scaledValue(value) as CedarValueJson) : value;
   if (typeof value !== 'object') return value;
   if (reference in value) return { __entity: { type: value.type, id: value.id } };
   if (open in value) return { __extn: { fn: 'unknown', arg: value[open] } };
   if (depth === DEEPEST || ESCAPES.some((name) => Object.hasOwn(value, name))) return JSON.stringify(value);
-  if (Array.isArray(value)) return value.map((one) => cedarValue(one, look, depth + 1)).filter((one) => one !== undefined);
-  return cedarRecord(value, look, depth);
+  if (Array.isArray(value)) return value.map((one) => cedarValue(one, look, free, depth + 1)).filter((one) => one !== undefined);
+  return cedarRecord(value, look, free, depth);
 }
 
-function cedarRecord(record: { readonly [name: string]: Value }, look: Look, depth: number): CedarValueJson {
+function cedarRecord(
+  record: { readonly [name: string]: Value },
+  look: Look,
+  free: readonly string[] | true,
+  depth: number,
+): CedarValueJson {
   const members: [string, CedarValueJson][] = [];
   for (const name of look.whole ? Object.keys(record) : look.members.keys()) {
     if (!Object.hasOwn(record, name)) continue;
-    const member = cedarValue(record[name], look.whole ? look : (look.members.get(name) as Look), depth + 1);
+    const inside = free === true || free.includes(name) ? true : [];
+    const member = cedarValue(record[name], look.whole ? look : (look.members.get(name) as Look), inside, depth + 1);
     if (member !== undefined) members.push([name, member]);
   }
   return Object.fromEntries(members);
-}
-
-function cedarNumber(value: number): CedarValueJson {
-  if (Number.isSafeInteger(value)) return value;
-  const places = /^-?\d+\.(\d{1,4})$/.test(String(value));
-  return places && Math.abs(value) < LARGEST_DECIMAL ? { __extn: { fn: 'decimal', arg: String(value) } } : String(value);
 }
