@@ -8,10 +8,10 @@ import { tooMuchIn } from '@reel/bus/bounded.ts';
 import { excerpt } from '@reel/bus/secrets.ts';
 import { Failure, InDoubt, Unsent } from '@reel/bus/service.ts';
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
-import { parseJson } from '@reel/contracts/exact-json.ts';
-import { checkAgainst } from '@reel/contracts/schema.ts';
+import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
 import { type CallResult, contentOf, textOf, wordsOf } from './mcp-shapes.ts';
+import { parsed } from './media.ts';
 
 /**
  * The result in a tool's answer: its structured content; else `{ text }` when it is a text; else `{ content }`. What the text says does
@@ -34,11 +34,17 @@ export function resultOf(tool: string, answer: CallResult, output?: JsonSchema):
 }
 
 function promisedIn(text: string, output: JsonSchema): Json | undefined {
+  const value = parsed(text);
+  return value !== undefined && fits(output, value) ? value : undefined;
+}
+
+/** True for what a tool declares; what declares nothing, or no schema, promises nothing. */
+export function fits(output: JsonSchema | undefined, value: Json): boolean {
   try {
-    const value = parseJson(text);
-    return checkAgainst(output, value) === undefined ? value : undefined;
-  } catch {
-    return undefined;
+    return output !== undefined && checkAgainst(output, value) === undefined;
+  } catch (error) {
+    if (error instanceof SchemaError) return false;
+    throw error;
   }
 }
 

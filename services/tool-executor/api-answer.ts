@@ -6,7 +6,7 @@ import { withoutSecrets } from '@reel/bus/secrets.ts';
 import { Failure, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
-import { isJson, mediaOf, valueIn } from './media.ts';
+import { isJson, readAnswer } from './media.ts';
 
 export type ApiAnswer = { readonly status: number; readonly headers: Headers; readonly bytes: Uint8Array };
 /** Which call was answered. */
@@ -15,11 +15,11 @@ export type Asked = { readonly tool: string; readonly api: string; readonly effe
 const SHOWN = 300;
 const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000;
 
-/** @throws Failure, or another error when the call may have had its effect. */
-export function resultOf(answer: ApiAnswer, asked: Asked, nowMs: number): Json {
+/** @param fits whether a value is what the operation declares. @throws Failure, or another error when the call may have had its effect. */
+export function resultOf(answer: ApiAnswer, asked: Asked, nowMs: number, fits: (value: Json) => boolean): Json {
   const { status, headers, bytes } = answer;
   if (status < 200 || status >= 300) throw troubleIn(answer, asked, nowMs);
-  return bytes.byteLength === 0 ? null : valueIn(bytes, mediaOf(headers.get('content-type')));
+  return status === 204 || status === 205 ? null : readAnswer(bytes, headers.get('content-type'), fits);
 }
 
 /** What is to be thrown when no answer came, or not all of it. */
@@ -63,8 +63,8 @@ function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
 /** What the API says about it, for people: the title and detail of a problem (RFC 9457), or the message that most others have. */
 function wordsIn({ status, headers, bytes }: ApiAnswer): string {
   if (status < 400) return 'it leads elsewhere, and is not followed there; check baseUrl';
-  const media = mediaOf(headers.get('content-type'));
-  const body = isJson(media.type) ? valueIn(bytes, media) : undefined;
+  const type = headers.get('content-type');
+  const body = isJson(type ?? '') ? readAnswer(bytes, type, () => false) : undefined;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return '';
   const nested = body['error'];
   const within = typeof nested === 'object' && nested !== null && !Array.isArray(nested) ? nested : body;

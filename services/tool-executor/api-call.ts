@@ -3,14 +3,14 @@ import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { digitsAgain } from '@reel/contracts/exact-json.ts';
 import type { Auth } from './api-auth.ts';
-import { type Body, bodyFor } from './api-body.ts';
+import { type Written, written } from './form.ts';
 import type { ApiOperation, ApiParameter } from './openapi.ts';
 
 export type ApiRequest = {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly body?: Body['body'] | undefined;
+  readonly body?: Written['bytes'] | undefined;
 };
 
 /** What goes with the arguments. `base` is an absolute URL. */
@@ -27,7 +27,7 @@ type Arguments = { readonly [name: string]: Json };
 /** @throws Failure when the arguments cannot be said in a request. */
 export function requestOf(operation: ApiOperation, sent: Arguments, given: With): ApiRequest {
   const args = digitsAgain(sent) as Arguments;
-  const { name, method, body: way, effect } = operation;
+  const { name, method, effect } = operation;
   const url = new URL(given.base);
   url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '') + pathOf(operation, args);
   const query = operation.parameters.flatMap((one) => (one.in === 'query' ? queryOf(one, args[one.argument]) : []));
@@ -44,16 +44,12 @@ export function requestOf(operation: ApiOperation, sent: Arguments, given: With)
       throw wrong(name, one.argument, 'is not something that a header can say');
     }
   }
-  const body =
-    way === undefined || args['body'] === undefined
-      ? undefined
-      : bodyFor(way, (way.kind === 'json' ? sent['body'] : args['body']) as Json, (field, what) => wrong(name, field, what));
-  // A form of several parts says itself what stands between them.
-  if (body?.type !== undefined) headers.set('content-type', body.type);
+  const body = operation.body === undefined || sent['body'] === undefined ? undefined : written(operation.body, sent['body'], name);
+  if (body !== undefined) headers.set('content-type', body.type);
   if (given.traceparent !== undefined) headers.set('traceparent', given.traceparent);
   if (effect !== 'read-only') headers.set(given.idempotencyHeader, given.key);
   for (const [key, value] of Object.entries(given.auth.headers)) headers.set(key, value);
-  return { url: url.href, method: method.toUpperCase(), headers, body: body?.body };
+  return { url: url.href, method: method.toUpperCase(), headers, body: body?.bytes };
 }
 
 function pathOf({ name, path, parameters }: ApiOperation, args: Arguments): string {

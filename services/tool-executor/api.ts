@@ -3,7 +3,7 @@ import { metered, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
 import { placeOf } from '@reel/bus/secrets.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { explain, tooLarge } from './answer.ts';
+import { explain, fits, tooLarge } from './answer.ts';
 import { type ApiAnswer, type Asked, isServerTrouble, resultOf, troubleWith } from './api-answer.ts';
 import { type Auth, authFor } from './api-auth.ts';
 import { type ApiRequest, requestOf } from './api-call.ts';
@@ -162,7 +162,8 @@ function callerOf(name: string, operation: ApiOperation, { api, auth, base, log 
       if (isServerTrouble(answer)) trouble();
       if (answer.status >= 300)
         log.info({ api: name, operation: operation.spot, status: answer.status, key }, 'an API did not do what it was asked');
-      return resultOf(answer, asked, Date.now());
+      const result = resultOf(answer, asked, Date.now(), (value) => fits(operation.output, value));
+      return operation.method === 'head' ? null : result;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw error;

@@ -1,47 +1,78 @@
-/** Bytes with a media type as a value: JSON as what it says, text as text, and everything else as the bytes that it is. Pure. */
+/**
+ * What the bytes of an answer are, by its media type and charset: JSON, text, or bytes that are kept as they are. Nothing is guessed: what
+ * is no text in the charset that it should have is not changed into some. Pure.
+ */
 import type { Json } from '@reel/contracts/envelope.ts';
 import { parseJson } from '@reel/contracts/exact-json.ts';
 
-/** `type` is lower case and without parameters. */
-export type Media = { readonly type: string; readonly charset?: string | undefined };
+/** Bytes as a fact carries them; the same object can be given to a tool that takes a file. */
+type Bytes = { readonly base64: string; readonly mediaType: string };
 
-export function mediaOf(contentType: string | null): Media {
-  const [type = '', ...parameters] = (contentType ?? '').split(';');
-  const charset = parameters.map((one) => /^\s*charset\s*=\s*"?([^"\s]+)"?\s*$/i.exec(one)?.[1]).find((one) => one !== undefined);
-  return { type: type.trim().toLowerCase(), charset };
+/** What a media type stands for: its essence in lower case, and its charset where it names one. */
+type MediaType = { readonly essence: string; readonly charset: string | undefined };
+
+const UNKNOWN = 'application/octet-stream';
+const TEXTUAL =
+  /^(text\/.+|.+\+(xml|yaml|json-seq)|application\/((x-)?(ndjson|jsonl|yaml|toml|javascript|ecmascript|sql|graphql|xml|csv|json-seq|json5|jsonlines|pem-file|sh)|x-www-form-urlencoded|xml-.+|graphql|jwt|jose|sdp))$/;
+
+export function mediaTypeOf(said: string): MediaType {
+  const [essence = '', ...parameters] = said.split(';');
+  const charset = parameters.map((one) => /^\s*charset\s*=\s*"?'?([^"'\s]+)/i.exec(one)?.[1]).find((one) => one !== undefined);
+  return { essence: essence.trim().toLowerCase(), charset };
 }
 
-export const isJson = (type: string): boolean => /^(application|text)\/([^;]*\+)?json$/.test(type);
+/** True for JSON under any of its names; its lines (`application/x-ndjson`) are text. */
+export const isJson = (said: string): boolean => /^([^/]+\/(.+\+json|(x-)?json))$/.test(mediaTypeOf(said).essence);
+export const isTextual = (said: string): boolean => TEXTUAL.test(mediaTypeOf(said).essence);
 
-/** What people write and read, though it may have a structure of its own. */
-const TEXTS =
-  /^(text\/.*|.*\+(xml|yaml)|application\/(xml|yaml|x-yaml|toml|sql|graphql|javascript|ecmascript|x-sh|x-www-form-urlencoded|x-ndjson|ndjson|jsonl|x-jsonlines|json-seq))$/;
+/** The answer's value: JSON as what it means, text as `{ text }`, and all else as `{ base64, mediaType }`. @param fits whether JSON under another name is what was promised. */
+export function readAnswer(bytes: Uint8Array, contentType: string | null, fits: (value: Json) => boolean): Json {
+  const said = contentType?.trim() ?? '';
+  const json = isJson(said);
+  if (bytes.byteLength === 0 && (said === '' || json)) return null;
+  const { essence } = mediaTypeOf(said);
+  const text = textOf(bytes, contentType);
+  const value = text === undefined ? undefined : parsed(text);
+  if (value !== undefined && (json || fits(value))) return value;
+  if (text !== undefined && (json || said === '' || isTextual(said))) return { text };
+  return { base64: Buffer.from(bytes).toString('base64'), mediaType: essence === '' ? UNKNOWN : said } satisfies Bytes;
+}
 
-/**
- * The value in an answer: JSON as what it says, `{ text }`, or `{ base64, mediaType }`. Which of them follows from what the sender says it
- * is; bytes that are not text in the character set that they are said to be are kept as bytes.
- */
-export function valueIn(bytes: Uint8Array, media: Media): Json {
-  const asJson = isJson(media.type);
-  const text = asJson || TEXTS.test(media.type) || media.type === '' ? textIn(bytes, media) : undefined;
-  if (text === undefined) return { base64: Buffer.from(bytes).toString('base64'), mediaType: media.type || 'application/octet-stream' };
-  if (!asJson) return { text };
+/** The JSON that a text is, or undefined. */
+export function parsed(text: string): Json | undefined {
   try {
     return parseJson(text);
-  } catch {
-    return { text };
-  }
-}
-
-/** The text that the bytes are, if they are one. Without a character set it is UTF-8, but for XML, which may say so itself. */
-export function textIn(bytes: Uint8Array, { type, charset }: Media): string | undefined {
-  const declared =
-    charset ?? (type.endsWith('xml') ? /^<\?xml[^>]*\sencoding=["']([^"']+)["']/.exec(latin1(bytes.subarray(0, 200)))?.[1] : undefined);
-  try {
-    return new TextDecoder(declared ?? 'utf-8', { fatal: true }).decode(bytes);
   } catch {
     return undefined;
   }
 }
 
-const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+/** Its text, in the charset that its first bytes, its media type or its own first line say, else UTF-8; undefined when it is none. */
+export function textOf(bytes: Uint8Array, contentType: string | null): string | undefined {
+  const said = contentType ?? '';
+  const charset = markOf(bytes) ?? mediaTypeOf(said).charset ?? (isJson(said) ? unmarked(bytes) : ownWord(bytes, said)) ?? 'utf-8';
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(bytes);
+  } catch {
+    // Either it is not what it should be, or the charset is not known here.
+    return undefined;
+  }
+}
+
+function markOf([a, b, c]: Uint8Array): string | undefined {
+  if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
+  if (a === 0xfe && b === 0xff) return 'utf-16be';
+  return a === 0xff && b === 0xfe ? 'utf-16le' : undefined;
+}
+
+/** JSON begins with a character below U+0080, so that zeros tell UTF-16 (RFC 4627). */
+const unmarked = ([a, b]: Uint8Array): string | undefined =>
+  a === 0 && b !== 0 ? 'utf-16be' : b === 0 && a !== 0 && a !== undefined ? 'utf-16le' : undefined;
+
+/** What a document says of itself: XML in its declaration, HTML in a meta element. */
+function ownWord(bytes: Uint8Array, said: string): string | undefined {
+  const { essence } = mediaTypeOf(said);
+  if (!/[/+-](xml|html)/.test(essence)) return undefined;
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1024)).toString('latin1');
+  return (/^\s*<\?xml[^>]*\sencoding\s*=\s*["']([^"']+)/.exec(head) ?? /<meta[^>]+charset\s*=\s*["']?([^"'\s/>;]+)/i.exec(head))?.[1];
+}

@@ -1,6 +1,5 @@
 /** The schemas of an OpenAPI document as JSON Schemas that stand alone: what they refer to comes along, and 3.0's own words are translated. */
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
-import { FILE } from './api-body.ts';
 
 /** The document is not what it should be; the message names the place, what is expected there, and what is found. */
 export class DocumentError extends Error {}
@@ -84,9 +83,6 @@ export function standalone(
   }
 
   function fields(schema: Fields): Json {
-    // A file: what is sent may be text or bytes.
-    if (direction === 'request' && schema['type'] === 'string' && (schema['format'] === 'binary' || isBytes(schema)))
-      return FILE as unknown as Json;
     const out: Record<string, Json> = {};
     for (const [key, value] of Object.entries(schema)) {
       if (value === undefined || LEFT_OUT.test(key)) continue;
@@ -116,10 +112,6 @@ export function standalone(
   const schema = build(convert);
   return Object.keys(defs).length === 0 ? schema : { ...schema, $defs: defs };
 }
-
-/** As 3.1 has it: content that is no text. */
-const isBytes = ({ contentMediaType, contentEncoding }: Fields): boolean =>
-  typeof contentMediaType === 'string' && contentEncoding === undefined && !/^text\/|json|xml/i.test(contentMediaType);
 
 /** What 3.0 says in words of its own. */
 function modern(schema: Record<string, Json>, nullable: boolean): JsonSchema {

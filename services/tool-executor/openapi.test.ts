@@ -84,11 +84,15 @@ test('two parameters of one name, and one that is called body, are told apart', 
 });
 
 test('an operation that cannot be called is refused, with the place and the reason, and the others are offered', () => {
-  const mixed = { requestBody: { content: { 'multipart/mixed': {} } } };
   for (const required of [true, false]) {
-    const { refused, operations } = read(one({ requestBody: { ...mixed.requestBody, required } }));
-    assert.deepEqual(refused, [{ spot: 'GET /a', why: 'paths./a.get.requestBody.content: a body of multipart/mixed cannot be sent' }]);
-    assert.deepEqual(operations, []);
+    const post = { operationId: 'one', requestBody: { content: { 'multipart/mixed': {} }, required } };
+    const { refused, operations } = read(one({}, { paths: { '/a': { post, get: { operationId: 'two' } } } }));
+    const why = 'it takes a body that cannot be sent: multipart/mixed: it is not known how that is sent';
+    assert.deepEqual(refused, [{ spot: 'POST /a', why: `paths./a.post.requestBody.content: ${why}` }]);
+    assert.deepEqual(
+      operations.map(({ name }) => name),
+      ['two'],
+    );
   }
 });
 
@@ -106,6 +110,10 @@ const refusals: Record<string, [operation: object, why: RegExp, path?: string]> 
   'a reference that leads nowhere': [
     { parameters: [{ $ref: '#/components/parameters/No' }] },
     /\$ref "#\/components\/parameters\/No": there is nothing/,
+  ],
+  'a body of a GET, required or not': [
+    { requestBody: { content: { 'application/json': {} } } },
+    /paths\.\/a\.get\.requestBody: a body is not sent with GET/,
   ],
   'an effect that is none': [{ 'x-reel-effect': 'pure' }, /x-reel-effect: .*read-only.*, is "pure"/],
 };

@@ -2,8 +2,8 @@
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Compensation, Effect, StrictCompensation } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
-import { type BodyWay, FILE, type FieldWay, kindOf } from './api-body.ts';
-import { isJson, mediaOf } from './media.ts';
+import { isJson } from './media.ts';
+import { type ApiBody, type ReadBody, readBody } from './openapi-body.ts';
 import { DocumentError, followed, isFields, standalone } from './openapi-schema.ts';
 
 const METHODS = ['get', 'head', 'put', 'delete', 'post', 'patch'] as const;
@@ -27,7 +27,12 @@ const named = <Value extends z.ZodType>(value: Value) =>
   );
 const Server = z.object({ url: z.string(), variables: z.record(z.string(), z.object({ default: z.string() })).default({}) });
 const Security = z.array(z.record(z.string(), z.array(z.string())));
-const Field = z.object({ contentType: z.string().optional(), style: z.string().optional(), explode: z.boolean().optional() });
+const Field = z.object({
+  contentType: z.string().optional(),
+  style: z.string().optional(),
+  explode: z.boolean().optional(),
+  headers: z.record(z.string(), z.unknown()).default({}),
+});
 const Media = named(z.object({ schema: z.unknown().optional(), encoding: named(Field).default({}) }));
 const Answer = z.object({ content: Media.default({}) });
 const Operation = z.object({
@@ -81,7 +86,7 @@ export type ApiOperation = {
   readonly description: string;
   readonly parameters: readonly ApiParameter[];
   /** How the argument `body` is sent. */
-  readonly body?: BodyWay | undefined;
+  readonly body?: ApiBody | undefined;
   readonly input: JsonSchema;
   readonly output?: JsonSchema | undefined;
   readonly effect: Exclude<Effect, 'metered'>;
@@ -170,7 +175,7 @@ function read(given: Given): ApiOperation {
   const all = parametersOf(given, operation.parameters);
   const keyed = all.some((one) => one.in === 'header' && one.name.toLowerCase() === idempotencyHeader.toLowerCase());
   const taken = all.filter((one) => isAsked(one, idempotencyHeader));
-  const body = bodyOf(document, operation.requestBody, `${where}.requestBody`);
+  const body = bodyOf(given, operation.requestBody, `${where}.requestBody`);
   const parameters: { way: ApiParameter; said: (typeof taken)[number] }[] = [];
   for (const said of taken) {
     const free = said.name !== 'body' && !parameters.some(({ way }) => way.argument === said.name);
@@ -181,7 +186,7 @@ function read(given: Given): ApiOperation {
     const required = parameters.filter(({ said }) => said.required || said.in === 'path').map(({ way }) => way.argument);
     return {
       type: 'object',
-      properties: { ...Object.fromEntries(properties), ...(body === undefined ? {} : { body: bodySchema(body, convert) }) },
+      properties: { ...Object.fromEntries(properties), ...(body === undefined ? {} : { body: convert(body.schema) }) },
       required: body?.required === true ? [...required, 'body'] : required,
       additionalProperties: false,
     };
@@ -196,7 +201,7 @@ function read(given: Given): ApiOperation {
     path,
     description: `${[operation.summary, operation.description].filter(Boolean).join('\n\n')}\n\n${spot} of ${outline.info.title}`.trim(),
     parameters: parameters.map(({ way }) => way),
-    body: body?.way,
+    body: body?.body,
     input,
     output,
     effect,
@@ -264,36 +269,10 @@ function schemaOf({ schema, content }: z.output<typeof Parameter>): unknown {
 const described = (schema: Json, description: string | undefined): Json =>
   description !== undefined && isFields(schema) && schema['description'] === undefined ? { ...schema, description } : schema;
 
-type GivenBody = { readonly way: BodyWay; readonly schema: unknown; readonly required: boolean };
-
-/** Of several ways the first of these: what loses least of a value. */
-const KINDS = ['json', 'form', 'multipart', 'text', 'bytes'] as const;
-const STYLES = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'] as const;
-
-/** @throws DocumentError when it cannot be sent, whether it has to be or not: without it the operation would be another one. */
-function bodyOf(document: unknown, raw: unknown, where: string): GivenBody | undefined {
+function bodyOf({ document, method }: Given, raw: unknown, where: string): ReadBody | undefined {
   if (raw === undefined) return undefined;
-  const { content, required } = shape(Answer.extend({ required: z.boolean().default(false) }), followed(document, raw), where);
-  const ways = Object.entries(content).flatMap(([type, media]) => {
-    const kind = kindOf(type);
-    return kind === undefined ? [] : [{ kind, type, media }];
-  });
-  const best = KINDS.flatMap((kind) => ways.find((way) => way.kind === kind) ?? [])[0];
-  if (best === undefined && Object.keys(content).length === 0) return undefined;
-  if (best === undefined) throw new DocumentError(`${where}.content: a body of ${Object.keys(content).join(', ')} cannot be sent`);
-  const { kind, type, media } = best;
-  const fields = Object.entries(media.encoding).map(([name, { style, ...field }]): [string, FieldWay] => {
-    const known = STYLES.find((one) => one === style);
-    if (style !== undefined && known === undefined)
-      throw new DocumentError(`${where}.content.${type}.encoding.${name}: the style "${style}" is none of ${STYLES.join(', ')}`);
-    return [name, { ...field, style: known ?? (field.explode === undefined ? undefined : 'form') }];
-  });
-  return { way: { kind, type, fields: Object.fromEntries(fields) }, schema: media.schema ?? {}, required };
-}
-
-function bodySchema({ way, schema }: GivenBody, convert: (schema: unknown) => Json): Json {
-  if (way.kind === 'text') return { type: 'string' };
-  return way.kind === 'bytes' ? (FILE as unknown as Json) : convert(schema);
+  const body = shape(Answer.extend({ required: z.boolean().default(false) }), followed(document, raw), where);
+  return readBody(document, method, body, where);
 }
 
 /** What every good answer is, as far as all of them say so. */
@@ -309,7 +288,7 @@ function outputOf(
     const each = good.map(([status, raw]): Json => {
       const { content } = shape(Answer, followed(document, raw), `paths.${path}.${method}.responses.${status}`);
       const media = Object.entries(content);
-      const json = media.find(([type]) => isJson(mediaOf(type).type));
+      const json = media.find(([type]) => isJson(type));
       if (media.length === 0) return { type: 'null' };
       if (json?.[1].schema === undefined || media.length > 1) told = false;
       return told ? convert(json?.[1].schema) : {};
