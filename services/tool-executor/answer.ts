@@ -14,8 +14,8 @@ import { type CallResult, contentOf, textOf, wordsOf } from './mcp-shapes.ts';
 import { parsed } from './media.ts';
 
 /**
- * The result in a tool's answer: its structured content; else `{ text }` when it is a text; else `{ content }`. What the text says does
- * not change its shape, unless the tool promises an `output` and the text is JSON that keeps to it.
+ * The result in a tool's answer: its structured content; else `{ text }`, with all its `content` where that is more than one text. What
+ * the text says does not change its shape, unless the tool promises an `output` and the text is JSON that keeps to it.
  * @throws Failure when the tool says that it failed.
  */
 export function resultOf(tool: string, answer: CallResult, output?: JsonSchema): Json {
@@ -29,7 +29,7 @@ export function resultOf(tool: string, answer: CallResult, output?: JsonSchema):
   // Null is how some say that there is none.
   if (structuredContent !== undefined && structuredContent !== null) return structuredContent as Json;
   const text = textOf(answer);
-  if (text === undefined) return { content: contentOf(answer) };
+  if (text === undefined) return { text: wordsOf(answer), content: contentOf(answer) };
   return output === undefined ? { text } : (promisedIn(text, output) ?? { text });
 }
 

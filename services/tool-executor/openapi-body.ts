@@ -179,7 +179,7 @@ function isFile(schema: { readonly [name: string]: unknown }, type: string | und
   if (!types.includes('string') || schema['contentEncoding'] !== undefined || schema['format'] === 'byte') return false;
   if (schema['format'] === 'binary') return true;
   if (['properties', 'items', 'enum', 'const', 'anyOf', 'oneOf', 'allOf'].some((key) => schema[key] !== undefined)) return false;
-  const media = [schema['contentMediaType'], type].find((one) => typeof one === 'string') as string | undefined;
+  const media = [schema['contentMediaType'], type].find((one) => typeof one === 'string');
   return media !== undefined && !media.split(',').every((one) => isJson(one) || isTextual(one));
 }
 

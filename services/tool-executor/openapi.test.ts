@@ -73,6 +73,8 @@ test('the output is what all good answers are, and unknown when one of them does
   assert.notEqual(checkAgainst(output!, 'x'), undefined);
   assert.equal(of('text').output, undefined);
   assert.deepEqual(of('deleteTicket').output, { type: 'null' });
+  // Nothing is promised of what is not described.
+  for (const status of ['200', '201', '202', '2XX']) assert.equal(of('one', one({ responses: { [status]: {} } })).output, undefined);
 });
 
 test('two parameters of one name, and one that is called body, are told apart', () => {

@@ -289,7 +289,8 @@ function outputOf(
       const { content } = shape(Answer, followed(document, raw), `paths.${path}.${method}.responses.${status}`);
       const media = Object.entries(content);
       const json = media.find(([type]) => isJson(type));
-      if (media.length === 0) return { type: 'null' };
+      if (media.length === 0 && /^20[45]$/.test(status)) return { type: 'null' };
+      // Many describe no content and have some all the same.
       if (json?.[1].schema === undefined || media.length > 1) told = false;
       return told ? convert(json?.[1].schema) : {};
     });

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
+import { resultOf } from './answer.ts';
 import { serveHttp } from './fixtures/http.ts';
 import { growing, opened } from './fixtures/opened.ts';
 import { serveStreams } from './fixtures/streams.ts';
@@ -82,6 +83,21 @@ test('a result is what is structured, else the text, whatever it says', async (c
   const { call } = await opened(context, { servers: { local: stdio } });
   assert.deepEqual(await call('say-json'), { text: '{"n":1}' });
   assert.deepEqual(await call('say-text'), { text: 'well done' });
+});
+
+test('the shape of a result is told by what is declared, and never by what a text looks like', () => {
+  const text = (words: string) => ({ type: 'text', text: words });
+  const image = { type: 'image', data: 'aGk=', mimeType: 'image/png' };
+  const declared = { type: 'object', required: ['a'], properties: { a: { type: 'integer' } } };
+  for (const one of ['A-17', '1234567890123456789', '42', '1e400', 'null', 'true', '"x"', '[1]', '{"a":1}', '', ' 7 ', '0012']) {
+    assert.deepEqual(resultOf('t', { content: [text(one)] }), { text: one });
+    assert.deepEqual(resultOf('t', { content: [text(one), image] }), { text: one, content: [text(one), image] });
+    assert.deepEqual(resultOf('t', { content: [text(one), text('z')] }), { text: `${one}\nz`, content: [text(one), text('z')] });
+    assert.deepEqual(resultOf('t', { content: [text(one)] }, declared), one === '{"a":1}' ? { a: 1 } : { text: one });
+    assert.deepEqual(resultOf('t', { content: [text(one)], structuredContent: { b: 2 } }, declared), { b: 2 });
+  }
+  assert.deepEqual(resultOf('t', { content: [image] }), { text: '', content: [image] });
+  assert.deepEqual(resultOf('t', { content: [text('7')] }, { type: 'nonsense' }), { text: '7' });
 });
 
 test('isError is a failure with the words of the tool', async (context) => {

@@ -64,7 +64,7 @@ test('a list whose cursor stands still, or comes again, ends', async (context) =
 test('a pattern as ECMAScript reads it without the flag u is read so', async (context) => {
   const inputSchema = { ...object, properties: { url: { type: 'string', pattern: '^https\\:\\/\\/' } } };
   const { call } = await opened(context, { servers: { s: wild({ pages: [[{ ...good, inputSchema }]] }) } });
-  assert.deepEqual(await call('good', { url: 'https://a' }), { content: [] });
+  assert.deepEqual(await call('good', { url: 'https://a' }), { text: '', content: [] });
   await assert.rejects(call('good', { url: 'ftp://a' }), /must match pattern/);
 });
 
@@ -84,9 +84,9 @@ const results: [what: string, result: object, expected: Json, output?: object][]
   ['a text that keeps to the schema', text('{"n":1}'), { n: 1 }, output],
   ['a text that does not keep to it', text('{"n":"1"}'), { text: '{"n":"1"}' }, output],
   ['a text that is not JSON', text('one'), { text: 'one' }, output],
-  ['content of a kind that is not known', { content: [{ type: 'hologram', x: 1 }] }, { content: [{ type: 'hologram', x: 1 }] }],
-  ['no content', {}, { content: [] }],
-  ['content that is null', { content: null, isError: null }, { content: [] }],
+  ['content of a kind that is not known', { content: [{ type: 'hologram', x: 1 }] }, { text: '', content: [{ type: 'hologram', x: 1 }] }],
+  ['no content', {}, { text: '', content: [] }],
+  ['content that is null', { content: null, isError: null }, { text: '', content: [] }],
 ];
 
 test('a result has the same shape whatever it says', async (context) => {
