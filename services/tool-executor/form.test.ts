@@ -285,3 +285,24 @@ test('of several media types that one is taken that can be sent', async (context
   });
   assert.match((await send({ f: 'x' })).type, /^multipart\/form-data; boundary=/);
 });
+
+test('a number that no double carries goes out in all its digits, in a field and within JSON', async (context) => {
+  const digits = '7615917337495251231';
+  const number = { type: 'integer' };
+  const properties = { id: number, ids: { type: 'array', items: number }, data: { type: 'object', properties: { id: number } } };
+  const schema = { type: 'object', properties };
+  for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data']) {
+    const { send } = await sending(context, { [type]: { schema } });
+    const got = await send({ id: digits, ids: [digits, 2], data: { id: digits } });
+    assert.deepEqual(
+      await partsIn(got),
+      [
+        ['id', digits],
+        ['ids', digits],
+        ['ids', '2'],
+        ['data', `{"id":${digits}}`],
+      ],
+      type,
+    );
+  }
+});
