@@ -3,6 +3,7 @@
  * its digits, and goes out as a number again where a schema wants one (`numbersAgain`). Every JSON from outside is read here.
  */
 import type { Json } from './envelope.ts';
+import { withoutTrailing } from './trailing.ts';
 
 /** @throws SyntaxError when it is not JSON. */
 export const parseJson = (text: string): Json => JSON.parse(exactText(text)) as Json;
@@ -62,7 +63,7 @@ export function isExact(number: string): boolean {
 function canonical(number: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
+  const significant = withoutTrailing(digits, '0');
   if (significant === '') return '0';
   const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length);
   return `${sign}${significant}e${power}`;

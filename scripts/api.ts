@@ -2,12 +2,23 @@
 
 import { type Meter, metered, perEvent, upTo } from '@reel/bus/bounded.ts';
 import { inLine, line } from '@reel/bus/terminal.ts';
+import { withoutTrailing } from '@reel/contracts/trailing.ts';
 import type { CloudEvent, ProblemDetails, Tokens, VoidEntry } from '@reel/gateway/shapes.ts';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { EXIT, exitOf } from './exit-codes.ts';
 import { reachable } from './local.ts';
 
-/** Something the gateway refused, in words for the terminal. */
-export class Refused extends Error {}
+/** Something that was refused, in words for the terminal. */
+export class Refused extends Error {
+  /** How the command line ends with it. */
+  readonly exit: number;
+  readonly problem: ProblemDetails | undefined;
+  constructor(message: string, exit: number = EXIT.usage, problem?: ProblemDetails) {
+    super(message);
+    this.exit = exit;
+    this.problem = problem;
+  }
+}
 
 export type Told = CloudEvent | VoidEntry;
 
@@ -17,7 +28,10 @@ const EVENT_BYTES = 8 * 1024 * 1024;
 
 /** Where the gateway is: REEL_API, or what was started in this folder, or the default. */
 async function base(): Promise<string> {
-  return process.env['REEL_API'] ?? (await reachable(process.env['REEL_DIR'] ?? '.reel'))?.api ?? 'http://127.0.0.1:7070';
+  const named = process.env['REEL_API'];
+  // `localhost:7070` is what people write.
+  if (named) return withoutTrailing(/^https?:\/\//.test(named) ? named : `http://${named}`, '/');
+  return (await reachable(process.env['REEL_DIR'] ?? '.reel'))?.api ?? 'http://127.0.0.1:7070';
 }
 
 /** Sends a request. @throws Refused with the gateway's reasons, or with what to do when nobody answers. */
@@ -40,16 +54,22 @@ async function reach(path: string, init: RequestInit, ...meters: readonly Meter[
     const cause = (error as Error & { cause?: Error }).cause?.message ?? (error as Error).message;
     throw new Refused(
       `no Reel answers at ${url} (${cause}).\n  Start one here with:   npx reel up\n  or name another with:  REEL_API=http://host:port`,
+      EXIT.unavailable,
     );
   }
   if (response.ok) return response;
-  throw new Refused(inWords((await response.json().catch(() => ({ type: '', title: response.statusText, detail: '' }))) as ProblemDetails));
+  const problem = (await response.json().catch(() => ({ type: '', title: response.statusText, detail: '' }))) as ProblemDetails;
+  throw new Refused(inWords(problem), exitOf(response.status), problem);
 }
 
-function inWords({ type, title, detail, errors = [] }: ProblemDetails): string {
-  const lines = errors.map(
-    ({ path, message, line: row, column }) => line`  ${row === undefined ? '' : `${row}:${column ?? 1}  `}${path}: ${message}`,
-  );
+/** @param file where the workflow stands, so that its own places are told and not those in the request. */
+export function inWords({ type, title, detail, errors = [] }: ProblemDetails, file?: string): string {
+  const lines = errors.map(({ path, message, line: row, column }) => {
+    const within = file === undefined ? undefined : /^body\.workflow\b\.?(.*)$/.exec(path)?.[1];
+    const place = row === undefined ? '' : `${row}:${column ?? 1}`;
+    if (within === undefined) return line`  ${place === '' ? '' : `${place}  `}${path}: ${message}`;
+    return line`  ${[file, place].filter(Boolean).join(':')}  ${within === '' ? '' : `${within}: `}${message}`;
+  });
   // The fields say more than their sum does.
   return [
     detail === '' || (lines.length > 0 && type.endsWith('/invalid-request')) ? inLine(title) : line`${title}: ${detail}`,

@@ -8,15 +8,17 @@ import { StrictWorkflow, type Workflow } from '@reel/contracts/workflow/format.t
 import { eventOf } from '@reel/gateway/events.ts';
 import { runState } from '@reel/gateway/run-state.ts';
 import type { ApprovalPage, Cancelled, ComponentList, Ruling, Run, RunEvents, RunPage, Submitted, ToolList } from '@reel/gateway/shapes.ts';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { admit } from './admit.ts';
-import { ask, Refused, type Told, watch } from './api.ts';
+import { ask, inWords, Refused, type Told, watch } from './api.ts';
 import { addArchive, archivedRun } from './archive.ts';
 import { castFaults, castOf, castTable, ownServices } from './cast.ts';
 import { commandLine } from './command-line.ts';
+import { addCompletion, version } from './completion.ts';
 import { componentRows, HEADINGS } from './components.ts';
 import { type Provisioned, provisionBroker, writeCredentials } from './deployment.ts';
+import { EXIT } from './exit-codes.ts';
 import { live } from './live.ts';
 import { folder } from './operator.ts';
 import { folded, table } from './page.ts';
@@ -94,7 +96,11 @@ command('run <FILE-OR-GOAL>', 'submit a workflow (YAML or JSON), or a goal in wo
   .option('--key <KEY>', 'Idempotency-Key: submitting again under it gives the same run')
   .action(async (what: string, options: Following & SubmissionOptions & { follow?: boolean; key?: string }) => {
     const body = await submissionOf(what, options);
-    const run = await ask<Submitted>('POST', '/v1/runs', body, options.key === undefined ? {} : { 'idempotency-key': options.key });
+    const headers = options.key === undefined ? {} : { 'idempotency-key': options.key };
+    const run = await ask<Submitted>('POST', '/v1/runs', body, headers).catch((error: unknown) => {
+      if (!(error instanceof Refused) || error.problem === undefined || !('workflow' in body)) throw error;
+      throw new Refused(inWords(error.problem, what), error.exit, error.problem);
+    });
     if (options.plan) return await tail(run.id, options, reviewing(options.by, options.json ?? false));
     if (!options.follow && !options.tokens)
       return options.json
@@ -128,24 +134,26 @@ function reviewing(who: string, asJson: boolean): (told: Told) => Promise<boolea
 }
 
 command('runs', 'the newest runs')
-  .option('--status <STATUS>', 'only those')
+  .option('--status <STATUS>', 'only those that are so')
+  .option('--workflow <NAME>', 'only those of this workflow')
   .option('--limit <N>', 'how many', '20')
-  .action(async ({ status, limit, ...options }: Json & { status?: string; limit: string }) => {
-    const page = await ask<RunPage>(
-      'GET',
-      `/v1/runs?${new URLSearchParams({ limit, ...(status === undefined ? {} : { status }) }).toString()}`,
-    );
-    if (options.json) return json(page);
+  .option('--cursor <CURSOR>', 'those after these: the `next` of --json')
+  .action(async ({ json: asJson, ...query }: Json & { limit: string; status?: string; workflow?: string; cursor?: string }) => {
+    const page = await ask<RunPage>('GET', `/v1/runs?${new URLSearchParams(query).toString()}`);
+    if (asJson) return json(page);
     const rows = page.runs.map((run) => [
       run.id,
       run.status,
       run.workflow,
       run.requestedBy,
       when(run.requestedAt),
+      run.costMicrousd === undefined ? '' : `$${(run.costMicrousd / 1e6).toFixed(4)}`,
       run.held > 0 ? `${run.held} held` : '',
     ]);
     return print(
-      rows.length === 0 ? 'no runs yet: npx reel run FILE' : table(['RUN', 'STATUS', 'WORKFLOW', 'BY', 'REQUESTED', ''], rows, columns()),
+      rows.length === 0
+        ? 'no runs yet: npx reel run FILE'
+        : table(['RUN', 'STATUS', 'WORKFLOW', 'BY', 'REQUESTED', 'COST', ''], rows, columns()),
     );
   });
 
@@ -201,7 +209,7 @@ async function tail(
   page.close();
   const end = await ask<Run>('GET', `/v1/runs/${run}`);
   if (!asJson) print(`\n${summary(end, columns())}`);
-  if (end.status !== 'completed') process.exitCode = 1;
+  if (end.status !== 'completed') process.exitCode = EXIT.no;
 }
 
 command('tail <RUN>', 'every fact of a run as it is said')
@@ -238,8 +246,23 @@ for (const [name, decision] of [
     .action(async (id: string, { who, why, form, ...options }: Json & { who: string; why: string; form?: string }) => {
       const body = { decision, who, why, ...(form === undefined ? {} : { form: parseJson(form, '--form') }) };
       const ruling = await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, body);
-      return options.json ? json(ruling) : print(line`${ruling.ruling} by ${ruling.who}`);
+      return told(ruling, options);
     });
+}
+
+/** What came of a vote, in words; one that is not ruled on yet ends the command as what is to be asked again. */
+function told(ruling: Ruling, { json: asJson }: Json): void {
+  if (ruling.ruling === 'pending') process.exitCode = EXIT.unavailable;
+  const [, , kind = '', step = ''] = ruling.id.split('.');
+  const what = ['run', 'plan', 'answer'].includes(kind) ? `the ${kind}` : kind.startsWith('undo-') ? `the undo of "${step}"` : `"${step}"`;
+  const after = {
+    granted: 'it goes on',
+    refused: 'it is not done',
+    pending: 'nobody has looked at the vote yet: look again with npx reel show',
+  };
+  const words = line`${ruling.ruling} by ${ruling.who}: ${what} of run ${ruling.run}; ${after[ruling.ruling]}`;
+  if (asJson) json(ruling);
+  else print(words);
 }
 
 command('settle <RUN> <STEP>', 'say how a step goes on that has failed, or of which nobody knows whether it, or its undo, took effect')
@@ -251,7 +274,7 @@ command('settle <RUN> <STEP>', 'say how a step goes on that has failed, or of wh
   .option('--why <WHY>', 'what they found', 'no reason was given')
   .action(async (run: string, step: string, options: Json & Settling) => {
     const ruling = await settle(run, step, options);
-    return options.json ? json(ruling) : print(line`${ruling.ruling} by ${ruling.who}`);
+    return told(ruling, options);
   });
 
 command('cancel <RUN>', 'stop a run; what it did is undone')
@@ -317,7 +340,15 @@ addVerify(reel);
 addPolicyCheck(reel);
 addArchive(reel);
 
+addCompletion(reel);
+reel.version(version(), '-V, --version');
+for (const one of [reel, ...reel.commands]) one.exitOverride();
+
 reel.parseAsync().catch((error: Error) => {
-  warn(error instanceof Refused ? error.message : `reel: ${error.message}`);
-  process.exitCode = 1;
+  // Commander has said it already; asking for help or the version is no trouble.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  else {
+    warn(error instanceof Refused ? error.message : `reel: ${error.message}`);
+    process.exitCode = error instanceof Refused ? error.exit : EXIT.no;
+  }
 });

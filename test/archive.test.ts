@@ -15,6 +15,7 @@ import { envelop } from '@reel/bus/wire.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { archive, archivedRun, withShelf } from '@reel/scripts/archive.ts';
 import { folderShelf } from '@reel/scripts/archive-folder.ts';
+import { EXIT } from '@reel/scripts/exit-codes.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { withLog } from '@reel/scripts/operator.ts';
 import { verify } from '@reel/scripts/verify.ts';
@@ -98,7 +99,7 @@ describe('the log of an installation', () => {
     assert.deepEqual(await verified({ until: '1h' }), clean(0));
     await assert.rejects(verified({ run: 'nowhere' }), /there is nothing of a run "nowhere" in the log/);
     const unitless = await cli('archive', '--check', '--before', '7');
-    assert.deepEqual([unitless.code, unitless.stdout], [1, '']);
+    assert.deepEqual([unitless.code, unitless.stdout], [EXIT.usage, '']);
     assert.match(unitless.stderr, /^--before is "7", and has to be a date .*or so long ago, with its unit/);
     await assert.rejects(verified({ since: '5m', until: '1h' }), /^Error: --since is "5m", and has to come before --until, which is "1h"/);
   });
@@ -205,7 +206,7 @@ describe('the log of an installation', () => {
       [bucket, `--archive is "${bucket}", and ${bucket} is not there: ${wanted}`],
       ['nats-object-store:', 'the bucket in "nats-object-store:" is called "", and its name has to be 1 to 251 of A-Z a-z 0-9 _ -'],
     ] as const) {
-      assert.deepEqual(await cli('verify', '--archive', place), { code: 1, stdout: '', stderr: `${why}\n` });
+      assert.deepEqual(await cli('verify', '--archive', place), { code: EXIT.usage, stdout: '', stderr: `${why}\n` });
       await assert.rejects(verified({ archive: place, run: small }), { message: why });
       await assert.rejects(shown(place, small), { message: why });
     }

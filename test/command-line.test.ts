@@ -1,15 +1,17 @@
 /** The command line, as an operator uses it, against a running Reel. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { promisify } from 'node:util';
 import { connect } from '@reel/bus/connect.ts';
 import { envelop } from '@reel/bus/wire.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { follow } from '@reel/scripts/api.ts';
+import { EXIT } from '@reel/scripts/exit-codes.ts';
 import { installationIn } from '@reel/scripts/installation.ts';
 import { NO_MODEL } from '@reel/scripts/no-model.ts';
 import { until } from '@reel/scripts/until.ts';
@@ -47,8 +49,11 @@ it('runs, shows, lists and decides', async () => {
   assert.match((await cli(['runs'])).stdout, new RegExp(`${submitted.id} +running +ask +local .* 1 held`));
   const wrong = await cli(['approve', approvals[0]?.id as string, '--who', 'grace', '--form', '{}']);
   assert.match(wrong.stderr, /ok/);
-  assert.equal(wrong.code, 1);
-  assert.match((await cli(['approve', approvals[0]?.id as string, '--who', 'grace', '--form', '{"ok":true}'])).stdout, /granted by grace/);
+  assert.equal(wrong.code, EXIT.usage);
+  assert.match(
+    (await cli(['approve', approvals[0]?.id as string, '--who', 'grace', '--form', '{"ok":true}'])).stdout,
+    /granted by grace: "p" of run \S+; it goes on/,
+  );
   const tail = await cli(['tail', submitted.id]);
   assert.equal(tail.code, 0);
   assert.match(tail.stdout, new RegExp(`npx reel approve ${approvals[0]?.id} --who YOU --form '\\{"ok":…\\}'`));
@@ -66,7 +71,7 @@ it('follows a run to its end, and cancels one', async () => {
 
 it('points at what is wrong in a file, with its line', async () => {
   const { stderr, code } = await cli(['run', 'wrong.yaml']);
-  assert.equal(code, 1);
+  assert.equal(code, EXIT.usage);
   assert.match(stderr, /3:\d+ .*ecko.*echo/);
   assert.match((await cli(['run', 'nowhere.yaml'])).stderr, /nowhere\.yaml cannot be read/);
   assert.match((await cli(['run', 'ask.yaml', '--input', '{'])).stderr, /--input is not JSON/);
@@ -123,18 +128,18 @@ it('says that there is no such run, whatever was to be done with it', async () =
     ['show', 'nope'],
     ['settle', 'nope', 's', '--retry', '--who', 'ada'],
   ]) {
-    const said = { code: 1, stdout: '', stderr: 'There is no such run: "nope" was never requested, or has aged out\n' };
+    const said = { code: EXIT.missing, stdout: '', stderr: 'There is no such run: "nope" was never requested, or has aged out\n' };
     assert.deepEqual(await cli(args), said, args.join(' '));
   }
   // To the broker, each of these would be several runs at once, or none that can be.
   const message = (id: string): string => `There is no such run: its id is "${id}", and has to be 1 to 64 of A-Z a-z 0-9 _ -`;
-  assert.deepEqual(await cli(['verify', '*']), { code: 1, stdout: '', stderr: `${message('*')}\n` });
+  assert.deepEqual(await cli(['verify', '*']), { code: EXIT.usage, stdout: '', stderr: `${message('*')}\n` });
   for (const id of ['>', 'a.b', '', 'x'.repeat(65)]) await assert.rejects(verify(id, { dir: reel.local.dir }), { message: message(id) });
 });
 
 it('says what to do when no Reel is there', async () => {
   const { stderr, code } = await cli(['runs'], { REEL_API: 'http://127.0.0.1:1' });
-  assert.equal(code, 1);
+  assert.equal(code, EXIT.unavailable);
   assert.match(stderr, /no Reel answers at http:\/\/127\.0\.0\.1:1[\s\S]*npx reel up/);
 });
 
@@ -179,7 +184,10 @@ it('says what is wrong with policies before anything is judged by them, and the 
   assert.match(warned.stderr, /^warning: .*a\.cedar:3:30: none of echo takes "valeu"; did you mean "value"\?\n$/);
   // Without a Reel nothing is known of tools, unless that is insisted on.
   const alone = { ...env, REEL_API: 'http://127.0.0.1:1' };
-  assert.deepEqual([(await cli(['policy', 'check'], alone)).stderr, (await cli(['policy', 'check', '--tools'], alone)).code], ['', 1]);
+  assert.deepEqual(
+    [(await cli(['policy', 'check'], alone)).stderr, (await cli(['policy', 'check', '--tools'], alone)).code],
+    ['', EXIT.unavailable],
+  );
 });
 
 it('names the policies when it starts, and warns of tools that they name and nothing offers', async () => {
@@ -200,4 +208,70 @@ it('names the policies when it starts, and warns of tools that they name and not
   if (child.exitCode === null) await once(child, 'exit');
   assert.match(said, /rules +2 in .*policies/);
   assert.match(said, /warning: .*a\.cedar:2:\d+: no tool is called "ecko"; did you mean "echo"\?/);
+});
+
+it('ends with the class of the trouble', async () => {
+  const codes: [args: string[], code: number, env?: NodeJS.ProcessEnv][] = [
+    [['runs'], EXIT.done],
+    [['--help'], EXIT.done],
+    [['--version'], EXIT.done],
+    [['runs', '--no-such-option'], EXIT.usage],
+    [['no-such-command'], EXIT.usage],
+    [['runs', '--status', 'strange'], EXIT.usage],
+    [['run', 'wrong.yaml'], EXIT.usage],
+    [['run', 'nowhere.yaml'], EXIT.usage],
+    [['show', 'no-such-run'], EXIT.missing],
+    [['approve', '0.no.tool.x.1', '--who', 'ada'], EXIT.missing],
+    [['runs'], EXIT.unavailable, { REEL_API: 'http://127.0.0.1:1' }],
+  ];
+  for (const [args, code, env] of codes) assert.equal((await cli(args, env)).code, code, args.join(' '));
+  const fails = await cli(['run', 'ask.yaml', '--input', '{}', '--json']);
+  const { id } = JSON.parse(fails.stdout) as { id: string };
+  await cli(['cancel', id]);
+  assert.equal((await cli(['tail', id])).code, EXIT.no);
+});
+
+it('says which version it is, completes in bash, and takes an address as people write it', async () => {
+  assert.match((await cli(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+  const { stdout: script } = await cli(['completion', 'bash']);
+  const complete = `${script}\nCOMP_WORDS=(reel runs --st); COMP_CWORD=2; _reel; echo "\${COMPREPLY[@]}"; COMP_WORDS=(reel app); COMP_CWORD=1; _reel; echo "\${COMPREPLY[@]}"`;
+  const { stdout } = await promisify(execFile)('bash', ['-c', complete]);
+  assert.equal(stdout, '--status\napprovals approve\n');
+  assert.match((await cli(['completion', 'zsh'])).stdout, /compdef _reel reel/);
+  assert.equal((await cli(['completion', 'fish'])).code, EXIT.usage);
+  assert.equal((await cli(['runs'], { REEL_API: reel.api.replace('http://', '') })).code, 0);
+});
+
+it('lists what the API can filter, with what it has cost', async () => {
+  const { runs } = JSON.parse((await cli(['runs', '--workflow', 'ask', '--limit', '1', '--json'])).stdout) as {
+    runs: { workflow: string }[];
+  };
+  assert.deepEqual(
+    runs.map(({ workflow }) => workflow),
+    ['ask'],
+  );
+  assert.match((await cli(['runs', '--workflow', 'nothing'])).stdout, /no runs/);
+  assert.match((await cli(['runs'])).stdout, /COST/);
+});
+
+it('tells one slip once, in the file where it stands', async () => {
+  await writeFile(
+    join(dir, 'slip.yaml'),
+    'name: slip\nsteps:\n  - { id: a, uses: echo, with: { value: = input.list[0].x } }\n  - { id: b, uses: echo, with: { value: 1 } }\n',
+  );
+  const slip = await cli(['run', 'slip.yaml']);
+  const lines = slip.stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 2, slip.stderr);
+  assert.match(lines[1] as string, /^ {2}slip\.yaml:3:\d+ {2}.*stands in quotes: "= …"$/);
+  const wrong = await cli(['run', 'wrong.yaml']);
+  assert.match(wrong.stderr, /\n {2}wrong\.yaml:3:\d+ {2}steps\[0\]\.uses: there is no tool "ecko"; did you mean "echo"\?/);
+});
+
+it('does not start where a Reel serves already, and says so; / says what this is', async () => {
+  const again = await cli(['up', '--dir', reel.local.dir, '--port', '0', '--nats-port', '0']);
+  assert.equal(again.code, EXIT.no);
+  assert.match(again.stderr, /in use by process \d+/);
+  const page = await fetch(`${reel.api}/`);
+  assert.equal(page.status, 200);
+  assert.match(await page.text(), /This is Reel[\s\S]*\/openapi\.json/);
 });

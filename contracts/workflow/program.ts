@@ -68,10 +68,16 @@ function prepare(source: string): Prepared {
   return { program, run };
 }
 
+const isOfNumber = (source: string, place: number): boolean =>
+  /[\d.eE]/.test(source[place] as string) || (/[+-]/.test(source[place] as string) && /[eE]/.test(source[place - 1] ?? ''));
+
 /** @throws for a number that no double carries. */
 function checkLiteral(source: string, end: number): void {
-  const [number = '0'] = /(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.exec(source.slice(Math.max(0, end - 400), end)) ?? [];
-  if (!isExact(number))
+  let begin = end;
+  while (begin > 0 && isOfNumber(source, begin - 1)) begin -= 1;
+  // Two dots are a range.
+  const number = source.slice(begin, end).split('..').at(-1) as string;
+  if (/^\d/.test(number) && !isExact(number))
     throw Object.assign(new Error(`${number} cannot be computed with exactly: compare its digits as a text, "${number}"`), {
       position: end,
       token: number,

@@ -79,14 +79,23 @@ function valueIn(source: string | object): Reading {
     return { line, column: col };
   };
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
-  if (document.errors.length > 0)
-    return { findings: firstOf(document.errors.map(({ message, pos }) => ({ path: [], message, ...at(pos[0]) }))) };
+  // One slip has many consequences: the first is the one to mend.
+  const [slip] = document.errors;
+  if (slip !== undefined) return { findings: [{ path: [], message: `${slip.message}${hintAt(source, slip.pos[0])}`, ...at(slip.pos[0]) }] };
   const wrong = misread(document);
   if (wrong.length > 0) return { findings: firstOf(wrong.map(({ message, offset }) => ({ path: [], message, ...at(offset) }))) };
   keepDigits(document);
   const value = unfold(document);
   if (value instanceof Error) return { findings: [{ path: [], message: value.message, line: 1, column: 1 }] };
   return { value, place: (finding) => ({ ...finding, ...at(placeIn(document, source, finding)) }) };
+}
+
+/** An expression in braces or brackets that has some of its own is the usual slip. */
+function hintAt(text: string, offset: number): string {
+  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1).split('\n', 1)[0] ?? '';
+  return /[{[,:]\s*=\s/.test(line)
+    ? '; an expression within { } or [ ] that has brackets, braces, commas or ": " stands in quotes: "= …"'
+    : '';
 }
 
 /** Numbers that no double carries are what is written, as in JSON. */

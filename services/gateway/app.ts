@@ -271,6 +271,23 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     });
     return c.json({ status: 'ready' }, 200) as never;
   });
+  // Until there is a page.
+  app.get('/', (c) =>
+    c.text(
+      [
+        'This is Reel: governed, durable, observable runs of model calls, tool calls and human decisions.',
+        '',
+        'GET  /openapi.json   what can be asked, as an OpenAPI document',
+        'GET  /v1/runs        the runs; POST one to begin it',
+        'GET  /v1/approvals   what waits for a person',
+        'GET  /v1/tools       the tools on offer',
+        'GET  /healthz, /readyz',
+        '',
+        'On a command line: npx reel --help',
+        '',
+      ].join('\n'),
+    ),
+  );
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'Reel', version: '1', description: 'Governed, durable, observable runs.' },

@@ -16,6 +16,8 @@ export type Listed = {
   readonly workflow: string;
   readonly requestedBy: string;
   readonly requestedMs: number;
+  /** What its models have cost so far, where that is known. */
+  costMicrousd?: number;
   /** What is said of the run as a whole, by slot, and what is held and not ruled on, by place; nothing of one that is over. */
   slots: Map<string, Entry>;
   held: Map<string, Entry>;
@@ -80,6 +82,9 @@ export function openRuns(): Runs {
     if (whole && at.slot === 'outcome') for (const listener of listeners.get(at.run) ?? []) listener();
     const run = runs.get(at.run);
     if (run === undefined || run.over !== undefined) return;
+    const cost =
+      at.slot === 'outcome' && !isVoid(entry) ? (entry.data as { usage?: { costMicrousd?: number } }).usage?.costMicrousd : undefined;
+    if (cost !== undefined) run.costMicrousd = (run.costMicrousd ?? 0) + cost;
     if (whole) run.slots.set(at.slot, entry);
     if (at.slot === 'verdict' && !isVoid(entry) && entry.type.endsWith('.held')) run.held.set(placeKey(at), entry);
     if (at.slot === 'ruling' || at.slot === 'outcome' || (at.slot === 'start' && !isVoid(entry) && entry.type.endsWith('.withdrawn')))
@@ -103,7 +108,7 @@ export function openRuns(): Runs {
 }
 
 /** A run as a line of the list. */
-export function summaryOf({ id, workflow, requestedBy, requestedMs, slots, held, over }: Listed): RunSummary {
+export function summaryOf({ id, workflow, requestedBy, requestedMs, costMicrousd, slots, held, over }: Listed): RunSummary {
   return {
     id,
     status: over?.status ?? statusOf(slots.get('turn'), undefined, slots.get('verdict'), slots.get('ruling')),
@@ -112,6 +117,7 @@ export function summaryOf({ id, workflow, requestedBy, requestedMs, slots, held,
     requestedAt: new Date(requestedMs).toISOString(),
     ...(over === undefined ? {} : { endedAt: new Date(over.endedMs).toISOString() }),
     held: held.size,
+    ...(costMicrousd === undefined ? {} : { costMicrousd }),
     links: linksOf(id),
   };
 }

@@ -82,6 +82,8 @@ export const RunSummary = z
     requestedAt: Time,
     endedAt: Time.optional(),
     held: z.int(),
+    /** What its models have cost, in millionths of a US dollar, where that is known. */
+    costMicrousd: z.number().optional(),
     links: Links,
   })
   .meta({ id: 'RunSummary' });

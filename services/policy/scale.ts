@@ -5,6 +5,7 @@
  */
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { rawNumber } from '@reel/contracts/exact-json.ts';
+import { withoutTrailing } from '@reel/contracts/trailing.ts';
 import type { Known, Schema } from './schema.ts';
 import { PolicyError } from './source.ts';
 
@@ -15,7 +16,7 @@ const LARGEST = 2n ** 63n - 1n;
 /** The number in ten-thousandths; undefined when it has more places, or more digits than a Long. */
 function scaled(digits: string): bigint | undefined {
   const [, sign, whole = '', fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(digits) ?? [];
-  if (sign === undefined || fraction.replace(/0+$/, '').length > PLACES) return undefined;
+  if (sign === undefined || withoutTrailing(fraction, '0').length > PLACES) return undefined;
   const units = BigInt(whole + fraction.slice(0, PLACES).padEnd(PLACES, '0'));
   return units > LARGEST ? undefined : sign === '-' ? -units : units;
 }

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { digitsAgain } from '@reel/contracts/exact-json.ts';
+import { withoutTrailing } from '@reel/contracts/trailing.ts';
 import { isTextual, mediaTypeOf } from './media.ts';
 import type { ApiBody, FormField } from './openapi-body.ts';
 
@@ -106,10 +107,11 @@ function fileOf(value: Json, where: string, tool: string) {
   const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : undefined;
   if ((bytes === undefined) === (typeof text !== 'string'))
     throw wrong(tool, where, 'is a file: a text, { text } or { base64 } is expected');
-  if (bytes !== undefined && bytes.toString('base64').replace(/=+$/, '') !== (base64 as string).replace(/=+$/, ''))
+  if (bytes !== undefined && withoutTrailing(bytes.toString('base64'), '=') !== withoutTrailing(base64 as string, '='))
     throw wrong(tool, `${where}.base64`, 'is not base64');
   const type = typeof mediaType === 'string' ? mediaType : undefined;
-  if (type !== undefined && !/^[\x20-\x7e]+\/[\x20-\x7e]+$/.test(type)) throw wrong(tool, `${where}.mediaType`, 'is no media type');
+  if (type !== undefined && (!type.slice(1, -1).includes('/') || /[^\x20-\x7e]/.test(type)))
+    throw wrong(tool, `${where}.mediaType`, 'is no media type');
   return {
     value: bytes ?? plain(text as string, where, tool),
     type: bytes === undefined && type !== undefined ? withCharset(type) : type,
