@@ -43,7 +43,7 @@ const KNOWN: Record<string, readonly [reads: string, bound: string]> = {
   'infra/nats/server.ts': ['program 1', 'its output is followed by log.ts'],
   'infra/nats/version.ts': ['program 1', 'execFile ends a program that says more than 1 MiB'],
   'services/gateway/app.ts': ['body 2', 'the body limit of the gateway'],
-  'services/model-executor/chat.ts': ['fetch 1, transport 1', 'bytes of an answer, of an event and of an error'],
+  'services/model-executor/chat.ts': ['body 1, fetch 1, transport 1', 'bytes of an answer, of an event and of an error'],
   'services/tool-executor/api-document.ts': ['body 1, fetch 1', 'bytes of the document and of all that it refers to, and its values'],
   'services/tool-executor/api.ts': ['body 1, fetch 1', 'bytes of an answer'],
   'services/tool-executor/http.ts': ['fetch 4', 'bytes of an answer with all that is resumed of it, and of what comes unasked in a minute'],

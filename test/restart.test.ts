@@ -139,7 +139,7 @@ describe('a restart of everything, killed at once', { timeout: 180_000 }, () => 
       person: await submit(question),
       hangs: await submit({ uses: 'hangs_once' }),
       endless: await submit({ uses: 'endless', timeoutMs: TIMEOUT_MS }),
-      deadline: await submit(question, { deadlineMs: DEADLINE_MS }),
+      deadline: await submit({ ...question, timeoutMs: DEADLINE_MS }, { deadlineMs: DEADLINE_MS }),
       within: await submit({ uses: 'busy_then_stuck' }),
       backoff: await submit({ uses: 'busy_once', retry }),
     };

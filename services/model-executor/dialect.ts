@@ -2,7 +2,7 @@
  * How a provider wants to be asked. Chat Completions are spoken in dialects: what one requires another refuses. A refusal that names a part
  * of the request tells which; that part is left out or said otherwise from then on, for as long as the process runs.
  */
-import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { Json, type JsonSchema } from '@reel/contracts/envelope.ts';
 import { APIError } from 'openai';
 import { z } from 'zod';
 
@@ -17,7 +17,7 @@ export const RequestSettings = z.strictObject({
   maxTokensField: z.enum(['max_tokens', 'max_completion_tokens']).optional(),
   headers: z.record(z.string(), z.string()).default({}),
   /** Goes into the request as it is. */
-  extraBody: z.record(z.string(), z.json()).default({}),
+  extraBody: z.record(z.string(), Json).default({}),
 });
 export type RequestSettings = z.infer<typeof RequestSettings>;
 
