@@ -233,7 +233,7 @@ describe('what is wrong is said', () => {
     assert.deepEqual([deep.status, /200 levels/.test(deep.errors)], [400, true]);
     assert.match((await refused({ workflow: '['.repeat(100_000) })).errors, /200 levels/);
     assert.match((await refused({ workflow: 'name: x\nsteps: &a [*a]\n' })).errors, /refers to itself/);
-    assert.equal((await reel.ask('GET', '/')).status, 404);
+    assert.equal((await reel.ask('GET', '/nowhere')).status, 404);
     const strange = await fetch(`${reel.api}/v1/runs`, { method: 'DELETE' });
     assert.deepEqual([strange.status, strange.headers.get('allow')], [405, 'POST, GET, HEAD, OPTIONS']);
   });

@@ -39,7 +39,7 @@ export async function openDoor(name: string, options: DoorOptions): Promise<{ do
   const door: Door = {
     shards,
     look,
-    say: (shard, run, draft, options = {}) => sayOne(log, { source: name, shard, run, ...options }, draft),
+    say: (shard, run, draft, options = {}) => sayOne(log, { source: name, shard, run, fromOutside: true, ...options }, draft),
     find: async (run) => {
       for (let shard = 0; shard < shards; shard += 1) {
         if ((await look(shard, run)).occupant(theRun, 'request') !== undefined) return shard;

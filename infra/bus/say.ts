@@ -16,6 +16,8 @@ export type Voice = {
   readonly run: string;
   readonly cause?: Address | undefined;
   readonly traceparent?: string | undefined;
+  /** It comes from outside, as people's words do: its cause does not settle what it says, so only equal words are the same fact. */
+  readonly fromOutside?: true;
 };
 
 export type Outcome = { readonly said: true; readonly seq: number } | { readonly said: false; readonly occupant: Entry };
@@ -28,7 +30,10 @@ export function checkSayable(draft: Draft, { source, shard, run, cause, tracepar
   pack(envelop(draft, { shard, run, ...draft.at, slot: draft.slot }, source, cause, traceparent, 0));
 }
 
-/** Says one fact. What stands there with the same cause, from the same source, counts as said: it was, by an earlier delivery. */
+/**
+ * Says one fact. What stands there with the same cause, from the same source, counts as said: it was, by an earlier delivery. Of what comes
+ * from outside, the content has to be the same as well.
+ */
 export async function sayOne(log: Log, voice: Voice, draft: Draft): Promise<Outcome> {
   const parts = { shard: voice.shard, run: voice.run, ...draft.at, slot: draft.slot };
   const fact = envelop(draft, parts, voice.source, voice.cause, voice.traceparent, log.now());
@@ -36,8 +41,9 @@ export async function sayOne(log: Log, voice: Voice, draft: Draft): Promise<Outc
   if (put !== 'taken') return { said: true, seq: put.seq };
   const occupant = await occupantOf(log, addressOf(parts));
   const mine = !isVoid(occupant) && occupant.source === voice.source && occupant.cause === fact.causationid && occupant.type === fact.type;
-  // What begins something answers nothing: there only its content tells whether it was said before.
-  if (mine && voice.cause === undefined && digestOf(occupant.data) !== digestOf(fact.data)) return { said: false, occupant };
+  // A handler's answer follows from its cause. What comes from outside does not, and what begins something has none: there the content decides.
+  const byContent = voice.fromOutside === true || voice.cause === undefined;
+  if (mine && byContent && digestOf(occupant.data) !== digestOf(fact.data)) return { said: false, occupant };
   return mine ? { said: true, seq: occupant.seq } : { said: false, occupant };
 }
 

@@ -37,7 +37,7 @@ export function simulatedDoor({ log, stored, now, components, tools = [], models
   } satisfies Log;
   return {
     shards: 1,
-    say: (shard, run, draft, options = {}) => sayOne(port, { source: 'gateway', shard, run, ...options }, draft),
+    say: (shard, run, draft, options = {}) => sayOne(port, { source: 'gateway', shard, run, fromOutside: true, ...options }, draft),
     look: (_shard, run) => Promise.resolve(historyOf(log.run(run))),
     find: (run) => Promise.resolve(log.run(run).byAddress.has(addressOf({ shard: 0, run, ...theRun, slot: 'request' })) ? 0 : undefined),
     occupant: (shard, run, at, slot) => Promise.resolve(log.at(addressOf({ shard, run, ...at, slot }))),

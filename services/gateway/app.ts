@@ -237,11 +237,18 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
     const shard = await find(run);
     const before = await stateOf(shard, run);
     const links = linksOf(run);
-    if (before.turnedAt !== undefined)
-      return c.json(
-        { id: run, status: before.status, changed: false, detail: `it had turned at ${before.turnedAt}: nothing changes`, links },
-        200,
-      ) as never;
+    if (before.turnedAt !== undefined) {
+      // Where the run ends otherwise, the request did not count; where it is being cancelled, what was asked for is so.
+      if (before.status !== 'cancelling' && before.status !== 'cancelled')
+        throw new HttpProblem(
+          409,
+          'run-turned',
+          'It cannot be cancelled any more',
+          `the run is ${before.status}: that was decided at ${before.turnedAt}, and nothing changes`,
+        );
+      const detail = `that was decided at ${before.turnedAt}: nothing changes`;
+      return c.json({ id: run, status: before.status, changed: false, detail, links }, 200) as never;
+    }
     const { who, why } = CancelRequest.parse(c.req.valid('json') ?? {});
     await door.say(shard, run, cancelRequested(theRun, { who, why }), { traceparent: traceOf(c.req.header('traceparent')) });
     return c.json(

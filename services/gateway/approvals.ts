@@ -1,19 +1,18 @@
 /** What waits for a person, and what they decide: a vote, of which policy says whether it counts. */
 
-import { hash } from 'node:crypto';
 import type { Door } from '@reel/bus/door.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
-import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
+import { parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { expiresAt } from '@reel/contracts/expiry.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
-import { voteCast } from '@reel/contracts/vote.ts';
 import { wrongBy } from './field-errors.ts';
 import { HttpProblem } from './problems.ts';
 import { iso } from './run-state.ts';
 import { approvalId, type Listed, type Runs } from './runs.ts';
 import type { Approval, Ruling } from './shapes.ts';
+import { castVote, type Vote } from './voting.ts';
 
 /** Everything held, the oldest first. */
 export async function approvalsOf(door: Door, runs: Runs, run: string | undefined): Promise<Approval[]> {
@@ -49,10 +48,6 @@ async function approvalOf(door: Door, run: Listed, held: Entry): Promise<Approva
   };
 }
 
-/** Any name as a token of an address: readable where it can be, unique always. */
-const voterToken = (who: string): string =>
-  /^[A-Za-z0-9_-]{1,64}$/.test(who) ? who : `${who.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)}-${hash('sha256', who).slice(0, 12)}`;
-
 type Decision = { decision: 'grant' | 'refuse'; who: string; why: string; form?: unknown };
 
 /** How long policy has for looking at a vote before the caller is told that it is pending. */
@@ -78,36 +73,15 @@ export async function decide(door: Door, id: string, decision: Decision, tracepa
         { path: 'body.form', message: wrong, value: (decision.form ?? null) as never },
       ]);
   }
-  const settled = Promise.withResolvers<Entry>();
-  let vote: Place = { kind: 'vote', id: voterToken(decision.who), n: 1 };
-  const listen = door.follow((entry) => {
-    if (entry.at.run !== at.run) return;
-    const ruling = entry.at.slot === 'ruling' && entry.at.kind === at.kind && entry.at.id === at.id && entry.at.n === at.n;
-    const denied = entry.at.kind === 'vote' && entry.at.slot === 'verdict' && entry.at.id === vote.id && entry.at.n === vote.n;
-    if (ruling || denied) settled.resolve(entry);
-  });
-  const timer = setTimeout(() => settled.reject(new Error('pending')), PATIENCE_MS);
-  try {
-    const data = {
-      question: held.address,
-      decision: decision.decision,
-      who: decision.who,
-      why: decision.why,
-      ...(decision.form === undefined ? {} : { form: decision.form as never }),
-    };
-    while (!(await door.say(at.shard, at.run, voteCast(vote, data), { cause: held.address, traceparent })).said)
-      vote = { ...vote, n: vote.n + 1 };
-    return answerTo(
-      id,
-      at.run,
-      decision,
-      `reel.${at.shard}.${at.run}.vote.${vote.id}.${vote.n}.request`,
-      await settled.promise.catch(() => undefined),
-    );
-  } finally {
-    clearTimeout(timer);
-    listen();
-  }
+  const data: Vote = {
+    question: held.address,
+    decision: decision.decision,
+    who: decision.who,
+    why: decision.why,
+    ...(decision.form === undefined ? {} : { form: decision.form as never }),
+  };
+  const { vote, answer } = await castVote(door, at, data, { patienceMs: PATIENCE_MS, traceparent });
+  return answerTo(id, at.run, decision, vote, answer);
 }
 
 function answerTo(id: string, run: string, { who, why, form }: Decision, vote: string, entry: Entry | undefined): Ruling {

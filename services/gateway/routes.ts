@@ -98,7 +98,12 @@ export const routes = {
     method: 'post',
     path: '/v1/runs/{id}/cancel',
     request: { params: RunParam, body: { content: json(CancelRequest), required: false } },
-    responses: { 202: says('It is being stopped', Cancelled), 200: says('It had turned before', Cancelled), ...problems },
+    responses: {
+      202: says('It is being stopped', Cancelled),
+      200: says('It was being cancelled, or had been', Cancelled),
+      409: problem('It ends, or has ended, otherwise: the request does not count'),
+      ...problems,
+    },
   }),
   approvals: createRoute({
     method: 'get',

@@ -254,7 +254,7 @@ export const CancelRequest = z
   .strictObject({ who: z.string().min(1).max(200).default('local'), why: z.string().max(2000).default('no reason was given') })
   .meta({ id: 'CancelRequest' });
 
-/** 202 when it is being stopped; 200 with `changed: false` and why when it had turned before. */
+/** 202 when it is being stopped; 200 with `changed: false` when that was decided before; 409 when the run ends otherwise. */
 export const Cancelled = z
   .object({ id: z.string(), status: RunStatus, changed: z.boolean(), detail: z.string(), links: Links })
   .meta({ id: 'Cancelled' });

@@ -1,7 +1,7 @@
 /** Rules about what is judged: exactly what was asked, by those who were asked, and nothing done but what was let be done. */
-import { parseAddress, undoneBy } from '@reel/contracts/address.ts';
+import { addressOf, parseAddress, undoneBy } from '@reel/contracts/address.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
-import { voteCast } from '@reel/contracts/vote.ts';
+import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
 import { digestOf } from '../digest.ts';
 import type { Entry } from '../history.ts';
 import { rule } from './rule.ts';
@@ -49,6 +49,15 @@ const ruledAsVoted = rule('ruled-as-voted', 'A ruling is what the person said wh
   }
 });
 
+const deniedIsNoVote = rule('denied-is-no-vote', 'A vote that was denied leads to nothing.', (view, tell) => {
+  for (const spot of view.spots) {
+    const ruling = spot.slots.get('ruling');
+    const vote = parseAddress((said(ruling) as { vote?: string }).vote ?? '');
+    const denied = vote === undefined ? undefined : view.byAddress.get(addressOf({ ...vote, slot: voteDenied.slot }));
+    if (ruling !== undefined && denied !== undefined) tell(ruling, `its vote does not count: ${denied.address}`);
+  }
+});
+
 /** A failure may be told of without a start: nothing was done. */
 const DEEDS = ['succeeded', 'unknown'];
 
@@ -90,4 +99,4 @@ const undoneAsDeclared = rule(
   },
 );
 
-export const aboutJudgement = [judgedAsAsked, votedOnHeld, ruledAsVoted, startedFirst, lateAfterAll, undoneAsDeclared];
+export const aboutJudgement = [judgedAsAsked, votedOnHeld, ruledAsVoted, deniedIsNoVote, startedFirst, lateAfterAll, undoneAsDeclared];

@@ -116,6 +116,11 @@ export const cases: readonly Case[] = [
     when: 'a vote against is taken for one in favour',
     log: saying('vote.eve.1.request', { decision: 'refuse' })(completed),
   },
+  {
+    rule: 'denied-is-no-vote',
+    when: 'a vote that was denied is ruled by',
+    log: after('vote.eve.1.request', line(voteDenied(placed('vote.eve.1'), { ...grounds, problem })))(completed),
+  },
   { rule: 'started-first', when: 'an effect is told of that nobody started', log: without('tool.a.1.start')(completed) },
   {
     rule: 'started-first',

@@ -1,0 +1,59 @@
+/** A person's voice: each vote has a place of its own, so that one that did not count is followed by the next. */
+import { hash } from 'node:crypto';
+import { digestOf } from '@reel/bus/digest.ts';
+import type { Door } from '@reel/bus/door.ts';
+import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { addressOf, type Parts, type Place } from '@reel/contracts/address.ts';
+import type { EventOf } from '@reel/contracts/story.ts';
+import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
+
+export type Vote = EventOf<'vote.request.cast'>['data'];
+
+/** How long an answer is waited for, and the trace that the vote belongs to. */
+type Waiting = { readonly patienceMs: number; readonly traceparent?: string | undefined };
+
+/** Any name as a token of an address: readable where it can be, unique always. */
+const voterToken = (who: string): string =>
+  /^[A-Za-z0-9_-]{1,64}$/.test(who) ? who : `${who.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)}-${hash('sha256', who).slice(0, 12)}`;
+
+/**
+ * The next place of a person's voice: the first that is free, or that holds the same words, not answered yet, so that a vote that is sent
+ * again is the same vote.
+ */
+export function placeOfVote(history: History, vote: Vote): Place {
+  for (let n = 1; ; n += 1) {
+    const place = { kind: 'vote', id: voterToken(vote.who), n };
+    const cast = history.occupant(place, voteCast.slot);
+    if (cast === undefined) return place;
+    const answered = history.occupant(place, voteDenied.slot) !== undefined;
+    if (!answered && !isVoid(cast) && digestOf(cast.data) === digestOf(vote)) return place;
+  }
+}
+
+/** Casts a vote on what is held at `at`. @returns its address, and the ruling or the denial that answers it in time. */
+export async function castVote(
+  door: Door,
+  at: Parts,
+  vote: Vote,
+  { patienceMs, traceparent }: Waiting,
+): Promise<{ vote: string; answer: Entry | undefined }> {
+  const answered = Promise.withResolvers<Entry | undefined>();
+  let place: Place | undefined;
+  const listen = door.follow((entry) => {
+    if (entry.at.run !== at.run || place === undefined) return;
+    const isRuling = entry.at.slot === 'ruling' && entry.at.kind === at.kind && entry.at.id === at.id && entry.at.n === at.n;
+    const isDenial = entry.at.kind === 'vote' && entry.at.slot === voteDenied.slot && entry.at.id === place.id && entry.at.n === place.n;
+    if (isRuling || isDenial) answered.resolve(entry);
+  });
+  const timer = setTimeout(() => answered.resolve(undefined), patienceMs);
+  try {
+    place = placeOfVote(await door.look(at.shard, at.run), vote);
+    // What another replica has just cast may not have come here yet: the slot says so.
+    while (!(await door.say(at.shard, at.run, voteCast(place, vote), { cause: vote.question, traceparent })).said)
+      place = { ...place, n: place.n + 1 };
+    return { vote: addressOf({ shard: at.shard, run: at.run, ...place, slot: voteCast.slot }), answer: await answered.promise };
+  } finally {
+    clearTimeout(timer);
+    listen();
+  }
+}
