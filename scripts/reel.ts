@@ -20,6 +20,7 @@ import { componentRows, HEADINGS } from './components.ts';
 import { type Provisioned, provisionBroker, writeCredentials } from './deployment.ts';
 import { EXIT } from './exit-codes.ts';
 import { live } from './live.ts';
+import { addNew } from './new.ts';
 import { folder } from './operator.ts';
 import { folded, table } from './page.ts';
 import { planView } from './plan-view.ts';
@@ -338,6 +339,7 @@ command('contracts', 'the JSON Schemas of the envelope, of every fact and of the
 
 addVerify(reel);
 addPolicyCheck(reel);
+addNew(reel);
 addArchive(reel);
 
 addCompletion(reel);

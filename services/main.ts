@@ -1,10 +1,12 @@
 /** `node services/main.ts planner [policy …]`: one or many services in one process; a path serves a service of your own. */
+import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { openHealth } from '@reel/bus/health.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
+import { lendModules } from '@reel/bus/own-modules.ts';
 import type { Serving } from '@reel/bus/serve.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 import { warn } from '@reel/bus/terminal.ts';
@@ -16,8 +18,11 @@ export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model
 export async function load(nameOrPath: string): Promise<AnyService> {
   const known = (SERVICES as readonly string[]).includes(nameOrPath);
   const url = known ? new URL(`./${nameOrPath}/${nameOrPath}.ts`, import.meta.url) : pathToFileURL(resolve(nameOrPath));
+  lendModules(import.meta.url);
+  lendModules(import.meta.resolve('@reel/contracts/envelope.ts'));
   const module = (await import(url.href).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND' || known) throw error;
+    if (known) throw error;
+    if (existsSync(url)) throw new Error(`${nameOrPath} cannot be loaded: ${error.message}`, { cause: error });
     throw new Error(`there is no service "${nameOrPath}": name one of ${SERVICES.join(', ')}, or the path of a module (${error.message})`);
   })) as { default?: AnyService };
   if (!['service', 'performer', 'door'].includes(module.default?.shape ?? '')) {

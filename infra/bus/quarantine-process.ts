@@ -6,6 +6,7 @@ import { type Broker, connect } from './connect.ts';
 import { openDirect } from './direct.ts';
 import { openLog } from './jetstream-log.ts';
 import { type Log, LogFull, LogUnavailable } from './log.ts';
+import { lendModules } from './own-modules.ts';
 import { attempt } from './perform.ts';
 import { MOST_BYTES, type Order, type Patient, type Tells, type Told } from './quarantine.ts';
 import { react, reactToRing } from './react.ts';
@@ -101,6 +102,7 @@ function openedFor(patient: Patient): Promise<Opened> {
 }
 
 async function open({ name, module }: Patient): Promise<Opened> {
+  for (const from of [import.meta.url, import.meta.resolve('@reel/contracts/envelope.ts'), module]) lendModules(from);
   const { default: service } = (await import(module)) as { default: Opened['service'] };
   const connection = await connect(broker as Broker, name);
   const log = openLog(name, connection, await openDirect(connection));

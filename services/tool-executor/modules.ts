@@ -1,5 +1,6 @@
 /** Tools in process: loads the modules that the configuration names, and calls what they export. */
 import { pathToFileURL } from 'node:url';
+import { lendModules } from '@reel/bus/own-modules.ts';
 import { Failure } from '@reel/bus/service.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
 import { ConfigError } from './config.ts';
@@ -10,6 +11,7 @@ import type { Offer } from './shelf.ts';
 /** @throws ConfigError when a module cannot be loaded, has no tools, or has a name twice, or settings that are none. */
 export async function loadModules(paths: readonly string[]): Promise<Offer[]> {
   const offers = new Map<string, Offer>();
+  for (const from of [import.meta.url, import.meta.resolve('@reel/contracts/envelope.ts')]) lendModules(from);
   for (const path of paths) {
     const module = (await import(pathToFileURL(path).href).catch((error: Error) => {
       throw new ConfigError(`modules: ${path} cannot be loaded: ${error.message}`);
