@@ -78,6 +78,40 @@ test('sets and records compare as they look', () => {
   assert.equal(holds('context.arguments.name == "5" && context.arguments.name != 5', { name: '5' }), true);
 });
 
+test('numbers are brought to the same size wherever they meet', () => {
+  const hour = 'duration("1h").toMilliseconds()';
+  for (const [condition, args, expected] of [
+    [`context.arguments.ms < ${hour}`, { ms: 3_599_999.5 }, true],
+    [`context.arguments.ms < ${hour}`, { ms: 3_600_000 }, false],
+    [`${hour} * 2 > context.arguments.ms`, { ms: 7_200_001 }, false],
+    [`${hour} + 5 > context.arguments.ms`, { ms: 3_600_004.5 }, true],
+    [`[${hour}].contains(context.arguments.ms)`, { ms: 3_600_000 }, true],
+    [`(if true then ${hour} else 5) == context.arguments.ms`, { ms: 3_600_000 }, true],
+    ['[context.step.attempt, context.arguments.a].contains(2)', { a: 7 }, true],
+    ['[context.step.attempt].containsAny([context.arguments.a])', { a: 2 }, true],
+    ['(if context.arguments has x then [1] else [5]).contains(context.arguments.a)', { a: 5 }, true],
+    ['(if context.arguments has x then context.arguments.x else [5]).contains(context.arguments.a)', { a: 5 }, true],
+    ['(if context.arguments has x then context.arguments.x else [5]).contains(context.arguments.a)', { a: 5, x: [6] }, false],
+    ['(if context.arguments has x then {a: 1} else {a: 5}).a == context.arguments.a', { a: 5 }, true],
+    ['[context.arguments.a * context.arguments.b].contains(100)', { a: 50, b: 2 }, true],
+    ['[100].contains(context.arguments.a * context.arguments.b)', { a: 2.5, b: 40 }, true],
+    ['[[5]].contains([context.arguments.a])', { a: 5 }, true],
+    ['{a: context.arguments.a * 2} == {a: 100}', { a: 50 }, true],
+    ['!(context.arguments.a <= 5000)', { a: 5000.01 }, true],
+    ['context.arguments.deep.list.contains({a: 5})', { deep: { list: [{ a: 5 }] } }, true],
+  ] as const)
+    assert.equal(holds(condition, args), expected, condition);
+  assert.throws(
+    () => holds('(if context.arguments has x then {a: context.arguments.a * context.arguments.a} else {a: 5}).a == 5', { a: 5 }),
+    /a product is compared in a set or a record: compare it by itself/,
+  );
+});
+
+test('a fraction in a policy is written as Cedar has it, and the error says how', () => {
+  const hint = /a fraction is compared by a method, as in context\.arguments\.total\.greaterThan\(decimal\("0\.5"\)\)/;
+  for (const condition of ['> 5000.5', '> decimal("5000.5")', '== 5000.5']) assert.throws(() => total(condition, 1), hint, condition);
+});
+
 test('what does not fit ten-thousandths is a text, and a policy that compares it as a number denies', () => {
   assert.equal(total('> 5', 0.123456), undefined);
   assert.equal(total('== "0.123456"', 0.123456), true);

@@ -49,6 +49,8 @@ type Part = { readonly of: Expression } & (
 const COMPARED = new Set(['<', '<=', '>', '>=', '==', '!=']);
 const METHODS: { readonly [method: string]: string } = { lessThan: '<', lessThanOrEqual: '<=', greaterThan: '>', greaterThanOrEqual: '>=' };
 const SETS = new Set(['contains', 'containsAll', 'containsAny']);
+/** What makes a Long of a time. */
+const COUNTED = new Set(['toMilliseconds', 'toSeconds', 'toMinutes', 'toHours', 'toDays']);
 
 /** The policy for scaled numbers. @throws PolicyError for a number that has more than four places or does not fit. */
 export function scaledPolicy(json: PolicyJson, schema: Schema, at: string): PolicyJson {
@@ -66,7 +68,8 @@ function rewriterFor({ free, actions }: Schema, at: string): (expression: Expres
     if (operator === 'Value') return valued(expression, operands);
     if (operator === '.') return access(expression);
     if (COMPARED.has(operator)) return { is: 'other', of: compared(operator, rewrite(two.left), rewrite(two.right)) };
-    if (operator in METHODS) return method(operator, operands as readonly Expression[]);
+    if (COUNTED.has(operator)) return { is: 'number', power: 0, of: { [operator]: inside(operands) } };
+    if (Object.hasOwn(METHODS, operator)) return method(operator, operands as readonly Expression[]);
     if (operator === 'decimal') return decimal(expression, operands as readonly Expression[]);
     if (operator === '+' || operator === '-') return sum(operator, rewrite(two.left), rewrite(two.right));
     if (operator === '*') return product(rewrite(two.left), rewrite(two.right));
@@ -81,8 +84,10 @@ function rewriterFor({ free, actions }: Schema, at: string): (expression: Expres
     }
     if (operator === 'if-then-else') return choice(operands as { if: Expression; then: Expression; else: Expression });
     if (SETS.has(operator)) {
-      const [left, right] = [rewrite(two.left), rewrite(two.right)];
-      return { is: 'other', of: { [operator]: { left: beside(left, right), right: beside(right, left) } } };
+      const sides = [rewrite(two.left), rewrite(two.right)] as const;
+      const power = Math.max(...sides.map(powerOf));
+      const [left, right] = power === 0 ? sides.map(asIs) : sides.map((side) => by(side, power));
+      return { is: 'other', of: { [operator]: { left, right } } };
     }
     return { is: 'other', of: { [operator]: inside(operands) } };
   }
@@ -105,8 +110,9 @@ function rewriterFor({ free, actions }: Schema, at: string): (expression: Expres
       const { left, attr } = expression['.'] as { left: Expression; attr: string };
       const member = (left['Record'] as { [name: string]: Expression } | undefined)?.[attr];
       if (member !== undefined) return { ...rewrite(member), of: { '.': { left: plain(left), attr } } };
-      // Where it leads is not known, but what it leads to comes from a run: the rest is reached by its path.
-      return { is: 'free', of: { '.': { left: plain(left), attr } } };
+      // Which of several records it is of shows only when it is asked: so whatever number it is, it is in the unit.
+      const part = rewrite(left);
+      return { is: part.is === 'other' ? 'other' : 'free', of: { '.': { left: by(part, 1), attr } } };
     }
     if (path[0] === 'context' && free.includes(path[1] as string)) return { is: 'free', of: expression };
     return isLong(path) ? { is: 'number', power: 0, of: expression } : { is: 'other', of: expression };
@@ -161,11 +167,11 @@ function rewriterFor({ free, actions }: Schema, at: string): (expression: Expres
     const sides = [rewrite(then), rewrite(otherwise)] as const;
     const power = Math.max(powerOf(sides[0]), powerOf(sides[1]));
     const isNumber = sides.every(({ is }) => ['number', 'literal', 'decimal', 'free'].includes(is));
-    const [one, other] = isNumber ? sides.map((side) => by(side, power)) : sides.map(asIs);
+    const asked = plain(condition);
     // biome-ignore lint/suspicious/noThenProperty: as Cedar's JSON has it
-    const of = { 'if-then-else': { if: plain(condition), then: one, else: other } } as Expression;
-    if (sides.every(({ is }) => is === 'free')) return { is: 'free', of };
-    return isNumber ? { is: 'number', power, of } : { is: 'other', of };
+    const build = ([one, other]: readonly unknown[]) => ({ 'if-then-else': { if: asked, then: one, else: other } }) as Expression;
+    if (sides.every(({ is }) => is === 'free')) return { is: 'free', of: build(sides.map(asIs)) };
+    return isNumber ? { is: 'number', power, of: build(sides.map((side) => by(side, power))) } : several(sides, build);
   }
 
   const several = (parts: readonly Part[], build: (parts: readonly Expression[]) => Expression): Part => ({
@@ -175,21 +181,13 @@ function rewriterFor({ free, actions }: Schema, at: string): (expression: Expres
     of: build(parts.map(asIs)),
   });
 
-  /** What stands beside something that comes from a run, in a set of its own or alone. */
-  function beside(part: Part, other: Part): Expression {
-    const isScaled =
-      other.is === 'free' ||
-      (other.is === 'number' && other.power > 0) ||
-      (other.is === 'several' && other.parts.some(({ is }) => is === 'free'));
-    return isScaled ? by(part, 1) : asIs(part);
-  }
-
   /** The expression by this power of the unit, where it is a number that can be brought to it. */
   function by(part: Part, power: number): Expression {
     if (part.is === 'several') return part.build(part.parts.map((one) => by(one, power)));
     if (part.is === 'literal' || part.is === 'decimal') return literal(part.digits, power, part.of);
     const lacks = power - powerOf(part);
-    if (part.is === 'other' || lacks <= 0) return part.of;
+    if (part.is === 'other' || lacks === 0) return part.of;
+    if (lacks < 0) throw new PolicyError(`${at}: a product is compared in a set or a record: compare it by itself`);
     return { '*': { left: part.of, right: { Value: written(UNIT ** BigInt(lacks)) } } };
   }
 

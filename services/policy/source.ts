@@ -13,8 +13,12 @@ export function describe(file: PolicyFile, error: DetailedError): string {
   return `${where}: ${inWords(error)}: correct it and start again`;
 }
 
+/** Cedar says this of 5000.5, and of a decimal beside a sign of comparison. */
+const FRACTION = /^unexpected token `\d+`|saw decimal$/;
+const FRACTIONS = 'a fraction is compared by a method, as in context.arguments.total.greaterThan(decimal("0.5"))';
+
 export function inWords({ message, help, sourceLocations }: DetailedError): string {
-  const hints = [sourceLocations?.[0]?.label, help].filter((hint) => hint != null);
+  const hints = [sourceLocations?.[0]?.label, help, FRACTION.test(message) ? FRACTIONS : undefined].filter((hint) => hint != null);
   return `${message}${hints.length > 0 ? ` (${hints.join('; ')})` : ''}`;
 }
 
