@@ -8,12 +8,27 @@ import { withoutTrailing } from './trailing.ts';
 /** @throws SyntaxError when it is not JSON. */
 export const parseJson = (text: string): Json => JSON.parse(exactText(text)) as Json;
 
-/** A number that may not be exact has so many digits, or an exponent. */
-const DOUBTFUL = /[\d.]{16}|\d[eE]/;
+/** Fewer digits than this, and an exponent of fewer than three, are carried by every double. */
+const DOUBTFUL = 16;
+const FAR = /\d[eE][+-]?\d{3}/;
+/** The same in JSON. Digests are full of what only looks so. */
+const FAR_IN_JSON = /[eE][+-]?\d{3}(?<=(?:^|[\s:,[])-?\d[\d.]{0,15}[eE][+-]?\d{3})/;
+
+/** False for what has no number that may not be exact. All facts pass here: so of so many letters one is looked at. */
+function isDoubtful(text: string): boolean {
+  for (let place = DOUBTFUL - 1; place < text.length; place += DOUBTFUL) {
+    if (!isDigit(text.charCodeAt(place))) continue;
+    let [first, end] = [place, place + 1];
+    while (first > 0 && isDigit(text.charCodeAt(first - 1))) first -= 1;
+    while (end - first < DOUBTFUL && isDigit(text.charCodeAt(end))) end += 1;
+    if (end - first >= DOUBTFUL) return true;
+  }
+  return FAR_IN_JSON.test(text);
+}
 
 /** The same JSON, in which numbers that no double carries exactly are texts. What is not JSON stays what it is. */
 export function exactText(text: string): string {
-  if (!DOUBTFUL.test(text)) return text;
+  if (!isDoubtful(text)) return text;
   let out = '';
   let copied = 0;
   for (let place = 0; place < text.length; ) {
@@ -22,7 +37,7 @@ export function exactText(text: string): string {
     else if (code === MINUS || (code >= ZERO && code <= NINE)) {
       const end = endOfNumber(text, place);
       const number = text.slice(place, end);
-      if (isNumber(number) && !isExact(number)) {
+      if ((end - place >= DOUBTFUL || FAR.test(number)) && isNumber(number) && !isExact(number)) {
         out += `${text.slice(copied, place)}"${number}"`;
         copied = end;
       }
@@ -32,7 +47,10 @@ export function exactText(text: string): string {
   return copied === 0 ? text : out + text.slice(copied);
 }
 
-const [QUOTE, MINUS, ZERO, NINE] = ['"', '-', '0', '9'].map((letter) => letter.charCodeAt(0)) as [number, number, number, number];
+const [QUOTE = 0, MINUS = 0, DOT = 0, ZERO = 0, NINE = 0] = ['"', '-', '.', '0', '9'].map((letter) => letter.charCodeAt(0));
+const SIGNS = new Set(['e', 'E', '+', '-'].map((letter) => letter.charCodeAt(0)));
+
+const isDigit = (code: number): boolean => (code >= ZERO && code <= NINE) || code === DOT;
 
 /** The place after the quote that ends the string. */
 function endOfString(text: string, begin: number): number {
@@ -46,7 +64,7 @@ function endOfString(text: string, begin: number): number {
 
 function endOfNumber(text: string, begin: number): number {
   let end = begin + 1;
-  while (end < text.length && /[\d.eE+-]/.test(text[end] as string)) end += 1;
+  for (let code = text.charCodeAt(end); isDigit(code) || SIGNS.has(code); code = text.charCodeAt(end)) end += 1;
   return end;
 }
 
@@ -56,7 +74,14 @@ const isNumber = (text: string): boolean => /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d
 /** True when a double has exactly this value, as far as it is ever written again. @param number as JSON writes one. */
 export function isExact(number: string): boolean {
   const double = Number(number);
+  // What is too small to be told from nothing is not nothing.
+  if (double === 0) return !/[1-9]/.test(number.slice(0, exponentAt(number)));
   return Number.isFinite(double) && canonical(number) === canonical(String(double));
+}
+
+function exponentAt(number: string): number {
+  const place = number.search(/[eE]/);
+  return place === -1 ? number.length : place;
 }
 
 /** The digits that count and where the point stands among them: the same for every way of writing a number. */
@@ -64,7 +89,6 @@ function canonical(number: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   const significant = withoutTrailing(digits, '0');
-  if (significant === '') return '0';
   const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length);
   return `${sign}${significant}e${power}`;
 }

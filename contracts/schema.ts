@@ -82,7 +82,7 @@ function checkSize(schema: JsonSchema): void {
 
 function checkOf(schema: JsonSchema): Check {
   // `$async` is Ajv's own; a schema that bore it would be true of everything.
-  const { $schema, $async: _, ...rest } = schema;
+  const { $schema, $async: _, ...rest } = withLimits(schema, nearest);
   const compiler = compilerFor($schema, rest);
   let validate: ValidateFunction;
   try {
@@ -133,6 +133,25 @@ function nearest(digits: string): number {
   if (!Number.isFinite(double)) return Math.sign(double) * Number.MAX_VALUE;
   return Number.isInteger(double) && /\./.test(digits) && !/\.0*$/.test(digits) ? double + 0.5 : double;
 }
+
+const LIMITS = new Set(['maximum', 'minimum', 'exclusiveMaximum', 'exclusiveMinimum', 'multipleOf']);
+const VALUES = new Set(['const', 'default', 'examples', 'example']);
+
+/** A schema whose limits are numbers again: those of 64 bits are not carried by a double. What it names by value may be either. */
+function withLimits<T>(schema: T, by: (digits: string) => unknown): T {
+  if (typeof schema !== 'object' || schema === null) return schema;
+  if (Array.isArray(schema)) return schema.map((one) => withLimits(one, by)) as T;
+  const members = Object.entries(schema).map(([key, value]): [string, unknown] => {
+    if (LIMITS.has(key) && isDigits(value)) return [key, by(value)];
+    if (key === 'enum' && Array.isArray(value)) return [key, value.flatMap((one) => (isDigits(one) ? [one, by(one)] : [one]))];
+    if (key === 'const' && isDigits(value)) return ['enum', [value, by(value)]];
+    return [key, VALUES.has(key) ? value : withLimits(value, by)];
+  });
+  return Object.fromEntries(members) as T;
+}
+
+/** The schema for those who are sent it, through `JSON.stringify`: its limits are numbers. */
+export const limitsAgain = (schema: JsonSchema): JsonSchema => withLimits(schema, rawNumber);
 
 /** The value, written with numbers where `schema` wants them and it has their digits: for whoever is sent it, through `JSON.stringify`. */
 export function numbersAgain<T>(schema: JsonSchema, value: T): T {

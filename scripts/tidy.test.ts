@@ -132,3 +132,32 @@ test('one file writes to the terminal', () => {
   ])
     assert.match(text, WRITES);
 });
+
+/** What reads JSON or YAML by itself, where a number that no double carries would be changed in silence. */
+const READS = new RegExp([joined('JSON\\.pa', 'rse\\b'), '\\bawait [\\w.() ]*\\.json\\(\\)', "from 'yaml'"].join('|'));
+
+test('JSON and YAML from outside are read where digits are kept', () => {
+  const reading = sources().filter(
+    (path) => /^(contracts|services|infra\/bus)\//.test(path) && !/\.test\.ts$|\/fixtures\//.test(path) && places(READS, [path]).length > 0,
+  );
+  assert.deepEqual(reading, [
+    // The one that all others read by.
+    'contracts/exact-json.ts',
+    // YAML, whose digits are kept in the first.
+    'contracts/workflow/source.ts',
+    'contracts/workflow/text-place.ts',
+    // What Reel itself wrote.
+    'infra/bus/alive.ts',
+    'infra/bus/process-log.ts',
+    // Looks at the shape of a body, and is done with it.
+    'services/gateway/body.ts',
+    // The offline model: a request of our own.
+    'services/model-executor/offline/completion.ts',
+    // Settings, by the rules of the workflow's YAML.
+    'services/model-executor/offline/scenario.ts',
+    'services/model-executor/yaml-file.ts',
+    // A document's limits and examples are approximate.
+    'services/tool-executor/api-document.ts',
+    'services/tool-executor/config.ts',
+  ]);
+});

@@ -1,4 +1,5 @@
 /** JSONata's own functions, each paying for what it is about to do before it does it; two that take too long are done otherwise. */
+import { isDigits } from '../exact-json.ts';
 import { isFunction } from './function.ts';
 import type { Meter } from './meter.ts';
 
@@ -95,6 +96,16 @@ const BEFORE: { readonly [name: string]: (args: readonly unknown[], meter: Meter
 
 /** Without comparing everything with everything, or copying the rest of a list for each element. */
 const OWN: { readonly [name: string]: Own } = {
+  number(_, [value], given) {
+    const result = given.call(this as never, value);
+    if (isDigits(value) || (/^0[xXoObB]/.test(String(value)) && !Number.isSafeInteger(result))) throw inexact('number', value);
+    return result;
+  },
+  parseInteger(_, args, given) {
+    const result = given.apply(this as never, [...args]);
+    if (typeof result === 'number' && !Number.isSafeInteger(result)) throw inexact('parseInteger', args[0]);
+    return result;
+  },
   distinct(meter, [list], given) {
     if (!Array.isArray(list) || list.length <= 1) return given.call(this as never, list);
     const result = (list as unknown as { sequence?: boolean }).sequence === true ? this.createSequence() : [];
@@ -119,6 +130,9 @@ const OWN: { readonly [name: string]: Own } = {
     return await merged(list, after, meter);
   },
 };
+
+const inexact = (name: string, value: unknown): Error =>
+  new Error(`$${name} would change "${String(value).slice(0, 80)}", which cannot be computed with exactly: keep it as a text`);
 
 const ascending = (a: string | number, b: string | number): number => (a > b ? 1 : a < b ? -1 : 0);
 

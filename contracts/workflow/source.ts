@@ -98,8 +98,9 @@ function hintAt(text: string, offset: number): string {
     : '';
 }
 
-/** Numbers that no double carries are what is written, as in JSON. */
-function keepDigits(document: Document): void {
+/** Numbers that no double carries are what is written, as in JSON. @returns them, and where they stand. */
+export function keepDigits(document: Document): { readonly digits: string; readonly offset: number }[] {
+  const kept: { digits: string; offset: number }[] = [];
   visit(document, {
     Scalar: (_, node) => {
       const { value, source } = node;
@@ -111,8 +112,10 @@ function keepDigits(document: Document): void {
       if (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(number)) {
         if (!isExact(number)) node.value = number.replace(/^(-?)0+(?=\d)/, '$1');
       } else if (!Number.isSafeInteger(value)) node.value = /^0[xo]/.test(source) ? String(BigInt(source)) : source;
+      if (node.value !== value) kept.push({ digits: source, offset: node.range?.[0] ?? 0 });
     },
   });
+  return kept;
 }
 
 /** Keys that stand twice in the same map, since YAML's own check compares every key with every other; and what has no end. */

@@ -1,4 +1,5 @@
 /** JSON that somebody else wrote, read without trusting it: what is nested without end would end whoever looks through it. Pure. */
+import { parseJson } from '@reel/contracts/exact-json.ts';
 
 /** Levels of lists and objects that a fact may have: far more than people and tools write, and far from where recursion ends. */
 export const DEEPEST = 500;
@@ -20,10 +21,10 @@ export function isTooDeep(text: string): boolean {
   return false;
 }
 
-/** @throws Error when it is not JSON, or nested deeper than `DEEPEST`. */
+/** Numbers that no double carries are texts of their digits. @throws Error when it is not JSON, or nested deeper than `DEEPEST`. */
 export function readJson(text: string): unknown {
   if (isTooDeep(text)) throw new Error(`its lists and objects go deeper than ${DEEPEST} levels`);
-  return JSON.parse(text);
+  return parseJson(text);
 }
 
 const [QUOTE, BACKSLASH, LIST, LIST_END, OBJECT, OBJECT_END] = ['"', '\\', '[', ']', '{', '}'].map((letter) => letter.charCodeAt(0));

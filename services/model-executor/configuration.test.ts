@@ -98,6 +98,10 @@ const wrong: Record<string, [text: string, message: RegExp]> = {
   ],
   'no models at all': ['models: []', /models: expected at least one model, is \[\]/],
   'a file that is empty': ['', /models: .*expected array.*, is missing/],
+  'a number that is not read exactly': [
+    'models:\n  - { name: a, apiKey: k, request: { extraBody: { seed: 7615917337495251231 } } }\n',
+    /models\.yaml:2:57: 7615917337495251231 has more digits than a number here can have: write it in quotes/,
+  ],
   'text that is not YAML': ['models: [', /models\.yaml: .*line 1/],
 };
 for (const [what, [text, message]] of Object.entries(wrong)) {

@@ -3,6 +3,7 @@
  * of the request tells which; that part is left out or said otherwise from then on, for as long as the process runs.
  */
 import { Json, type JsonSchema } from '@reel/contracts/envelope.ts';
+import { limitsAgain } from '@reel/contracts/schema.ts';
 import { APIError } from 'openai';
 import { z } from 'zod';
 
@@ -71,7 +72,7 @@ export const isObject = ({ type, properties, required }: JsonSchema): boolean =>
 /** The part of a request that says what the answer is to look like, and the words for it. */
 export function formOf({ structured }: Dialect, output: JsonSchema | undefined): { readonly format?: object; readonly words?: string } {
   if (output === undefined) return {};
-  const schema = objectSchema(output);
+  const schema = limitsAgain(objectSchema(output));
   if (structured === 'json_schema') return { format: { type: 'json_schema', json_schema: { name: 'result', strict: false, schema } } };
   const words = `Answer with nothing but JSON that keeps to this JSON Schema:\n${JSON.stringify(schema)}`;
   return structured === 'json_object' ? { format: { type: 'json_object' }, words } : { words };

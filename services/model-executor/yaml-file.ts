@@ -1,6 +1,7 @@
 /** A configuration file, read strictly, so that a typing error is found at the start: every complaint says where it is and what is wrong. */
 import { readFile } from 'node:fs/promises';
 import { excerpt, withoutSecrets } from '@reel/bus/secrets.ts';
+import { keepDigits } from '@reel/contracts/workflow/source.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 
@@ -28,6 +29,10 @@ export async function readYaml<Shape extends z.ZodType>(
   const document = parseDocument(text, { lineCounter: lines });
   const [wrong] = document.errors;
   if (wrong !== undefined) throw new ConfigError(`${file}: ${wrong.message}`);
+  for (const { digits, offset } of keepDigits(document)) {
+    const { line, col } = lines.linePos(offset);
+    throw new ConfigError(`${file}:${line}:${col}: ${digits} has more digits than a number here can have: write it in quotes, as a text`);
+  }
   const complain: Complain = (path, message) => {
     const node = document.getIn(path, true) ?? document.getIn(path.slice(0, -1), true);
     const at = isNode(node) && node.range ? lines.linePos(node.range[0]) : undefined;

@@ -81,6 +81,10 @@ const wrong: Record<string, [text: string, message: RegExp]> = {
     'servers: { a: { command: x } }\napis: { a: { document: a.yaml } }',
     /:2:12: apis\.a: there is a server "a" already; expected every name once/,
   ],
+  'a number that is not read exactly': [
+    'servers: { a: { command: x, timeoutMs: 7615917337495251231 } }',
+    /tools\.yaml:1:40: 7615917337495251231 has more digits than a number here can have: write it in quotes/,
+  ],
   'text that is not YAML': ['servers: [', /tools\.yaml: .*line 1/],
 };
 for (const [what, [text, message]] of Object.entries(wrong)) {

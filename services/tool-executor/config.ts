@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { excerpt, filled, keepFromAddress, keepIfSecret, withoutSecrets } from '@reel/bus/secrets.ts';
 import { Effect, OutputCheck, StrictCompensation, StrictRetry, WithinMs } from '@reel/contracts/tool.ts';
+import { keepDigits } from '@reel/contracts/workflow/source.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -123,6 +124,10 @@ export async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<
   const document = parseDocument(text, { lineCounter: lines });
   const [wrong] = document.errors;
   if (wrong !== undefined) throw new ConfigError(`${file}: ${wrong.message}`);
+  for (const { digits, offset } of keepDigits(document)) {
+    const { line, col } = lines.linePos(offset);
+    throw new ConfigError(`${file}:${line}:${col}: ${digits} has more digits than a number here can have: write it in quotes, as a text`);
+  }
   const complain: Complain = (path, message) => {
     const node = document.getIn(path, true) ?? document.getIn(path.slice(0, -1), true);
     const at = isNode(node) && node.range ? lines.linePos(node.range[0]) : undefined;

@@ -48,21 +48,23 @@ export const fetchFor = (unasked: Count, other: () => Meter): FetchLike => {
 };
 
 /** The same response, with the digits of its numbers kept: the SDK reads JSON itself. No number and no text goes over a line. */
-function exactly(response: Response): Response {
-  if (response.body === null || !/json|event-stream/i.test(response.headers.get('content-type') ?? '')) return response;
+export function exactly(response: Response): Response {
+  const type = response.headers.get('content-type') ?? '';
+  if (response.body === null || !/json|event-stream/i.test(type)) return response;
+  // The id of an event is not JSON, and comes back to the server as it was.
+  const exact = /event-stream/i.test(type) ? (text: string) => text.replace(/(?<=^|[\r\n])data:[^\r\n]*/g, exactText) : exactText;
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let pending = '';
   const lines = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
-      pending += decoder.decode(chunk, { stream: true });
-      const end = pending.lastIndexOf('\n') + 1;
-      if (end === 0) return;
-      controller.enqueue(encoder.encode(exactText(pending.slice(0, end))));
-      pending = pending.slice(end);
+      const text = decoder.decode(chunk, { stream: true });
+      const end = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1;
+      if (end > 0) controller.enqueue(encoder.encode(exact(pending + text.slice(0, end))));
+      pending = end > 0 ? text.slice(end) : pending + text;
     },
     flush(controller) {
-      controller.enqueue(encoder.encode(exactText(pending + decoder.decode())));
+      controller.enqueue(encoder.encode(exact(pending + decoder.decode())));
     },
   });
   return new Response(response.body.pipeThrough(lines), response);

@@ -7,7 +7,7 @@ import { compile, templateExpressions } from '@reel/contracts/workflow/expressio
 import { didYouMean } from '@reel/contracts/workflow/nearest.ts';
 import type { Finding, Path } from '@reel/contracts/workflow/place.ts';
 import { ExpressionError } from '@reel/contracts/workflow/program.ts';
-import { findingText } from '@reel/contracts/workflow/source.ts';
+import { findingText, keepDigits } from '@reel/contracts/workflow/source.ts';
 import { placeIn } from '@reel/contracts/workflow/text-place.ts';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -131,6 +131,7 @@ export function readScenario(text: string, file: string): Scenario {
     throw new ScenarioError(told.join('\n'));
   };
   if (document.errors.length > 0) return refuse(document.errors.map(({ message, pos }) => ({ path: [], message, at: pos[0] })));
+  keepDigits(document);
   let value: unknown;
   try {
     value = document.toJS();
