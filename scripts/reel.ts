@@ -275,7 +275,8 @@ command('settle <RUN> <STEP>', 'say how a step goes on that has failed, or of wh
   .option('--why <WHY>', 'what they found', 'no reason was given')
   .action(async (run: string, step: string, options: Json & Settling) => {
     const ruling = await settle(run, step, options);
-    return told(ruling, options);
+    if (ruling.ruling === 'pending') process.exitCode = EXIT.unavailable;
+    return options.json ? json(ruling) : print(line`${ruling.ruling} by ${ruling.who}`);
   });
 
 command('cancel <RUN>', 'stop a run; what it did is undone')
