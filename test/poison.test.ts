@@ -182,7 +182,8 @@ describe(`facts gone bad (seed ${seed})`, () => {
     await inTurns(all, 16, async (poison, index) => {
       const run = runOf(index);
       const { status, body } = await reel.ask('POST', `/v1/runs/${run}/cancel`, { who: 'ada', why: 'enough' });
-      if (status === 409) assert.equal(body.type, '/problems/void-request', told(poison, index));
+      // It cannot be read, or it ends in another way already.
+      if (status === 409) assert.match(String(body.type), /^\/problems\/(void-request|run-turned)$/, told(poison, index));
       else assert.ok([200, 202].includes(status), `${told(poison, index)}: ${status} ${JSON.stringify(body)}`);
     });
     const open = new Map(all.entries());
