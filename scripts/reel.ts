@@ -259,7 +259,7 @@ function told(ruling: Ruling, { json: asJson }: Json): void {
   const after = {
     granted: 'it goes on',
     refused: 'it is not done',
-    pending: 'nobody has looked at the vote yet: look again with npx reel show',
+    pending: 'policy has not looked at the vote yet: look again with npx reel show',
   };
   const words = line`${ruling.ruling} by ${ruling.who}: ${what} of run ${ruling.run}; ${after[ruling.ruling]}`;
   if (asJson) json(ruling);

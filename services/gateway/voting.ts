@@ -39,18 +39,26 @@ export async function castVote(
 ): Promise<{ vote: string; answer: Entry | undefined }> {
   const answered = Promise.withResolvers<Entry | undefined>();
   let place: Place | undefined;
-  const listen = door.follow((entry) => {
-    if (entry.at.run !== at.run || place === undefined) return;
+  // The answer to the same words, sent before, may come while their place is looked for.
+  const early: Entry[] = [];
+  const hear = (entry: Entry): void => {
+    if (entry.at.run !== at.run) return;
+    if (place === undefined) {
+      early.push(entry);
+      return;
+    }
     const isRuling = entry.at.slot === 'ruling' && entry.at.kind === at.kind && entry.at.id === at.id && entry.at.n === at.n;
     const isDenial = entry.at.kind === 'vote' && entry.at.slot === voteDenied.slot && entry.at.id === place.id && entry.at.n === place.n;
     if (isRuling || isDenial) answered.resolve(entry);
-  });
+  };
+  const listen = door.follow(hear);
   const timer = setTimeout(() => answered.resolve(undefined), patienceMs);
   try {
     place = placeOfVote(await door.look(at.shard, at.run), vote);
     // What another replica has just cast may not have come here yet: the slot says so.
     while (!(await door.say(at.shard, at.run, voteCast(place, vote), { cause: vote.question, traceparent })).said)
       place = { ...place, n: place.n + 1 };
+    for (const entry of early) hear(entry);
     return { vote: addressOf({ shard: at.shard, run: at.run, ...place, slot: voteCast.slot }), answer: await answered.promise };
   } finally {
     clearTimeout(timer);
