@@ -8,9 +8,9 @@ import { MALICE, TROUBLE } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { runCompleted } from '@reel/contracts/run.ts';
-import { voteCast } from '@reel/contracts/vote.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';
 import { frameOf } from '@reel/gateway/goal.ts';
+import { storeVote } from '@reel/gateway/voting.ts';
 import { readFolder } from '@reel/policy/policies.ts';
 import fc from 'fast-check';
 import { filled } from '../demo/person.ts';
@@ -28,7 +28,6 @@ assert.ok(workflow);
 
 /** Whoever is asked says yes, and takes the first of every choice of which nothing else is known. */
 function votesOf(who: string, requestedBy: string, answers: { readonly [step: string]: Json } = {}) {
-  let votes = 0;
   return async (entry: Entry, door: Door): Promise<void> => {
     if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
     // A model whose executor dies four times running has failed for good: whoever wants the answer has it tried again.
@@ -36,7 +35,7 @@ function votesOf(who: string, requestedBy: string, answers: { readonly [step: st
     const form = hasFailed ? { action: 'retry' } : (answers[entry.at.id] ?? filled((entry.data as { form: object }).form));
     const voter = hasFailed ? requestedBy : who;
     const vote = { question: entry.address, decision: 'grant' as const, who: voter, why: 'so', form };
-    await door.say(0, entry.at.run, voteCast({ kind: 'vote', id: voter, n: ++votes }, vote), { cause: entry.address });
+    await storeVote(door, { shard: 0, run: entry.at.run }, vote);
   };
 }
 

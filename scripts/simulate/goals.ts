@@ -11,9 +11,9 @@ import { planProposed } from '@reel/contracts/plan.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
-import { voteCast } from '@reel/contracts/vote.ts';
 import { plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
+import { storeVote } from '@reel/gateway/voting.ts';
 import fc from 'fast-check';
 import { judgeOfText } from './cast.ts';
 import { type Played, RUN, type Scene, type Story } from './story.ts';
@@ -110,7 +110,6 @@ const SUPPLIED = { n: 2, text: 'x', steps: [], claims: [], pass: true, reasons: 
 
 /** People fill in forms, sometimes wrongly at first, sometimes say no, and sometimes nothing, so that the question expires. */
 function peopleOf(goal: Goal, world: World) {
-  let votes = 0;
   return async (entry: Entry, door: Door): Promise<void> => {
     if (entry.seq === goal.cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
     if (isVoid(entry) || !/^(step|plan|undo)\.verdict\.held$/.test(entry.type)) return;
@@ -121,7 +120,7 @@ function peopleOf(goal: Goal, world: World) {
     const form = at.kind === ASKED || at.id.includes('-escalation-') ? await settled(luck, at, door, world) : { n: 3 };
     for (const filled of luck.happens(goal.temper) ? ['rubbish', form] : [form]) {
       const vote = { question: address, decision, who: 'eve', why: 'so', form: filled };
-      await door.say(0, RUN, voteCast({ kind: 'vote', id: 'eve', n: ++votes }, vote), { cause: address });
+      await storeVote(door, { shard: 0, run: RUN }, vote);
     }
   };
 }

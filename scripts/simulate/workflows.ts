@@ -7,7 +7,7 @@ import { ASKED, theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
-import { voteCast } from '@reel/contracts/vote.ts';
+import { storeVote } from '@reel/gateway/voting.ts';
 import { judgeOfText } from './cast.ts';
 import { anyPlan, type Plan, type PlannedStep, steadyPlan, withoutOne, workflowOf } from './plan.ts';
 import { RUN, type Scene, type Story } from './story.ts';
@@ -51,7 +51,6 @@ function doingOf({ steps }: Plan, { at: { kind, id, n } }: ApprovedCall): Doing 
 
 /** Who is asked answers after a while, or does not; and somebody may cancel the whole. */
 function peopleOf({ steps, cancelAfter }: Plan, world: World) {
-  let votes = 0;
   return async (entry: Entry, door: Door, later: Simulation['later']): Promise<void> => {
     if (entry.seq === cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
     if (isVoid(entry) || !['step.verdict.held', 'undo.verdict.held'].includes(entry.type)) return;
@@ -64,7 +63,7 @@ function peopleOf({ steps, cancelAfter }: Plan, world: World) {
       const decision = isEscalated ? 'grant' : step.answer;
       if (decision === undefined || form === undefined) return;
       const vote = { question: address, who: 'eve', why: 'so', decision, form };
-      await door.say(0, RUN, voteCast({ kind: 'vote', id: 'eve', n: ++votes }, vote), { cause: address });
+      await storeVote(door, { shard: 0, run: RUN }, vote);
     });
   };
 }

@@ -30,6 +30,19 @@ export function placeOfVote(history: History, vote: Vote): Place {
   }
 }
 
+/** Stores a vote at its place. What another replica has just stored may not be read here yet: then the slot says so, and the next is taken. */
+export async function storeVote(
+  door: Door,
+  { shard, run }: Pick<Parts, 'shard' | 'run'>,
+  vote: Vote,
+  traceparent?: string | undefined,
+): Promise<Place> {
+  let place = placeOfVote(await door.look(shard, run), vote);
+  while (!(await door.say(shard, run, voteCast(place, vote), { cause: vote.question, traceparent })).said)
+    place = { ...place, n: place.n + 1 };
+  return place;
+}
+
 /** Casts a vote on what is held at `at`. @returns its address, and the ruling or the denial that answers it in time. */
 export async function castVote(
   door: Door,
@@ -54,10 +67,7 @@ export async function castVote(
   const listen = door.follow(hear);
   const timer = setTimeout(() => answered.resolve(undefined), patienceMs);
   try {
-    place = placeOfVote(await door.look(at.shard, at.run), vote);
-    // What another replica has just cast may not have come here yet: the slot says so.
-    while (!(await door.say(at.shard, at.run, voteCast(place, vote), { cause: vote.question, traceparent })).said)
-      place = { ...place, n: place.n + 1 };
+    place = await storeVote(door, at, vote, traceparent);
     for (const entry of early) hear(entry);
     return { vote: addressOf({ shard: at.shard, run: at.run, ...place, slot: voteCast.slot }), answer: await answered.promise };
   } finally {
