@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import type { ApprovalPage, Run, Submitted } from '@reel/gateway/shapes.ts';
+import type { ApprovalPage, Cancelled, Ruling, Run, Submitted } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/api.ts';
 import { EXIT } from '@reel/scripts/exit-codes.ts';
 import { until } from '@reel/scripts/until.ts';
@@ -67,6 +67,27 @@ it('after a denied vote of one person another may approve; what was decided is n
   const late = await cli('refuse', question, '--who', 'ada');
   assert.equal(late.code, EXIT.conflict);
   assert.match(late.stderr, /This has been decided: granted by bob/);
+});
+
+it('a vote that is sent again gets the answer that it got; other words of the same person do not', async () => {
+  const { question } = await asking();
+  const vote = { decision: 'grant', who: 'bob', why: 'so', form: {} };
+  const first = await reel.ask<Ruling>('POST', `/v1/approvals/${question}`, vote);
+  assert.equal(first.body.ruling, 'granted', JSON.stringify(first.body));
+  const again = await reel.ask<Ruling>('POST', `/v1/approvals/${question}`, vote);
+  assert.deepEqual([again.status, again.body], [200, first.body]);
+  const other = await reel.ask('POST', `/v1/approvals/${question}`, { ...vote, why: 'otherwise' });
+  assert.equal(other.status, 409);
+});
+
+it('of two ends that are asked for at once the one that lost is told so', async () => {
+  const { run, question } = await asking();
+  const [granted, cancelled] = await Promise.all([
+    reel.ask<Ruling>('POST', `/v1/approvals/${question}`, { decision: 'grant', who: 'bob', why: 'so', form: {} }),
+    reel.ask<Cancelled>('POST', `/v1/runs/${run}/cancel`, {}),
+  ]);
+  const { status } = await endOf(run);
+  assert.equal(cancelled.status, status === 'cancelled' ? 202 : 409, JSON.stringify([granted, cancelled]));
 });
 
 it('a run that is over cannot be cancelled, and that is said', async () => {

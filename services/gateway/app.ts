@@ -9,11 +9,11 @@ import { LogUnavailable } from '@reel/bus/log.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { exactText } from '@reel/contracts/exact-json.ts';
-import { cancelRequested } from '@reel/contracts/run.ts';
 import { bodyLimit } from 'hono/body-limit';
 import type { Admission, Followers } from './admission.ts';
 import { approvalsOf, decide } from './approvals.ts';
 import { BODY_BYTES, checkDepth, checkWidth, notJson, textIn, tooLarge } from './body.ts';
+import { cancelRun } from './cancelling.ts';
 import { checkAsked, checkBodyHeaders, takesEvents } from './edge.ts';
 import { eventOf, nothingLeft, streamHeaders, streamOf } from './events.ts';
 import { fieldErrors } from './field-errors.ts';
@@ -235,26 +235,11 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   app.openapi(routes.cancel, async (c) => {
     const run = c.req.param('id');
     const shard = await find(run);
-    const before = await stateOf(shard, run);
-    const links = linksOf(run);
-    if (before.turnedAt !== undefined) {
-      // Where the run ends otherwise, the request did not count; where it is being cancelled, what was asked for is so.
-      if (before.status !== 'cancelling' && before.status !== 'cancelled')
-        throw new HttpProblem(
-          409,
-          'run-turned',
-          'It cannot be cancelled any more',
-          `the run is ${before.status}: that was decided at ${before.turnedAt}, and nothing changes`,
-        );
-      const detail = `that was decided at ${before.turnedAt}: nothing changes`;
-      return c.json({ id: run, status: before.status, changed: false, detail, links }, 200) as never;
-    }
-    const { who, why } = CancelRequest.parse(c.req.valid('json') ?? {});
-    await door.say(shard, run, cancelRequested(theRun, { who, why }), { traceparent: traceOf(c.req.header('traceparent')) });
-    return c.json(
-      { id: run, status: before.status, changed: true, detail: 'it is being stopped, and what it did is undone', links },
-      202,
-    ) as never;
+    await stateOf(shard, run);
+    const asked = CancelRequest.parse(c.req.valid('json') ?? {});
+    const answer = await cancelRun(door, shard, run, { ...asked, traceparent: traceOf(c.req.header('traceparent')) });
+    const { status } = await stateOf(shard, run);
+    return c.json({ id: run, status, ...answer, links: linksOf(run) }, (answer.changed ? 202 : 200) as 202) as never;
   });
   app.openapi(routes.approvals, async (c) => c.json({ approvals: await approvalsOf(door, runs, c.req.valid('query').run) }, 200) as never);
   app.openapi(routes.decide, async (c) => {

@@ -1,12 +1,14 @@
 /** What waits for a person, and what they decide: a vote, of which policy says whether it counts. */
 
+import { digestOf } from '@reel/bus/digest.ts';
 import type { Door } from '@reel/bus/door.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { expiresAt } from '@reel/contracts/expiry.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
+import { voteCast } from '@reel/contracts/vote.ts';
 import { wrongBy } from './field-errors.ts';
 import { HttpProblem } from './problems.ts';
 import { iso } from './run-state.ts';
@@ -63,8 +65,19 @@ export async function decide(door: Door, id: string, decision: Decision, tracepa
   if (at === undefined || history === undefined || held === undefined || isVoid(held) || !held.type.endsWith('.held')) {
     throw new HttpProblem(404, 'no-such-approval', 'Nothing is held under this id', `"${id}" is not among GET /v1/approvals`);
   }
+  const vote: Vote = {
+    question: held.address,
+    decision: decision.decision,
+    who: decision.who,
+    why: decision.why,
+    ...(decision.form === undefined ? {} : { form: decision.form as never }),
+  };
   const ruled = history.occupant(at, 'ruling');
-  if (ruled !== undefined) throw alreadyRuled(ruled);
+  if (ruled !== undefined) {
+    const address = addressOfSame(history, ruled, vote);
+    if (address === undefined) throw alreadyRuled(ruled);
+    return answerTo(id, at.run, decision, address, ruled);
+  }
   const { form } = held.data as { form?: JsonSchema };
   if (decision.decision === 'grant' && form !== undefined) {
     const wrong = wrongBy(form, decision.form);
@@ -73,15 +86,16 @@ export async function decide(door: Door, id: string, decision: Decision, tracepa
         { path: 'body.form', message: wrong, value: (decision.form ?? null) as never },
       ]);
   }
-  const data: Vote = {
-    question: held.address,
-    decision: decision.decision,
-    who: decision.who,
-    why: decision.why,
-    ...(decision.form === undefined ? {} : { form: decision.form as never }),
-  };
-  const { vote, answer } = await castVote(door, at, data, { patienceMs: PATIENCE_MS, traceparent });
-  return answerTo(id, at.run, decision, vote, answer);
+  const { vote: address, answer } = await castVote(door, at, vote, { patienceMs: PATIENCE_MS, traceparent });
+  return answerTo(id, at.run, decision, address, answer);
+}
+
+/** The address of the vote that was ruled on, where these are its words: a vote that is sent again gets the answer that it got. */
+function addressOfSame(history: History, ruled: Entry, vote: Vote): string | undefined {
+  const { vote: address = '' } = (isVoid(ruled) ? {} : ruled.data) as { vote?: string };
+  const at = parseAddress(address);
+  const cast = at === undefined ? undefined : history.find(voteCast, at);
+  return cast !== undefined && digestOf(cast.data) === digestOf(vote) ? address : undefined;
 }
 
 function answerTo(id: string, run: string, { who, why, form }: Decision, vote: string, entry: Entry | undefined): Ruling {
