@@ -30,7 +30,15 @@ const EVENT_BYTES = 8 * 1024 * 1024;
 async function base(): Promise<string> {
   const named = process.env['REEL_API'];
   // `localhost:7070` is what people write.
-  if (named) return withoutTrailing(/^https?:\/\//.test(named) ? named : `http://${named}`, '/');
+  if (named) {
+    const url = /^https?:\/\//.test(named) ? named : `http://${named}`;
+    if (!URL.canParse(url) || new URL(url).pathname.includes('//'))
+      throw new Refused(
+        `REEL_API is ${JSON.stringify(named)}, which is no address: host:port or a URL of http or https is expected`,
+        EXIT.usage,
+      );
+    return withoutTrailing(url, '/');
+  }
   return (await reachable(process.env['REEL_DIR'] ?? '.reel'))?.api ?? 'http://127.0.0.1:7070';
 }
 
@@ -53,7 +61,7 @@ async function reach(path: string, init: RequestInit, ...meters: readonly Meter[
   } catch (error) {
     const cause = (error as Error & { cause?: Error }).cause?.message ?? (error as Error).message;
     throw new Refused(
-      `no Reel answers at ${url} (${cause}).\n  Start one here with:   npx reel up\n  or name another with:  REEL_API=http://host:port`,
+      `no Reel answers at ${url} (${cause}).\n  Start one here with:   npx reel up\n  or name another with:  REEL_API=host:port`,
       EXIT.unavailable,
     );
   }

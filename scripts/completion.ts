@@ -31,34 +31,38 @@ function wordsOf(reel: Command): [command: string, words: string][] {
 
 const casesOf = (reel: Command): string =>
   wordsOf(reel)
-    .map(([name, words]) => `    "${name}") words="${words}" ;;`)
+    .map(([name, words]) => `    "${name}") choices="${words}" ;;`)
     .join('\n');
 
+// `npx reel` is completed like `reel`; after another word of npx's there are files.
 const bashOf = (reel: Command): string => `_reel() {
-  local words command=""
-  [ "$COMP_CWORD" -gt 1 ] && command="\${COMP_WORDS[1]}"
+  local at=1 command="" choices=""
+  if [ "\${COMP_WORDS[0]}" = npx ]; then
+    if [ "$COMP_CWORD" -lt 2 ] || [ "\${COMP_WORDS[1]}" != reel ]; then return 0; fi
+    at=2
+  fi
+  [ "$COMP_CWORD" -gt "$at" ] && command="\${COMP_WORDS[$at]}"
   case "$command" in
 ${casesOf(reel)}
-    *) words="" ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
-  [ \${#COMPREPLY[@]} -eq 0 ] && COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
-  return 0
+  COMPREPLY=($(compgen -W "$choices" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
-complete -F _reel reel
+complete -o default -F _reel reel npx
 `;
 
 const zshOf = (reel: Command): string => `_reel() {
-  local words command=""
-  (( CURRENT > 2 )) && command="\${words[2]:-$BUFFER}"
-  command="\${\${(z)BUFFER}[2]}"
-  (( CURRENT <= 2 )) && command=""
+  local command="" choices=""
+  integer at=2
+  if [[ "\${words[1]}" = npx ]]; then
+    if (( CURRENT < 3 )) || [[ "\${words[2]}" != reel ]]; then _files; return; fi
+    at=3
+  fi
+  (( CURRENT > at )) && command="\${words[at]}"
   case "$command" in
 ${casesOf(reel)}
-    *) words="" ;;
   esac
-  compadd -- \${=words}
+  compadd -- \${=choices}
   _files
 }
-compdef _reel reel
+compdef _reel reel npx
 `;

@@ -233,13 +233,29 @@ it('ends with the class of the trouble', async () => {
 
 it('says which version it is, completes in bash, and takes an address as people write it', async () => {
   assert.match((await cli(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
-  const { stdout: script } = await cli(['completion', 'bash']);
-  const complete = `${script}\nCOMP_WORDS=(reel runs --st); COMP_CWORD=2; _reel; echo "\${COMPREPLY[@]}"; COMP_WORDS=(reel app); COMP_CWORD=1; _reel; echo "\${COMPREPLY[@]}"`;
-  const { stdout } = await promisify(execFile)('bash', ['-c', complete]);
-  assert.equal(stdout, '--status\napprovals approve\n');
-  assert.match((await cli(['completion', 'zsh'])).stdout, /compdef _reel reel/);
+  const asked = [
+    ['reel', 'runs', '--st'],
+    ['reel', 'app'],
+    ['npx', 'reel', 'runs', '--st'],
+    ['npx', 'reel', 'app'],
+  ];
+  const { stdout: bash } = await cli(['completion', 'bash']);
+  const inBash = asked.map((words) => `COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _reel; echo "\${COMPREPLY[@]}"`);
+  const completed = await promisify(execFile)('bash', ['-c', [bash, ...inBash].join('\n')]);
+  assert.equal(completed.stdout, '--status\napprovals approve\n--status\napprovals approve\n');
+  const { stdout: zsh } = await cli(['completion', 'zsh']);
+  assert.match(zsh, /compdef _reel reel npx/);
+  // zsh is not everywhere; its own functions are told apart from what this script hands to them.
+  const inZsh = asked.map((words) => `words=(${words.join(' ')}); CURRENT=${words.length}; _reel`);
+  const own = 'compdef() { }; _files() { }; compadd() { shift; print -- $@ }';
+  const ran = await promisify(execFile)('zsh', ['-fc', [own, zsh, ...inZsh].join('\n')]).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  if (ran !== undefined) assert.match(ran.stdout, /^(.*--status.*\n.*approvals approve.*\n){2}$/);
   assert.equal((await cli(['completion', 'fish'])).code, EXIT.usage);
   assert.equal((await cli(['runs'], { REEL_API: reel.api.replace('http://', '') })).code, 0);
+  const odd = await cli(['runs'], { REEL_API: 'htp://x y' });
+  assert.deepEqual([odd.code, /REEL_API is "htp:..x y", which is no address/.test(odd.stderr)], [EXIT.usage, true], odd.stderr);
 });
 
 it('lists what the API can filter, with what it has cost', async () => {

@@ -35,7 +35,7 @@ export async function storeVote(
   door: Door,
   { shard, run }: Pick<Parts, 'shard' | 'run'>,
   vote: Vote,
-  traceparent?: string | undefined,
+  traceparent?: string,
 ): Promise<Place> {
   let place = placeOfVote(await door.look(shard, run), vote);
   while (!(await door.say(shard, run, voteCast(place, vote), { cause: vote.question, traceparent })).said)
