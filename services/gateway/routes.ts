@@ -17,9 +17,15 @@ import {
   ToolList,
 } from './shapes.ts';
 
-const json = (schema: z.ZodType): { 'application/json': { schema: z.ZodType } } => ({ 'application/json': { schema } });
-const says = (description: string, schema: z.ZodType): { description: string; content: object } => ({ description, content: json(schema) });
-const problem = (description: string): { description: string; content: object } => ({
+type Content<Schema> = { 'application/json': { schema: Schema } };
+const json = <Schema extends z.ZodType>(schema: Schema): Content<Schema> => ({ 'application/json': { schema } });
+const says = <Schema extends z.ZodType>(description: string, schema: Schema): { description: string; content: Content<Schema> } => ({
+  description,
+  content: json(schema),
+});
+const problem = (
+  description: string,
+): { description: string; content: { 'application/problem+json': { schema: typeof ProblemDetails } } } => ({
   description,
   content: { 'application/problem+json': { schema: ProblemDetails } },
 });
@@ -56,7 +62,7 @@ export const routes = {
     request: { headers: SubmitHeaders, body: { content: json(RunRequest), required: true } },
     responses: {
       201: says('It was requested', Submitted),
-      200: says('It is over, or the Idempotency-Key had requested it', Run),
+      200: says('It is over; or, as it stands, the run that the Idempotency-Key had requested before', z.union([Run, Submitted])),
       202: says('It was waited for in vain', Submitted),
       429: problem('Too many runs wait: nothing was done, and Retry-After says in how many seconds to try again'),
       503: problem(
