@@ -35,8 +35,6 @@ export type Stored = {
 };
 
 type Waiter = { readonly seq: number; readonly resolve: (reached: boolean) => void };
-/** `ahead`: heard, and not in its turn yet. `known`: the last position that is known of. */
-type Shard = { position: number; known: number; filling: boolean; quiet: boolean; ahead: Raw[]; aheadBytes: number; waiters: Waiter[] };
 
 /** More is not kept of what is heard while something earlier is missing: it is read from the stream as well. */
 const AHEAD = 1000;
@@ -46,111 +44,114 @@ const AGAIN_MS = 50;
 /** After so long in silence it is looked whether that is the whole truth. */
 const QUIET_MS = 1000;
 
-/** Follows the log of all shards, handing on every fact in order. Rejects when the streams cannot be read. */
-export async function openTail(
-  connection: NatsConnection,
-  shards: number,
-  stored: Stored,
-  onRaw: (shard: number, raw: Raw) => void,
-): Promise<Tail> {
-  const states: Shard[] = Array.from({ length: shards }, () => ({
-    position: 0,
-    known: 0,
-    filling: true,
-    quiet: true,
-    ahead: [],
-    aheadBytes: 0,
-    waiters: [],
-  }));
+/** The live end of one shard. */
+type ShardTail = {
+  position(): number;
+  reached(seq: number, ms: number): Promise<boolean>;
+  /** Takes what the stream has passed on. */
+  hear(raw: Raw, bytes: number): void;
+  /** Asks the leader whether there is more than was heard: a replica that is cut off knows nothing new either. */
+  look(): Promise<void>;
+  /** Looks, if nothing has been heard since the last call. */
+  lookIfQuiet(): void;
+  /** Begins at what is stored now. */
+  begin(): Promise<void>;
+};
+
+function openShard(connection: NatsConnection, shard: number, stored: Stored, onRaw: (shard: number, raw: Raw) => void): ShardTail {
   const roam = roamOf(connection);
-  const accept = (state: Shard, shard: number, raw: Raw): void => {
-    state.position = raw.seq;
+  const waiters = openWaiters();
+  /** The last position that was handed on, and the last that is known of. */
+  let position = 0;
+  let known = 0;
+  let isFilling = true;
+  let isQuiet = true;
+  /** Heard, and not in its turn yet. */
+  const ahead: Raw[] = [];
+  let aheadBytes = 0;
+
+  function accept(raw: Raw): void {
+    position = raw.seq;
     onRaw(shard, raw);
-    if (state.waiters.length > 0) wake(state);
-  };
+    waiters.wake(position);
+  }
   /** Hands on what was heard and has its turn now. */
-  const catchUp = (state: Shard, shard: number): void => {
+  function catchUp(): void {
     let taken = 0;
-    for (const raw of state.ahead) {
-      if (raw.seq > state.position + 1) break;
+    for (const raw of ahead) {
+      if (raw.seq > position + 1) break;
       taken += 1;
-      if (raw.seq === state.position + 1) accept(state, shard, raw);
+      if (raw.seq === position + 1) accept(raw);
     }
-    state.ahead.splice(0, taken);
-  };
-  async function fill(shard: number): Promise<void> {
-    const state = states[shard] as Shard;
-    if (state.filling) return;
-    state.filling = true;
+    ahead.splice(0, taken);
+  }
+  /** Reads from the stream until nothing is missing that is known of. */
+  async function fill(): Promise<void> {
+    if (isFilling) return;
+    isFilling = true;
     for (;;) {
       try {
-        for await (const raw of stored.from(shard, state.position + 1)) if (raw.seq > state.position) accept(state, shard, raw);
+        for await (const raw of stored.from(shard, position + 1)) if (raw.seq > position) accept(raw);
       } catch {
         // The broker is away: what is not heard of cannot be missed, and when it is back it is looked again.
       }
-      catchUp(state, shard);
-      if (state.position >= state.known || connection.isClosed()) break;
+      catchUp();
+      if (position >= known || connection.isClosed()) break;
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
-    state.ahead.length = 0;
-    state.aheadBytes = 0;
-    state.filling = false;
+    ahead.length = 0;
+    aheadBytes = 0;
+    isFilling = false;
   }
-  const hear = (error: Error | null, message: Msg): void => {
-    if (error !== null) return;
-    const subject = `reel.${message.subject.slice(5)}`;
-    const shard = Number(subject.split('.')[1]);
-    const state = states[shard];
-    if (state === undefined) return;
-    const passed = passedOn(message, reelStream(shard), subject);
-    // A fact with headers of its own is void. It is read from the stream, so that only one place decides that.
-    if (passed === undefined || !passed.isPlain || passed.seq <= state.position) return;
-    const raw: Raw = { subject, seq: passed.seq, time: passed.timeMs, body: message.string() };
-    state.quiet = false;
-    state.known = Math.max(state.known, raw.seq);
-    const isNext = raw.seq === state.position + 1 && !state.filling;
-    if (isNext) accept(state, shard, raw);
-    else {
-      if (state.ahead.length < AHEAD && state.aheadBytes < AHEAD_BYTES) state.ahead.push(raw);
-      state.aheadBytes += message.data.length;
-      void fill(shard);
-    }
-  };
-  /** Asks the leader, since a replica that is cut off knows nothing new either. */
-  async function look(shard: number): Promise<void> {
-    const state = states[shard] as Shard;
+  async function look(): Promise<void> {
     const beginMs = performance.now();
     try {
-      state.known = Math.max(state.known, (await stored.next(shard, state.position + 1)) ?? 0);
+      known = Math.max(known, (await stored.next(shard, position + 1)) ?? 0);
       roam.fine();
     } catch {
       roam.trouble(beginMs);
     }
-    if (state.known > state.position) void fill(shard);
+    if (known > position) void fill();
   }
-  const subscription = connection.subscribe(LIVE_FACTS, { callback: hear });
-  for (const [shard, state] of states.entries()) {
-    state.position = await stored.last(shard);
-    state.filling = false;
-    catchUp(state, shard);
-    if (state.position < state.known) void fill(shard);
-  }
-  void (async () => {
-    for await (const { type } of connection.status()) if (type === 'reconnect') for (const shard of states.keys()) void look(shard);
-  })();
-  const looking = setInterval(() => {
-    for (const [shard, state] of states.entries()) {
-      if (state.quiet) void look(shard);
-      state.quiet = true;
-    }
-  }, QUIET_MS).unref();
   return {
-    position: (shard) => states[shard]?.position ?? 0,
-    reached: (shard, seq, ms) => {
-      const state = states[shard] as Shard;
-      if (state.position >= seq) return Promise.resolve(true);
-      if (state.filling && seq > state.position + AHEAD) return Promise.resolve(false);
-      return new Promise((resolve) => {
+    position: () => position,
+    reached: (seq, ms) => {
+      if (position >= seq) return Promise.resolve(true);
+      if (isFilling && seq > position + AHEAD) return Promise.resolve(false);
+      return waiters.reached(seq, ms);
+    },
+    hear: (raw, bytes) => {
+      if (raw.seq <= position) return;
+      isQuiet = false;
+      known = Math.max(known, raw.seq);
+      if (raw.seq === position + 1 && !isFilling) {
+        accept(raw);
+        return;
+      }
+      if (ahead.length < AHEAD && aheadBytes < AHEAD_BYTES) ahead.push(raw);
+      aheadBytes += bytes;
+      void fill();
+    },
+    look,
+    lookIfQuiet: () => {
+      if (isQuiet) void look();
+      isQuiet = true;
+    },
+    begin: async () => {
+      position = await stored.last(shard);
+      isFilling = false;
+      catchUp();
+      if (position < known) void fill();
+    },
+  };
+}
+
+/** Those who wait for a position. */
+function openWaiters(): { reached(seq: number, ms: number): Promise<boolean>; wake(position: number): void } {
+  let waiting: Waiter[] = [];
+  return {
+    reached: (seq, ms) =>
+      new Promise((resolve) => {
         const waiter: Waiter = {
           seq,
           resolve: (reached) => {
@@ -159,22 +160,54 @@ export async function openTail(
           },
         };
         const timer = setTimeout(() => {
-          state.waiters = state.waiters.filter((one) => one !== waiter);
+          waiting = waiting.filter((one) => one !== waiter);
           resolve(false);
         }, ms);
-        state.waiters.push(waiter);
-      });
+        waiting.push(waiter);
+      }),
+    wake: (position) => {
+      if (waiting.length === 0) return;
+      const ready = waiting.filter(({ seq }) => seq <= position);
+      if (ready.length === 0) return;
+      waiting = waiting.filter(({ seq }) => seq > position);
+      for (const { resolve } of ready) resolve(true);
     },
+  };
+}
+
+/** Follows the log of all shards, handing on every fact in order. Rejects when the streams cannot be read. */
+export async function openTail(
+  connection: NatsConnection,
+  shards: number,
+  stored: Stored,
+  onRaw: (shard: number, raw: Raw) => void,
+): Promise<Tail> {
+  const tails = Array.from({ length: shards }, (_, shard) => openShard(connection, shard, stored, onRaw));
+  const hear = (error: Error | null, message: Msg): void => {
+    if (error !== null) return;
+    const subject = `reel.${message.subject.slice(5)}`;
+    const shard = Number(subject.split('.')[1]);
+    const tail = tails[shard];
+    if (tail === undefined) return;
+    const passed = passedOn(message, reelStream(shard), subject);
+    // A fact with headers of its own is void. It is read from the stream, so that only one place decides that.
+    if (passed === undefined || !passed.isPlain) return;
+    tail.hear({ subject, seq: passed.seq, time: passed.timeMs, body: message.string() }, message.data.length);
+  };
+  const subscription = connection.subscribe(LIVE_FACTS, { callback: hear });
+  for (const tail of tails) await tail.begin();
+  void (async () => {
+    for await (const { type } of connection.status()) if (type === 'reconnect') for (const tail of tails) void tail.look();
+  })();
+  const looking = setInterval(() => {
+    for (const tail of tails) tail.lookIfQuiet();
+  }, QUIET_MS).unref();
+  return {
+    position: (shard) => tails[shard]?.position() ?? 0,
+    reached: (shard, seq, ms) => (tails[shard] as ShardTail).reached(seq, ms),
     close: () => {
       clearInterval(looking);
       subscription.unsubscribe();
     },
   };
-}
-
-function wake(state: Shard): void {
-  const ready = state.waiters.filter(({ seq }) => seq <= state.position);
-  if (ready.length === 0) return;
-  state.waiters = state.waiters.filter(({ seq }) => seq > state.position);
-  for (const { resolve } of ready) resolve(true);
 }
