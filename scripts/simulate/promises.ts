@@ -1,11 +1,10 @@
 /** What has to be true of every run that was played, whatever went wrong: beside the protocol, that nobody is left waiting. */
 import assert from 'node:assert/strict';
 import { type History, isVoid, type Void } from '@reel/bus/history.ts';
+import { hasResult, plansUpTo } from '@reel/bus/protocol/derived.ts';
 import { findings } from '@reel/bus/protocol.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
-import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
-import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { faultsIn, isDoubt, isUndeliverable } from '../doubts.ts';
 import { type Played, RUN } from './story.ts';
 
@@ -59,13 +58,13 @@ function isAnswered({ type, at, address }: Event, history: History): void {
 /** The planner asks for nothing before what it depends on is over, nor in answer to what came after the turn. `then`: what it knew. */
 function isInItsTime({ at, address }: Event, then: History): void {
   assert.ok(then.occupant(theRun, 'turn') === undefined, `${address} was asked for though the run had turned`);
-  const plan = approvedPlan(then);
+  const [plan] = plansUpTo(then.entries(), Number.POSITIVE_INFINITY);
   if (plan === undefined) return;
   const step = plan.steps.find(({ id }) => id === at.id);
   for (const id of step?.dependsOn ?? []) {
     const before = plan.steps.find((one) => one.id === id);
     if (before === undefined || before.when !== undefined || before.optional === true) continue;
-    const isOver = resultOf(then, plan, before) !== undefined;
+    const isOver = hasResult(then.entries(), before, Number.POSITIVE_INFINITY);
     assert.ok(isOver, `${address} was asked for before "${id}" was over`);
   }
 }

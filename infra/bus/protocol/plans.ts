@@ -4,11 +4,10 @@ import { planProposed } from '@reel/contracts/plan.ts';
 import { effectOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { withRegistered } from '@reel/contracts/workflow/registered.ts';
-import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
-import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import { canonical, digestOf } from '../digest.ts';
 import type { Entry } from '../history.ts';
+import { hasResult, tryOf } from './derived.ts';
 import { rule } from './rule.ts';
 import { callOf, isQuestion, nameOf, type Spot, said, seqOf, setBackBefore, type View, word } from './view.ts';
 
@@ -105,8 +104,7 @@ const asPlanned = rule(
       const tool = spot.at.kind === 'tool' ? tools[call.uses] : undefined;
       if (attempt.kind !== spot.at.kind || !may)
         tell(verdict, `it is ${spot.at.kind} "${call.uses}", and planned is ${attempt.kind} "${usesOf(attempt)}"`);
-      else if (spot.at.n - restsBefore(view.whole, spot.at) > attempts)
-        tell(verdict, `it is attempt ${spot.at.n}, and the plan allows ${attempts}`);
+      else if (tryOf(view.entries, spot.at) > attempts) tell(verdict, `it is attempt ${spot.at.n}, and the plan allows ${attempts}`);
       else if (tool !== undefined && call.definition !== tool.digest)
         tell(verdict, `"${call.uses}" is not the tool that the run was requested with`);
       else if (call.effect !== (tool?.effect ?? effectOf(attempt))) tell(verdict, `it is let happen as ${call.effect}, which it is not`);
@@ -130,10 +128,9 @@ const inTurn = rule(
       const plan = view.planAt(seq);
       const entry = plan === undefined ? undefined : plannedAs(plan, spot.at.id);
       if (plan === undefined || (spot.about === 'step' && (entry?.role !== 'step' || spot.at.n > 1))) continue;
-      const history = view.upTo(seq);
       const waitsFor = new Set(spot.about === 'step' ? entry?.step.dependsOn : plan.steps.map(({ id }) => id));
       for (const step of plan.steps) {
-        if (!waitsFor.has(step.id) || mayBePassed(step) || resultOf(history, plan, step) !== undefined) continue;
+        if (!waitsFor.has(step.id) || mayBePassed(step) || hasResult(view.entries, step, seq)) continue;
         tell(question, `step "${step.id}" was not over`);
         break;
       }

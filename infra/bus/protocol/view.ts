@@ -1,6 +1,5 @@
 /** A run as the rules look at it: its facts in order, what was said at each place, and a few words for what they mean. Pure. */
 import { type About, ASKED, aboutOf, type Parts, type Place, theRun } from '@reel/contracts/address.ts';
-import { approvedPlans } from '@reel/contracts/approved.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
@@ -9,6 +8,7 @@ import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { type Entry, type History, historyOf, isVoid, type RunLog } from '../history.ts';
 import type { Cast } from './cast.ts';
+import { plansUpTo } from './derived.ts';
 
 /** Never reached: the position of what is not in the log. */
 export const NEVER = Number.POSITIVE_INFINITY;
@@ -74,7 +74,7 @@ export function viewOf(entries: readonly Entry[], circumstances: Circumstances =
   const log: RunLog = { shard: first.shard, run: first.run, entries: [...entries], byAddress };
   const whole = historyOf(log);
   const upTo = (seq: number): History => historyOf(log, seq);
-  const plans = planMemory(entries, upTo);
+  const plans = planMemory(entries);
   return {
     graceMs: GRACE_MS,
     ...circumstances,
@@ -110,14 +110,14 @@ function settle({ at, slots }: Spot, spots: ReadonlyMap<string, Spot>): void {
 }
 
 /** The approved plans change only where something is said about a plan: between two such positions they are looked up once. */
-function planMemory(entries: readonly Entry[], upTo: (seq: number) => History): (seq: number) => readonly Workflow[] {
+function planMemory(entries: readonly Entry[]): (seq: number) => readonly Workflow[] {
   const changes = entries.filter(({ at }) => at.kind === 'plan').map(({ seq }) => seq);
   const known = new Map<number, readonly Workflow[]>();
   return (seq) => {
     const since = changes.findLast((change) => change <= seq) ?? 0;
     let plans = known.get(since);
     if (plans === undefined) {
-      plans = approvedPlans(upTo(since));
+      plans = plansUpTo(entries, since);
       known.set(since, plans);
     }
     return plans;
