@@ -1,32 +1,20 @@
 /** What counts as approved: a verdict in favour, or a person's ruling in favour where the verdict held it. */
-import { type About, aboutOf, type Place, planRevision } from './address.ts';
-import { answerApproved, answerGranted } from './answer.ts';
+import { aboutOf, type Place, planRevision } from './address.ts';
 import type { Event, FactDefinition } from './envelope.ts';
-import { planApproved, planGranted, planProposed } from './plan.ts';
-import { runApproved, runGranted } from './run.ts';
-import { stepApproved, stepGranted } from './step.ts';
-import { undoApproved, undoGranted } from './undo.ts';
+import { families, isFamily } from './judged.ts';
+import { planProposed } from './plan.ts';
 import { type Planned, plannedAs } from './workflow/attempt.ts';
 import type { Workflow } from './workflow/format.ts';
 
 /** As much of a run's history as is needed here. */
 type Facts = { find(definition: FactDefinition, at: Place): Event | undefined };
 
-const inFavour = {
-  run: [runApproved, runGranted],
-  plan: [planApproved, planGranted],
-  step: [stepApproved, stepGranted],
-  undo: [undoApproved, undoGranted],
-  answer: [answerApproved, answerGranted],
-} as unknown as { readonly [family in About]?: readonly FactDefinition[] };
-
 /** The fact by which what stands at this place was approved, or granted by a person. */
 export function approvalOf(history: Facts, at: Place): Event | undefined {
-  for (const definition of inFavour[aboutOf(at.kind)] ?? []) {
-    const found = history.find(definition, at);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  const about = aboutOf(at.kind);
+  if (!isFamily(about)) return undefined;
+  const { approved, granted } = families[about];
+  return history.find(approved, at) ?? history.find(granted, at);
 }
 
 /** True when what stands at this place was approved, or granted by a person. */

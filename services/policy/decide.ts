@@ -6,6 +6,7 @@ import { ASKED, aboutOf, askedAbout, type Parts, type Place, theRun, undoneBy } 
 import { answerProposed } from '@reel/contracts/answer.ts';
 import { approvedPlan, approvedPlans, isApproved } from '@reel/contracts/approved.ts';
 import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { type Family, families } from '@reel/contracts/judged.ts';
 import { runDenied, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
 import { type Call, stepFailed, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
@@ -18,7 +19,6 @@ import { candidatesFor } from '@reel/contracts/workflow/route.ts';
 import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import type { Judge, Question } from './cedar.ts';
 import { findingsIn } from './detect/findings.ts';
-import { type Family, families } from './families.ts';
 import { aboutCall, aboutWorkflow, type Run, toolOf } from './question.ts';
 import { withheldFrom } from './withheld.ts';
 

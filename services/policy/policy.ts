@@ -1,10 +1,10 @@
 /** Judges everything before it happens, by Cedar policies: the run, its plan, every step with its arguments, every undo, the answer, and who may say so. */
 import { join } from 'node:path';
 import { defineService } from '@reel/bus/service.ts';
+import { families } from '@reel/contracts/judged.ts';
 import { voteDenied } from '@reel/contracts/vote.ts';
 import { type Judge, judgeBy } from './cedar.ts';
 import { judgeAnswer, judgePlan, judgeRun, judgeStep, judgeUndo } from './decide.ts';
-import { families } from './families.ts';
 import { readFolder } from './policies.ts';
 import { judgeVote } from './ruling.ts';
 
@@ -17,7 +17,10 @@ export const defaultPolicies = join(import.meta.dirname, 'policies');
  */
 export default defineService<{ judge: Judge }>({
   name: 'policy',
-  says: [...Object.values(families).flatMap((words) => Object.values(words)), voteDenied],
+  says: [
+    ...Object.values(families).flatMap(({ approved, denied, held, granted, refused }) => [approved, denied, held, granted, refused]),
+    voteDenied,
+  ],
   deps: async ({ env, log }) => {
     const folder = env['REEL_POLICIES'] || defaultPolicies;
     const files = readFolder(folder);

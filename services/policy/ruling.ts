@@ -4,6 +4,7 @@ import { digestOf } from '@reel/bus/digest.ts';
 import type { History } from '@reel/bus/history.ts';
 import { ASKED, aboutOf, type Parts, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { type Family, families, isFamily } from '@reel/contracts/judged.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
@@ -12,7 +13,6 @@ import { undoRequested } from '@reel/contracts/undo.ts';
 import { voteDenied } from '@reel/contracts/vote.ts';
 import type { Judge, Question } from './cedar.ts';
 import { findingsIn } from './detect/findings.ts';
-import { type Family, families } from './families.ts';
 import { type Run, theRunOf } from './question.ts';
 import { referTo } from './value.ts';
 
@@ -57,8 +57,6 @@ function heldBy(question: string, history: History): Held | Objection {
     return { code: 'no-approved-run', message: 'the request of the run cannot be read, so nobody can tell who asked for it' };
   return { family, at, run, form: held.data.form };
 }
-
-const isFamily = (about: string): about is Family => Object.hasOwn(families, about);
 
 function objectionTo({ data }: Vote, { form }: Held): Objection | undefined {
   if (data.decision === 'refuse' || form === undefined) return undefined;
