@@ -2,26 +2,27 @@
 import { inLine } from '@reel/bus/terminal.ts';
 import { usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
-import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
+import { isReasoning, planningIn } from '@reel/contracts/workflow/reasoning.ts';
 import { folded } from './page.ts';
 
 /** A paragraph per step, in lines of at most `width`: whoever decides about a plan sees all of it. */
-export function planView({ steps }: Workflow, width: number): string {
-  const shown = inOrder(steps.filter((step) => !isReasoning(step)));
+export function planView(plan: Workflow, width: number): string {
+  const shown = inOrder(plan.steps.filter((step) => !isReasoning(step)));
   if (shown.length === 0) return '  no steps: the answer is given at once';
   const widest = Math.max(...shown.map(({ id }) => inLine(id).length));
   const margin = ' '.repeat(7 + widest);
-  return shown
-    .map((step, index) => {
-      const head = `${String(index + 1).padStart(3)}  ${inLine(step.id).padEnd(widest)}  `;
-      return (
-        head +
-        linesOf(step)
-          .flatMap((line) => folded(line, width - margin.length))
-          .join(`\n${margin}`)
-      );
-    })
-    .join('\n');
+  const { task, more } = planningIn(plan) ?? {};
+  const later = task === 'continue' ? folded(`then, from what they have found: ${more}`, width - 5).map((line) => `     ${line}`) : [];
+  const lines = shown.map((step, index) => {
+    const head = `${String(index + 1).padStart(3)}  ${inLine(step.id).padEnd(widest)}  `;
+    return (
+      head +
+      linesOf(step)
+        .flatMap((line) => folded(line, width - margin.length))
+        .join(`\n${margin}`)
+    );
+  });
+  return [...lines, ...later].join('\n');
 }
 
 function linesOf(step: WorkflowStep): string[] {

@@ -25,6 +25,7 @@ const cast = castOf([
     on: {},
   }),
   performer('tool-executor', 'tool'),
+  performer('model-executor', 'model'),
   performer('desk', 'person'),
 ] as never);
 

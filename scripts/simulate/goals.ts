@@ -47,7 +47,10 @@ function think(goal: Goal, call: ApprovedCall): Json {
     case 'plan':
     case 'repair':
     case 'revise':
-      return { steps: planSteps(luck, call.at.id, Object.keys((args['done'] ?? {}) as object), goal) };
+    case 'continue': {
+      const steps = planSteps(luck, call.at.id, Object.keys((args['done'] ?? {}) as object), goal);
+      return { steps, ...(luck.happens(0.3) ? { more: 'look again' } : {}) };
+    }
     case 'answer': {
       const steps = Object.keys(args['results'] as object);
       const isWrong = args['reasons'] === undefined && luck.happens(goal.temper * 2);

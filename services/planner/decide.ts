@@ -9,7 +9,7 @@ import { escalationId, levelsOf, type Planned, plannedAs } from '@reel/contracts
 import { withRegistered } from '@reel/contracts/workflow/registered.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { follow } from './follow.ts';
-import { answerRefused, firstPlan, isUnfinished, mayRevise, planRefused, revise } from './goal.ts';
+import { answerRefused, firstPlan, isBeingMade, mayRevise, planRefused, revise } from './goal.ts';
 import { awake, mend } from './mend.ts';
 import { decided, goOn, passed } from './onward.ts';
 import { setbackOf } from './setback.ts';
@@ -34,7 +34,7 @@ async function inSituation(history: History, next: (situation: Situation) => Pro
   } catch (error) {
     if (!(error instanceof Uncomputable)) throw error;
     const { request, progress } = situation;
-    const canRevise = request.goal !== undefined && !isUnfinished(progress.plan) && error.problem.step !== undefined && mayRevise(history);
+    const canRevise = request.goal !== undefined && !isBeingMade(progress.plan) && error.problem.step !== undefined && mayRevise(history);
     return canRevise ? await revise(situation, [error.problem]) : abandon(history, error.problem);
   }
 }

@@ -14,19 +14,17 @@ const KINDS = new Set(['tool', 'model', 'person']);
 
 export type Means = {
   readonly request: RunRequest;
-  /** The number of the revision that it is to be. */
-  readonly n: number;
   readonly kept: readonly WorkflowStep[];
   /** The ids that stood for something in this run: new steps, and what is done in their places, may not have them. */
   readonly used: ReadonlySet<string>;
   readonly tools: { readonly [name: string]: ToolDefinition };
 };
 
-/** The plan, or everything that is wrong with it: the places are those of the steps as the model gave them. */
-export async function proposedPlan(
-  { request, n, kept, used, tools }: Means,
+/** The steps of the plan, and everything that is wrong with them: the places are those of the steps as the model gave them. */
+export async function proposedSteps(
+  { request, kept, used, tools }: Means,
   proposed: readonly Json[],
-): Promise<{ plan: Workflow; errors: string[] }> {
+): Promise<{ steps: WorkflowStep[]; errors: string[] }> {
   const parsed = StrictWorkflow.shape.steps.min(0).safeParse(proposed);
   const added = parsed.success ? parsed.data : [];
   const { answer: _, ...frame } = request.workflow;
@@ -41,7 +39,7 @@ export async function proposedPlan(
     if (keeping.has(step.id)) continue;
     errors.push(...trespasses(step, used, frame).map((error) => `steps[${index}]${error}`));
   }
-  return { plan: answering(request, n, [...kept, ...withRegistered(added, request.tools)]), errors };
+  return { steps: [...kept, ...withRegistered(added, request.tools)], errors };
 }
 
 /** What a person may write into a workflow, and a model may not. */
@@ -64,6 +62,12 @@ const undoable = ({ compensation, ...tool }: ToolDefinition, { tools }: RunReque
 const inProposal = (path: Path, before: number): Path =>
   path[0] === 'steps' && typeof path[1] === 'number' ? ['steps', path[1] - before, ...path.slice(2)] : path;
 
+/** The steps that no other step waits for. */
+export function sinksOf(steps: readonly WorkflowStep[]): string[] {
+  const waitedFor = new Set(steps.flatMap(({ dependsOn }) => dependsOn));
+  return steps.map(({ id }) => id).filter((id) => !waitedFor.has(id));
+}
+
 /** These steps, and after them a model that composes the answer from their results, and one that judges it where there is a rubric. */
 export function answering(
   request: RunRequest,
@@ -75,8 +79,6 @@ export function answering(
   const rubric = request.goal?.rubric;
   const { answer: { schema, assert = [] } = {}, ...frame } = request.workflow;
   const id = `answer-${n}`;
-  const waitedFor = new Set(steps.flatMap(({ dependsOn }) => dependsOn));
-  const sinks = steps.map((step) => step.id).filter((one) => !waitedFor.has(one));
   const words = literal({ task: 'answer', goal, ...repair }) as { [name: string]: Json };
   const results = steps.length === 0 ? {} : '= steps';
   const compose: WorkflowStep = {
@@ -86,7 +88,7 @@ export function answering(
     needs: { capabilities: ['answer'] },
     prompt: literal(promptFor('answer')) as string,
     with: { ...words, results },
-    dependsOn: sinks,
+    dependsOn: sinksOf(steps),
     ...(schema === undefined ? {} : { output: schema }),
     assert: [],
   };

@@ -2,7 +2,7 @@
 import type { History } from '@reel/bus/history.ts';
 import { answerRevision, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
-import { approvedPlans } from '@reel/contracts/approved.ts';
+import { approvedPlan, approvedPlans } from '@reel/contracts/approved.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
 import { runApproved, runHeld } from '@reel/contracts/run.ts';
@@ -11,19 +11,24 @@ import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { idsOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { planSchema } from '@reel/contracts/workflow/plan-schema.ts';
-import { isPlanning, isReasoning } from '@reel/contracts/workflow/reasoning.ts';
-import { answering, proposedPlan } from './goal-plan.ts';
-import { literal, promptFor, type Task } from './prompts.ts';
+import { isReasoning, type Planning, planningIn } from '@reel/contracts/workflow/reasoning.ts';
+import { answering, proposedSteps, sinksOf } from './goal-plan.ts';
+import { literal, promptFor } from './prompts.ts';
 import type { RunRequest } from './request.ts';
 import { abandon, newestRevision, type Situation } from './situation.ts';
 import { type Kept, keptIn } from './standing.ts';
 
 const REVISIONS = 3;
 const REPAIRS = 2;
+/** So often a goal is planned on: each time from what the steps so far have found. */
+const STAGES = 10;
 const ERRORS = 50;
 
 /** True for a plan in which a model is asked for the rest of it: of a goal, one that does not say yet what the answer is. */
-export const isUnfinished = (plan: Workflow): boolean => plan.steps.some(isPlanning);
+export const isUnfinished = (plan: Workflow): boolean => planningIn(plan) !== undefined;
+
+/** True for a plan in which the plan itself is being made, so that nothing else can be decided about it. One that is planned on later can be revised. */
+export const isBeingMade = (plan: Workflow): boolean => ![undefined, 'continue'].includes(planningIn(plan)?.task);
 
 /** The first plan of a goal: to have a plan made. */
 export const firstPlan = (history: History, request: RunRequest): Draft[] => [
@@ -48,7 +53,7 @@ export async function revise(
 /** A model has made a plan, or a person in its stead: it is carried out if it can be. */
 export async function planMade({ history, request, progress }: Situation, step: WorkflowStep): Promise<Draft[]> {
   const end = await progress.endOf(step);
-  const made = (end === undefined || typeof end === 'string' ? {} : end.result) as { steps?: Json[] };
+  const made = (end === undefined || typeof end === 'string' ? {} : end.result) as { steps?: Json[]; more?: string };
   const kept = keptIn(history, request.models);
   const told = history.find(stepRequested, { kind: step.kind, id: step.id, n: 1 })?.data.call.arguments['failed'] as
     | { step: string }[]
@@ -57,26 +62,32 @@ export async function planMade({ history, request, progress }: Situation, step: 
   // What failed while the plan was being made: nobody has planned around it yet.
   if (untold.length > 0 && mayRevise(history)) return await revise({ history, request });
   const stays = [...kept.steps, ...untold.map((one) => one.step)];
+  const used = new Set(approvedPlans(history).flatMap((plan) => [...idsOf(plan)]));
+  const { steps, errors } = await proposedSteps({ request, kept: stays, used, tools: offered(history, request) }, made.steps ?? []);
+  errors.push(...wrongWithMore(history, kept, made));
+  if (errors.length > 0) return repair(history, request, made, errors);
+  if (made.more !== undefined)
+    return [planning(history, request, { ...kept, steps, done: sinksOf(steps) }, 'continue', { more: made.more })];
   const n = newestRevision(history) + 1;
-  const { plan, errors } = await proposedPlan(
-    {
-      request,
-      n,
-      kept: stays,
-      used: new Set(approvedPlans(history).flatMap((plan) => [...idsOf(plan)])),
-      tools: offered(history, request),
-    },
-    made.steps ?? [],
-  );
-  return errors.length === 0 ? [planProposed(planRevision(n), { plan })] : repair(history, request, made, errors);
+  return [planProposed(planRevision(n), { plan: answering(request, n, steps) })];
+}
+
+/** Planning may be put off for what the steps will find, so often, and not for nothing. */
+function wrongWithMore(history: History, { underWay }: Kept, { steps = [], more }: { steps?: Json[]; more?: string }): string[] {
+  if (more === undefined) return [];
+  if (steps.length + underWay.length === 0)
+    return ['more: there are no steps whose results are to be seen first: plan some, or leave "more" out'];
+  if (tasksIn(history).filter((task) => task === 'continue').length < STAGES) return [];
+  return [`more: the goal was planned on ${STAGES} times: plan everything that is left, and leave "more" out`];
 }
 
 /** Policy does not let the plan pass: for a goal there may be another one. */
 export function planRefused(history: History, request: RunRequest | undefined, problem: Problem): Draft[] {
   const plan = history.find(planProposed, planRevision(newestRevision(history)))?.data.plan;
-  if (request?.goal === undefined || plan === undefined || isUnfinished(plan)) return abandon(history, problem);
+  if (request?.goal === undefined || plan === undefined || isBeingMade(plan)) return abandon(history, problem);
   const steps = plan.steps.filter((step) => !isReasoning(step)) as unknown as Json;
-  return repair(history, request, { steps }, [`the plan is not allowed: ${problem.message}`]);
+  const more = planningIn(plan)?.more;
+  return repair(history, request, { steps, ...(more === undefined ? {} : { more }) }, [`the plan is not allowed: ${problem.message}`]);
 }
 
 /** An answer that was not accepted goes back, with the reasons. */
@@ -89,7 +100,12 @@ export function answerRefused(situation: Situation, n: number, problem: Problem)
   return [planProposed(planRevision(revision), { plan: answering(request, revision, steps, { previous, reasons: [problem.message] }) })];
 }
 
-function repair(history: History, request: RunRequest, plan: Json, wrong: readonly string[]): Draft[] {
+function repair(
+  history: History,
+  request: RunRequest,
+  plan: { readonly steps?: Json; readonly more?: string },
+  wrong: readonly string[],
+): Draft[] {
   // A plan may have thousands of steps, and a fact has to be stored.
   const errors = wrong.length > ERRORS ? [...wrong.slice(0, ERRORS), `and ${wrong.length - ERRORS} more`] : wrong;
   const tasks = tasksIn(history);
@@ -98,14 +114,15 @@ function repair(history: History, request: RunRequest, plan: Json, wrong: readon
     return abandon(history, { code: 'no-valid-plan', message, retryable: false });
   }
   const kept = keptIn(history, request.models);
-  return [planning(history, request, kept, 'repair', { plan, errors: [...errors], failed: failuresIn(kept) })];
+  return [planning(history, request, kept, 'repair', { plan: plan as Json, errors: [...errors], failed: failuresIn(kept) })];
 }
 
 /** The next revision of the plan: what is kept, and asking a model for the rest. */
-function planning(history: History, request: RunRequest, kept: Kept, task: Task, more: { [name: string]: Json }): Draft {
+function planning(history: History, request: RunRequest, kept: Kept, task: Planning['task'], more: { [name: string]: Json }): Draft {
   const n = newestRevision(history) + 1;
   const goal = request.goal?.text ?? '';
-  const begun = kept.steps.length + kept.failed.length === 0 ? {} : { underWay: [...kept.underWay], used: [...idsIn(history)] };
+  const left = planningIn(approvedPlan(history) ?? { steps: [] })?.more;
+  const begun = kept.steps.length + kept.failed.length === 0 ? {} : { underWay: [...kept.underWay], used: [...idsIn(history, kept)] };
   const words: { [name: string]: Json } = {
     task,
     goal,
@@ -113,6 +130,7 @@ function planning(history: History, request: RunRequest, kept: Kept, task: Task,
     tools: Object.values(offered(history, request)).map(forModel),
     people: [...new Set([request.requestedBy, 'operators'])],
     ...begun,
+    ...(left === undefined ? {} : { more: left }),
     ...more,
   };
   const step: WorkflowStep = {
@@ -149,18 +167,18 @@ function offered(history: History, { tools }: RunRequest): { [name: string]: Too
   return Object.fromEntries(Object.entries(tools).filter(([name]) => !withheld.includes(name)));
 }
 
-/** What was asked of models so far, in order: for a plan, a repair, a revision. */
-function tasksIn(history: History): Json[] {
-  const tasks: Json[] = [];
+/** What was asked of models so far, in order: for a plan, a repair, a revision, what comes next. */
+function tasksIn(history: History): Planning['task'][] {
+  const tasks: Planning['task'][] = [];
   for (let n = 1; n <= newestRevision(history); n += 1) {
-    const asking = history.find(planProposed, planRevision(n))?.data.plan.steps.find(isPlanning);
-    if (asking !== undefined) tasks.push(asking.with['task'] ?? null);
+    const asked = planningIn(history.find(planProposed, planRevision(n))?.data.plan ?? { steps: [] });
+    if (asked !== undefined) tasks.push(asked.task);
   }
   return tasks;
 }
 
 /** The ids of the steps that this run has had: what was asked for under one of them might otherwise be taken for something else. */
-function idsIn(history: History): Set<string> {
-  const ids = approvedPlans(history).flatMap(({ steps }) => steps.filter((step) => !isReasoning(step)).map(({ id }) => id));
-  return new Set(ids);
+function idsIn(history: History, { steps }: Kept): Set<string> {
+  const all = [...approvedPlans(history).flatMap((plan) => plan.steps), ...steps];
+  return new Set(all.filter((step) => !isReasoning(step)).map(({ id }) => id));
 }

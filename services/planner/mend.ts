@@ -6,7 +6,7 @@ import { isAway } from '@reel/contracts/tool.ts';
 import { fallbackId, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { resultOf } from '@reel/contracts/workflow/results.ts';
 import { ask, type Began, escalated } from './ask.ts';
-import { isUnfinished, mayRevise, revise } from './goal.ts';
+import { isBeingMade, mayRevise, revise } from './goal.ts';
 import { passed } from './onward.ts';
 import { waitBefore } from './retry.ts';
 import { type Setback, setbackOf } from './setback.ts';
@@ -34,7 +34,7 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
   if (step.optional && (role === 'step' || role === 'fallback')) return await passed(situation, step);
   if (situation.request.goal !== undefined && mayPlanAround(planned, setback)) {
     // The plan that is being made will be told of it.
-    if (isUnfinished(progress.plan)) return [];
+    if (isBeingMade(progress.plan)) return [];
     if (mayRevise(history)) return await revise(situation);
   }
   const began = whatBeganIt(situation, at, setback);

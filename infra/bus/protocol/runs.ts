@@ -148,18 +148,18 @@ export const harmless: readonly Line[] = [
 ];
 
 const goalFrame = { name: 'goal', steps: [] };
-const planning = (n: number, task: string): unknown => ({
+const planning = (n: number, task: string, steps: readonly object[] = []): unknown => ({
   ...goalFrame,
-  steps: [{ id: `plan-${n}`, kind: 'model', needs: { capabilities: ['plan'] }, with: { task } }],
+  steps: [...steps, { id: `plan-${n}`, kind: 'model', needs: { capabilities: ['plan'] }, with: { task } }],
 });
 const models = [{ name: 'm', capabilities: ['plan'], price: 'low' as const }];
-const plan = (n: number, task: string): Line[] => [
-  line(planProposed(planRevision(n), { plan: Workflow.parse(planning(n, task)) })),
+const plan = (n: number, task: string, steps: readonly object[] = []): Line[] => [
+  line(planProposed(planRevision(n), { plan: Workflow.parse(planning(n, task, steps)) })),
   line(planApproved(planRevision(n), grounds)),
 ];
 
 /** A goal for which a model makes a plan, and others when that does not do. */
-export const goal = (tasks: readonly string[]): Line[] => [
+export const goal = (tasks: readonly string[], first: { task?: string; steps?: readonly object[] } = {}): Line[] => [
   line(
     r.runRequested(theRun, {
       requestedBy: 'ada',
@@ -172,7 +172,7 @@ export const goal = (tasks: readonly string[]): Line[] => [
     }),
   ),
   line(r.runApproved(theRun, { ...grounds, withheld: ['cancel'] })),
-  ...plan(1, 'plan'),
+  ...plan(1, first.task ?? 'plan', first.steps),
   line(
     s.stepRequested(placed('model.plan-1.1'), {
       call: { uses: 'm', arguments: { tools: [{ name: 'book' }] }, effect: 'metered', timeoutMs: 1000 },

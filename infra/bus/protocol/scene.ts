@@ -22,6 +22,7 @@ function teller({ type, at }: Draft): string {
   if (slot === 'verdict' || slot === 'ruling') return 'policy';
   if (slot === 'proposal' || slot === 'retry') return 'planner';
   if (slot === 'request') return about === 'undo' ? 'saga-tracker' : 'planner';
+  if (about !== 'fault' && at.kind === 'model') return 'model-executor';
   return about === 'fault' ? at.id : at.kind === 'person' || at.kind === ASKED ? 'desk' : 'tool-executor';
 }
 

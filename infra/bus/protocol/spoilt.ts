@@ -8,8 +8,9 @@ import * as s from '@reel/contracts/step.ts';
 import * as u from '@reel/contracts/undo.ts';
 import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
 import { type Case, casesInDoubt } from './doubtful.ts';
-import { asked, callOf, completed, DEADLINE_MS, failed, goal, grounds, harmless, problem, tools } from './runs.ts';
+import { asked, callOf, completed, DEADLINE_MS, failed, grounds, harmless, problem, tools } from './runs.ts';
 import { after, both, changed, type Line, moved, placed, saying, without } from './scene.ts';
+import { goalCases } from './spoilt-goals.ts';
 import { beside, lateAfterEnd, planned, plannedWith, swapped, withLate } from './variants.ts';
 
 const line = (draft: unknown, more: Omit<Line, 'draft'> = {}): Line => ({ draft: draft as Draft, ...more });
@@ -245,15 +246,7 @@ export const cases: readonly Case[] = [
     when: 'something is skipped for another reason than the plan has',
     log: saying('tool.s.1.request', { when: 'true' })(completed),
   },
-  { rule: 'revised', when: 'a plan is revised for the fourth time', log: goal(['revise', 'repair', 'revise', 'revise', 'revise']) },
-  { rule: 'repaired', when: 'a plan is repaired a third time in a row', log: goal(['revise', 'repair', 'repair', 'repair']) },
-  {
-    rule: 'withheld',
-    when: 'a model is shown a tool that is withheld',
-    log: saying('model.plan-1.1.request', {
-      call: { uses: 'm', arguments: { tools: [{ name: 'cancel' }] }, effect: 'metered', timeoutMs: 1000 },
-    })(goal([])),
-  },
+  ...goalCases,
   { rule: 'turned', when: 'a run completes without an answer that was approved', log: without('answer.answer.1.verdict')(completed) },
   {
     rule: 'turned',
