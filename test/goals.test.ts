@@ -26,6 +26,21 @@ replies:
   - task: repair
     match: { errors.0: did you mean "echo" }
     reply: { steps: [{ id: e, uses: echo, with: { value: 1 } }] }
+  - task: plan
+    match: { goal: ^pay the inbox }
+    reply: { steps: [{ id: list, uses: inbox }], more: pay each invoice that is listed }
+  - task: continue
+    match: { more: ^pay each }
+    reply:
+      steps: |-
+        = $reduce($map(request.done.list.invoices, function($amount, $i) {
+          $amount > 1000
+            ? [
+                { 'id': 'sure-' & $i, 'kind': 'person', 'uses': 'operators', 'prompt': 'pay ' & $amount & '?', 'form': { 'type': 'object' } },
+                { 'id': 'pay-' & $i, 'uses': 'echo', 'with': { 'value': $amount }, 'dependsOn': ['sure-' & $i, 'list'] }
+              ]
+            : [{ 'id': 'pay-' & $i, 'uses': 'echo', 'with': { 'value': $amount }, 'dependsOn': ['list'] }]
+        }), $append)
   - task: answer
     match: { goal: leak, reasons.0: card number }
     reply: { text: I cannot say., claims: [] }
@@ -102,6 +117,31 @@ describe('a goal', () => {
       run.steps.map(({ id, status }) => `${id} ${status}`),
       ['plan-1 accepted', 'e accepted', 'answer-2 accepted'],
     );
+  });
+
+  it('that depends on what is not known yet is looked into first, and then planned for all that was found', async () => {
+    const { body } = await reel.ask<Submitted>('POST', '/v1/runs', { goal: 'pay the inbox' });
+    for await (const told of follow(body.id)) {
+      if (!('type' in told) || told.type !== 'step.verdict.held') continue;
+      const { approvals } = (await reel.ask<ApprovalPage>('GET', `/v1/approvals?run=${body.id}`)).body;
+      assert.deepEqual(
+        approvals.map(({ prompt }) => prompt),
+        ['pay 1200?'],
+      );
+      await reel.ask('POST', `/v1/approvals/${approvals[0]?.id}`, { decision: 'grant', who: 'ada', why: 'it is due', form: {} });
+    }
+    const run = (await reel.ask<Run>('GET', `/v1/runs/${body.id}`)).body;
+    assert.equal(run.status, 'completed', JSON.stringify(run.problem));
+    const steps = run.steps.filter(({ kind }) => kind === 'tool').map(({ id, status, result }) => [id, status, result]);
+    assert.deepEqual(steps.sort(), [
+      ['list', 'accepted', { invoices: [90.5, 1200, 30] }],
+      ['pay-0', 'accepted', { value: 90.5 }],
+      ['pay-1', 'accepted', { value: 1200 }],
+      ['pay-2', 'accepted', { value: 30 }],
+    ]);
+    const facts = await factsOf(run);
+    assert.deepEqual(facts.filter(({ type }) => type === 'plan.proposal.proposed').length, 3);
+    assert.equal(facts.filter(({ type, address }) => type === 'step.request.requested' && address.includes('.list.')).length, 1);
   });
 
   it('has a plan mended that names no tool, with the errors told', async () => {

@@ -8,7 +8,9 @@ import { simulatedLog } from '@reel/bus/simulated-log.ts';
 import { handle, type Player, type SimulationOptions } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
+import { isPlanning } from '@reel/contracts/workflow/reasoning.ts';
 import { deadly } from '@reel/scripts/simulate/deadly.ts';
+import { goals } from '@reel/scripts/simulate/goals.ts';
 import type { Change } from '@reel/scripts/simulate/play.ts';
 import { dataOf, failureOf } from '@reel/scripts/simulate/shrink.ts';
 import type { Story } from '@reel/scripts/simulate/story.ts';
@@ -108,6 +110,17 @@ const unchecked = (history: History): History => ({
     (definition.type === 'step.check.accepted' ? (history.occupant(at, 'outcome') as undefined) : undefined),
 });
 
+/** What a model left to be planned later is not looked at. */
+const withoutMore = (history: History): History => ({
+  ...history,
+  find: (definition, at) => {
+    const found = history.find(definition, at);
+    if (found === undefined || definition.type !== 'step.outcome.succeeded' || !isPlanning(at)) return found;
+    const { more: _, ...output } = ((found.data as { output?: object }).output ?? {}) as { more?: unknown };
+    return { ...found, data: { ...(found.data as object), output } } as typeof found;
+  },
+});
+
 const bugs: readonly [name: string, story: Story<never>, change: Change][] = [
   [
     'slots take a second answer',
@@ -148,6 +161,7 @@ const bugs: readonly [name: string, story: Story<never>, change: Change][] = [
     handling('saga-tracker', (handler) => async (event, context) => (await handler(event, context)).map(withoutRemaining)),
   ],
   ['the planner goes on after the turn', workflows, seeing('planner', withoutTurn)],
+  ['what a model left to be planned later is forgotten', goals, seeing('planner', withoutMore)],
   ['policy approves after the turn', workflows, seeing('policy', withoutTurn)],
   [
     'the validator says nothing after the turn',

@@ -21,6 +21,12 @@ export const echo = defineTool({
   effect: 'read-only',
   run: ({ value }) => ({ value }),
 });
+export const inbox = defineTool({
+  name: 'inbox',
+  input: nothing,
+  effect: 'read-only',
+  run: () => ({ invoices: [90.5, 1200, 30] }),
+});
 let failures = 0;
 export const flaky = defineTool({
   name: 'flaky',
