@@ -1,4 +1,4 @@
-/** The README's examples, as printed there, admitted to a running Reel and started by their path. */
+/** The examples of the documentation, admitted to a running Reel and started by their path. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,6 +7,11 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { promisify } from 'node:util';
+import { given } from '@reel/bus/given.ts';
+import { theRun } from '@reel/contracts/address.ts';
+import { runFailed, runRequested, turnedFailing } from '@reel/contracts/run.ts';
+import { Workflow } from '@reel/contracts/workflow/format.ts';
+import bell from './extension/bell.ts';
 import { type LocalReel, startReel } from './local-reel.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -16,7 +21,7 @@ const cli = (...args: string[]): Promise<{ stdout: string }> =>
 
 let reel: LocalReel;
 before(async () => {
-  reel = await startReel();
+  reel = await startReel({ modules: [file('discount.ts')] });
 });
 after(() => reel.close());
 
@@ -40,14 +45,26 @@ async function listen(
   return { server, url: `http://127.0.0.1:${(server.address() as { port: number }).port}` };
 }
 
-it('the README prints the examples as they are', () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  for (const name of ['notifier.ts', 'sms.ts', 'notifier.test.ts']) {
-    assert.ok(
-      readme.includes(`<!-- test/extension/${name} -->\n\`\`\`ts\n${readFileSync(file(name), 'utf8').trim()}\n\`\`\``),
-      `${name} differs from the README`,
-    );
-  }
+it("the README's workflow runs with its tool", async () => {
+  const workflow = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1];
+  const run = await reel.finish(workflow, { cents: 5000 });
+  assert.deepEqual([run.status, run.answer], ['completed', { cents: 4500 }]);
+});
+
+it("the README's service tells of a run that failed", async (context) => {
+  const sent = context.mock.method(globalThis, 'fetch', () => Promise.resolve(new Response()));
+  const problem = { code: 'full', message: 'no rooms' };
+  const workflow = Workflow.parse({ name: 'trip', steps: [{ id: 'book', uses: 'book' }] });
+  const facts = [
+    runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }),
+    turnedFailing(theRun, { problem }),
+    runFailed(theRun, { problem, undone: [], remaining: [] }),
+  ];
+  assert.deepEqual(await given(facts).then(bell, {}), []);
+  assert.deepEqual(
+    sent.mock.calls.map(({ arguments: [, init] }) => init?.body),
+    ['R: no rooms'],
+  );
 });
 
 it('a new performer is admitted without a restart, and performs steps of its kind under their key', async () => {

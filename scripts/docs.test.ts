@@ -1,0 +1,320 @@
+/**
+ * The documentation, held to the code: every README.md, CONTRIBUTING.md and CHANGELOG.md of this tree. What it shows is read by what reads
+ * it in a running Reel, what it names exists, and its links lead somewhere.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { Envelope } from '@reel/contracts/envelope.ts';
+import { definitionOf } from '@reel/contracts/story.ts';
+import { ToolDefinition } from '@reel/contracts/tool.ts';
+import { StrictWorkflow, type Workflow } from '@reel/contracts/workflow/format.ts';
+import { findingText, readWorkflow } from '@reel/contracts/workflow/source.ts';
+import { routes } from '@reel/gateway/routes.ts';
+import { RunRequest } from '@reel/gateway/shapes.ts';
+import { readModels } from '@reel/model-executor/configuration.ts';
+import { readScenario } from '@reel/model-executor/offline/scenario.ts';
+import { judgeBy } from '@reel/policy/cedar.ts';
+import { readConfig } from '@reel/tool-executor/config.ts';
+import { parse } from 'yaml';
+import { EXIT } from './exit-codes.ts';
+import { filesBelow, root, sources } from './tree.ts';
+
+/** A fenced block. `shows`: the file that the comment before it names. */
+type Block = { readonly where: string; readonly language: string; readonly text: string; readonly shows: string | undefined };
+type Page = { readonly path: string; readonly text: string; readonly prose: string; readonly blocks: readonly Block[] };
+
+const FENCE = /(?:<!-- (\S+) -->\n)?^```(\S*)\n([\s\S]*?)^```$/gm;
+
+function pageAt(path: string): Page {
+  const text = readFileSync(join(root, path), 'utf8');
+  const blocks = [...text.matchAll(FENCE)].map(({ 0: whole, 1: shows, 2: language = '', 3: body = '', index }) => {
+    const line = text.slice(0, index).split('\n').length + (whole.startsWith('<!--') ? 1 : 0);
+    return { where: `${path}:${line}`, language, text: body, shows };
+  });
+  // As many lines as before, so that a place in the prose is a place in the file.
+  return { path, text, prose: text.replace(FENCE, (block) => block.replace(/[^\n]/g, '')), blocks };
+}
+
+const pages = filesBelow(['.'], (path) => /(^|\/)(README|CONTRIBUTING|CHANGELOG)\.md$/.test(path)).map(pageAt);
+const blocks = pages.flatMap((page) => page.blocks);
+const inLanguage = (...languages: string[]): Block[] => blocks.filter(({ language }) => languages.includes(language));
+
+/** `path:line` of each match in what a page says. */
+const placesIn = ({ path, prose }: Page, pattern: RegExp): { where: string; match: RegExpMatchArray }[] =>
+  prose
+    .split('\n')
+    .flatMap((line, index) => [...line.matchAll(pattern)].map((match) => ({ where: `${path}:${index + 1}: ${match[0]}`, match })));
+
+/** What is wrong with each of some things, where something is. */
+function wrongOf<T>(things: readonly T[], where: (one: T) => string, look: (one: T) => unknown): string[] {
+  return things.flatMap((one) => {
+    try {
+      look(one);
+      return [];
+    } catch (error) {
+      return [`${where(one)}: ${(error as Error).message}`];
+    }
+  });
+}
+
+const none = (found: readonly string[]): void => assert.deepEqual(found, []);
+
+describe('pages', () => {
+  it('have at most 110 characters a line, but where they show a file', () => {
+    const shown = (page: Page): Set<string> =>
+      new Set(page.blocks.filter(({ shows }) => shows !== undefined).flatMap((block) => block.text.split('\n')));
+    none(
+      pages.flatMap((page) => {
+        const files = shown(page);
+        const long = (line: string): boolean => line.length > 110 && !files.has(line);
+        return page.text.split('\n').flatMap((line, index) => (long(line) ? [`${page.path}:${index + 1}`] : []));
+      }),
+    );
+  });
+
+  it('have a first one of at most 150 lines', () => {
+    const first = pages.find(({ path }) => path === 'README.md') as Page;
+    assert.ok(first.text.trimEnd().split('\n').length <= 150);
+  });
+
+  it('show examples in fenced blocks of a language that is known here, so that each of them is tried', () => {
+    const known = ['cedar', 'json', 'mermaid', 'sh', 'text', 'ts', 'yaml'];
+    none(blocks.filter(({ language }) => !known.includes(language)).map(({ where, language }) => `${where}: "${language}"`));
+    const indented = /\n\n(?: {4}|\t)[^-*\d\s].*/g;
+    none(pages.flatMap(({ path, prose }) => (prose.match(indented) ?? []).map((text) => `${path}: ${text.trim()}`)));
+  });
+
+  it('have links that lead to a file and to a heading of it', () => {
+    none(
+      pages.flatMap((page) =>
+        placesIn(page, /\[[^\]]*\]\(([^)\s]+)\)/g).flatMap(({ where, match }) => {
+          const [target = '', anchor] = (match[1] as string).split('#');
+          if (/^[a-z]+:/.test(target)) return [];
+          const path = target === '' ? page.path : join(dirname(page.path), target);
+          if (!existsSync(join(root, path))) return [`${where}: there is no ${path}`];
+          return anchor === undefined || anchorsOf(path).has(anchor) ? [] : [`${where}: ${path} has no heading #${anchor}`];
+        }),
+      ),
+    );
+  });
+
+  it('name files of this tree that exist', () => {
+    const named = pages.flatMap((page) => placesIn(page, /`((?:contracts|infra|services|scripts|test)\/[\w./*{},-]+)`/g));
+    none(named.filter(({ match }) => globSync(match[1] as string, { cwd: root }).length === 0).map(({ where }) => where));
+  });
+
+  it('name operations of the HTTP API that exist', () => {
+    const known = new Set(Object.values(routes).map(({ method, path }) => `${method.toUpperCase()} ${path}`));
+    const named = pages.flatMap((page) => placesIn(page, /\b(GET|POST|PUT|DELETE) (\/v1[\w/{}-]*)/g));
+    none(named.filter(({ match }) => !known.has(`${match[1]} ${match[2]}`)).map(({ where }) => where));
+  });
+});
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsOf(path: string): Set<string> {
+  const headings = pageAt(path).prose.matchAll(/^#{1,6} (.+)$/gm);
+  const slug = (heading: string): string =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-');
+  return new Set([...headings].map(([, heading]) => slug(heading as string)));
+}
+
+describe('settings', () => {
+  const SETTING = /\bREEL_[A-Z_]*[A-Z]\b/g;
+  const code = sources()
+    .map((path) => readFileSync(join(root, path), 'utf8'))
+    .join('\n');
+
+  it('that are named are read somewhere', () => {
+    const named = new Set(pages.flatMap(({ text }) => text.match(SETTING) ?? []));
+    const read = new Set(code.match(SETTING));
+    none([...named].filter((name) => !read.has(name)));
+  });
+
+  it('that are read by services and the command line are told', () => {
+    const read = sources()
+      .filter((path) => /^(infra|services|scripts)\//.test(path) && !path.endsWith('.test.ts'))
+      .flatMap((path) =>
+        [...readFileSync(join(root, path), 'utf8').matchAll(/\benv(?:\.|\[')(REEL_[A-Z_]+)/g)].map(([, name]) => name as string),
+      );
+    const told = new Set(pages.flatMap(({ text }) => text.match(SETTING) ?? []));
+    // What the demo and the benchmark give to their own tools.
+    none([...new Set(read)].filter((name) => !told.has(name) && !/^REEL_(DEMO|BENCH)_/.test(name)));
+  });
+});
+
+describe('commands', () => {
+  const completion = execFileSync(process.execPath, [join(root, 'scripts/reel.ts'), 'completion', 'bash'], { encoding: 'utf8' });
+  /** Of each command its subcommands and options. */
+  const known = new Map(
+    [...completion.matchAll(/"([a-z]*)"\) \w+="([^"]*)"/g)].map(([, name = '', words = '']) => [name, words.split(' ')]),
+  );
+  const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { [name: string]: string } }).scripts;
+
+  /** Lines of shell, without their comments, and what the prose says in code. */
+  const lines = [
+    ...inLanguage('sh').flatMap(({ where, text }) =>
+      text
+        .replaceAll('\\\n', ' ')
+        .split('\n')
+        .map((line) => ({ where, line: line.replace(/\s#\s.*$/, '') })),
+    ),
+    ...pages.flatMap((page) => placesIn(page, /`([^`]+)`/g).map(({ where, match }) => ({ where, line: match[1] as string }))),
+  ];
+  /** The calls of a program, with what follows up to the end of the command. */
+  const callsOf = (program: RegExp): { where: string; words: string[] }[] =>
+    lines.flatMap(({ where, line }) =>
+      [...line.matchAll(program)].map((found) => {
+        const rest = line.slice(found.index + found[0].length).split(/[|;&)]|\s"?\$\(/)[0] as string;
+        return { where: `${where}: ${line}`, words: rest.trim().split(/\s+/).filter(Boolean) };
+      }),
+    );
+  const optionsIn = (words: readonly string[]): string[] => words.flatMap((word) => /^--[a-z][a-z-]*/.exec(word)?.[0] ?? []);
+
+  it('of reel exist, with their options', () => {
+    const wrong = callsOf(/(?:^|\bnpx |\$\()reel (?=[a-z-])/g).flatMap(({ where, words: [name = '', ...rest] }) => {
+      const words = name.startsWith('--') ? known.get('') : known.get(name);
+      if (words === undefined) return [`${where}: there is no command "${name}"`];
+      const subcommands = words.filter((word) => !word.startsWith('--'));
+      // The options of a subcommand are not completed.
+      if (subcommands.includes(rest[0] ?? '')) return [];
+      return optionsIn(rest)
+        .filter((option) => !words.includes(option) && option !== '--help')
+        .map((option) => `${where}: ${name} has no ${option}`);
+    });
+    none(wrong);
+  });
+
+  it('of npm exist, and the program behind one has the options that are given to it', () => {
+    const wrong = callsOf(/\bnpm (?:run )?(?=[a-z])/g).flatMap(({ where, words: [name = '', ...rest] }) => {
+      const script = scripts[name];
+      if (script === undefined) return [`${where}: package.json has no script "${name}"`];
+      const program = /node (\S+)/.exec(script)?.[1];
+      const text = program === undefined ? '' : readFileSync(join(root, program), 'utf8');
+      return optionsIn(rest.filter((word) => word !== '--'))
+        .filter((option) => !text.includes(option.slice(2)))
+        .map((option) => `${where}: ${program} knows no ${option}`);
+    });
+    none(wrong);
+  });
+
+  it('of node start a file that exists', () => {
+    const files = callsOf(/\bnode (?=[a-z]+\/)/g);
+    none(files.filter(({ words: [file = ''] }) => !existsSync(join(root, file))).map(({ where }) => where));
+  });
+
+  it('end with the codes that the table says', () => {
+    const table = pages.flatMap((page) => placesIn(page, /^\| (\d) +\| `(\w+)`/g).map(({ match }) => [match[2], Number(match[1])]));
+    assert.deepEqual(Object.fromEntries(table), EXIT);
+  });
+});
+
+/** Every tool that a workflow names, with arguments and results of which nothing is known. */
+function anyTools(workflow: Workflow): ReadonlyMap<string, ToolDefinition> {
+  const attempts = workflow.steps.flatMap((step) => [step, ...(step.fallback === undefined ? [] : [step.fallback])]);
+  const names = attempts.flatMap(({ kind, uses, compensate }) => [
+    ...(kind === 'tool' ? [uses] : []),
+    ...(compensate === undefined ? [] : [compensate.uses]),
+  ]);
+  const tool = (name: string) => ({
+    name,
+    server: 'docs',
+    input: { type: 'object' },
+    effect: 'once',
+    timeoutMs: 1,
+    concurrency: 1,
+    digest: 'd',
+  });
+  return new Map(names.map((name) => [name, ToolDefinition.parse(tool(name))]));
+}
+
+function checkWorkflow(text: string): void {
+  const { data } = StrictWorkflow.safeParse(parse(text));
+  const read = readWorkflow(text, data === undefined ? undefined : anyTools(data));
+  assert.equal(read.findings.map((finding) => findingText('example', finding)).join('; '), '');
+}
+
+/** A file in a folder of its own. */
+async function written(context: TestContext, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'reel-docs-'));
+  context.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'example.yaml');
+  await writeFile(file, text);
+  return file;
+}
+
+/** What `${…}` stands for in the examples. */
+const environment = (text: string): NodeJS.ProcessEnv =>
+  Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, `${name}-of-the-example-7`]));
+
+describe('examples', () => {
+  it('show the files that they name', () => {
+    const shown = blocks.filter(({ shows }) => shows !== undefined);
+    assert.ok(shown.length >= 5);
+    none(
+      wrongOf(
+        shown,
+        ({ where }) => where,
+        ({ shows, text }) => {
+          const file = readFileSync(join(root, shows as string), 'utf8');
+          assert.ok(file.includes(text.trim()), `it is not in ${shows}`);
+        },
+      ),
+    );
+  });
+
+  // What is type-checked and run is the file.
+  it('of TypeScript show a file', () => none(inLanguage('ts').flatMap(({ where, shows }) => (shows === undefined ? [where] : []))));
+
+  it('of YAML are read as what they are: workflows, models, tools, scenarios, and steps of a workflow', async (context) => {
+    const seen = new Set<string>();
+    const wrong: string[] = [];
+    for (const { where, text } of inLanguage('yaml')) {
+      try {
+        const value = parse(text) as object;
+        const what = Array.isArray(value) ? 'steps' : ['steps', 'models', 'servers', 'modules', 'replies'].find((key) => key in value);
+        seen.add(what ?? 'nothing that is known');
+        if (what === 'steps') checkWorkflow(Array.isArray(value) ? `name: example\nsteps:\n${text.replaceAll(/^/gm, '  ')}` : text);
+        else if (what === 'replies') readScenario(text, 'example.yaml');
+        else if (what === 'models') await readModels({ ...environment(text), REEL_MODELS: await written(context, text) });
+        else await readConfig(await written(context, text), environment(text));
+      } catch (error) {
+        wrong.push(`${where}: ${(error as Error).message}`);
+      }
+    }
+    none(wrong);
+    assert.deepEqual([...seen].sort(), ['models', 'modules', 'replies', 'servers', 'steps']);
+  });
+
+  it('of JSON are facts or requests for runs', () => {
+    none(
+      wrongOf(
+        inLanguage('json'),
+        ({ where }) => where,
+        ({ text }) => {
+          const value = JSON.parse(text) as object;
+          if (!('specversion' in value)) return void RunRequest.parse(value);
+          const { type, data } = Envelope.parse(value);
+          definitionOf(type)?.strict.parse(data);
+        },
+      ),
+    );
+  });
+
+  it('of Cedar are policies that a Reel starts with', () => {
+    none(
+      wrongOf(
+        inLanguage('cedar'),
+        ({ where }) => where,
+        ({ where, text }) => judgeBy([{ path: where, name: 'example.cedar', text }]),
+      ),
+    );
+  });
+});

@@ -1,0 +1,13 @@
+// A service: tells of every run that failed.
+import { defineService } from '@reel/bus/service.ts';
+
+export default defineService({
+  name: 'bell',
+  says: [],
+  on: {
+    'run.outcome.failed': async ({ at, data }) => {
+      await fetch('http://127.0.0.1:9000', { method: 'POST', body: `${at.run}: ${data.problem.message}` });
+      return [];
+    },
+  },
+});

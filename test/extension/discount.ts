@@ -1,0 +1,12 @@
+// A tool: a function with schemas, in the process of the tool-executor.
+import { defineTool } from '@reel/tool-executor/define-tool.ts';
+import { z } from 'zod';
+
+export const discount = defineTool({
+  name: 'discount',
+  description: 'The price after a discount',
+  input: z.object({ cents: z.int(), percent: z.number() }),
+  output: z.object({ cents: z.int() }),
+  effect: 'read-only',
+  run: ({ cents, percent }) => ({ cents: Math.round(cents * (1 - percent / 100)) }),
+});
