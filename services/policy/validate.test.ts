@@ -101,7 +101,7 @@ const policiesIn = (text: string): string[] => [...parsePolicies([file(text)]).v
 
 const written = (): string[] => [
   ...[defaultPolicies, join(root, 'scripts/demo/policies')].flatMap((folder) => readFolder(folder).map(({ text }) => text)),
-  ...cedarIn(readFileSync(join(root, 'README.md'), 'utf8')),
+  ...cedarIn(readFileSync(join(root, 'services/policy/README.md'), 'utf8')),
   examplesIn(readFileSync(join(defaultPolicies, 'default.cedar'), 'utf8')),
 ];
 

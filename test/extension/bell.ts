@@ -1,4 +1,4 @@
-// A service: tells of every run that failed.
+// A service: reports every run that failed.
 import { defineService } from '@reel/bus/service.ts';
 
 export default defineService({

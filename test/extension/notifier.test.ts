@@ -1,4 +1,4 @@
-// The notifier, over everything that can go wrong with a bus: whoever has to be told of a failed run is told, be it twice.
+// The notifier, over everything that can go wrong with a bus: every failed run is reported, once or twice.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Failure } from '@reel/bus/service.ts';

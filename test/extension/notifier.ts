@@ -1,4 +1,4 @@
-// A subscriber: tells somebody when a run did not succeed.
+// A subscriber: reports every run that failed.
 import { defineService } from '@reel/bus/service.ts';
 
 export default defineService<{ tell: (text: string) => Promise<void> }>({

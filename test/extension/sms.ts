@@ -1,4 +1,4 @@
-// A performer: steps of the kind `sms` are its to do. Looking, starting, time-outs, retries and late results are the bus's work.
+// A performer of steps of the kind `sms`. The bus does the rest: starting, time-outs, retries, late results.
 import { definePerformer, Failure } from '@reel/bus/service.ts';
 
 export default definePerformer({

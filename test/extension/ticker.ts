@@ -1,4 +1,4 @@
-// A subscriber that may say nothing, and has timers: it wants to know of every run that is not over after a minute.
+// A subscriber that publishes no facts, and has timers: it looks at every run after a minute.
 import { alarm, defineService } from '@reel/bus/service.ts';
 
 export default defineService({
