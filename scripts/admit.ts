@@ -1,4 +1,5 @@
 /** Admits a service to a running installation: a durable, credentials and permissions for it, without a restart of anything. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '@reel/bus/connect.ts';
 import { type Role, roleOf } from '@reel/bus/role.ts';
 import { serversIn } from '@reel/nats/processes.ts';
@@ -42,7 +43,7 @@ async function signsIn(servers: string, { credentials }: Installation, name: str
       return;
     } catch (error) {
       if (tries === 0) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await delay(100);
     }
   }
 }

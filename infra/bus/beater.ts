@@ -1,4 +1,5 @@
 /** The thread of beats.ts: while the event loop of its process stands still, it says of every delivery under way that it is being worked on. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { NatsConnection } from 'nats';
 import type { Order, Pulse } from './beats.ts';
@@ -31,7 +32,7 @@ async function open({ id, broker, name }: Extract<Order, { open: unknown }>['ope
   // Without a connection nothing is lost but this: the event loop goes on beating as well as it can. A broker that is away comes back.
   while (!performer.closed && performer.connection === undefined) {
     const connection = await connect(broker, name).catch(() => undefined);
-    if (connection === undefined) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    if (connection === undefined) await delay(AGAIN_MS);
     else if (performer.closed) await connection.close();
     else performer.connection = connection;
   }

@@ -1,4 +1,5 @@
 /** Deliveries of one durable: each handled as it comes, acknowledged only when what was said is stored, handed back when the process stops. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Consumer, type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { API_PREFIX } from './accounts.ts';
@@ -72,7 +73,7 @@ function openWork({ connection, log, handle, beats }: Handling): Work {
         if (!(error instanceof LogUnavailable) || error instanceof Refused || isStopping || connection.isClosed()) throw error;
         const why = error instanceof LogFull ? 'the log is full: this waits until there is room' : 'the log is away: this waits for it';
         if (tries === 1) log.warn({ subject: delivery.subject, error: error.message }, why);
-        await pause(RETRY_MS);
+        await delay(RETRY_MS);
       }
     }
   }
@@ -206,5 +207,3 @@ export async function consume(
 
 /** Where the broker hears about this delivery. The client keeps it, and does not declare it. */
 const replyOf = (message: JsMsg): string => (message as JsMsg & { readonly reply: string }).reply;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,4 +1,5 @@
 /** Makes the streams and durables that services find ready, and makes sure that the broker keeps what the log's guarantees rest on. */
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -63,7 +64,7 @@ export async function provision(connection: NatsConnection, options: Provision):
         throw new LogUnavailable(
           `the broker was asked ${TRIES} times for its streams and durables, in vain (${(error as Error).message}): does it have JetStream, and do most of its nodes run and find each other?`,
         );
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await delay(PAUSE_MS);
     }
   }
 }

@@ -3,6 +3,7 @@
  * serves every service of a process: a fact is fetched and parsed once.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { type Address, parseAddress } from '@reel/contracts/address.ts';
 import type { NatsConnection } from 'nats';
@@ -71,7 +72,7 @@ function valuesOf(connection: NatsConnection, manager: JetStreamManager): Values
         try {
           return await complete(raw);
         } catch {
-          await new Promise((resolve) => setTimeout(resolve, STORE_PATIENCE_MS));
+          await delay(STORE_PATIENCE_MS);
         }
       }
       return raw;
@@ -99,7 +100,7 @@ function completerOf(manager: JetStreamManager, runs: CachedRuns, values: Values
       }
       if (Math.max(upTo, cached.queue.at(-1)?.seq ?? 0) >= atLeast) break;
       if (tries === 0) throw new LogUnavailable(`run ${run}: the log was read, and position ${atLeast} is not there yet`);
-      await new Promise((resolve) => setTimeout(resolve, RUN_PATIENCE_MS));
+      await delay(RUN_PATIENCE_MS);
     }
     cached.loaded = true;
   }

@@ -1,5 +1,6 @@
 /** The registry of tools: a KV bucket that only the tool-executor writes, laid out as every NATS KV client knows it. */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
@@ -105,7 +106,7 @@ export async function readTools(
       }
       if (seen >= newest) return tools;
       if (patience === 0) throw new LogUnavailable(`the registry was read, and its position ${newest} is not there yet`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await delay(25);
     }
   }
 

@@ -1,4 +1,5 @@
 /** The log's store, made full and given room again while everything goes on: for chaos, and for whoever tries what their services do then. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { reelStream } from './accounts.ts';
@@ -26,7 +27,7 @@ export async function openRoom(connection: NatsConnection): Promise<Room> {
         return await change();
       } catch (error) {
         if (tries === 0) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 250));
+        await delay(250);
       }
     }
   };

@@ -1,4 +1,5 @@
-/** What will happen in the simulator, by virtual time; at the same time, in the order in which it was entered. A binary heap. */
+/** What will happen in the simulator, by virtual time; at the same time, in the order in which it was entered. */
+import TinyQueue from 'tinyqueue';
 
 /** Something that somebody does. Nothing more is done by the dead, and by the frozen not before they thaw. */
 export type Task = { readonly name: string; readonly frail: boolean; dead: boolean; frozenUntilMs: number };
@@ -14,51 +15,24 @@ export type Agenda = {
 };
 
 export function openAgenda(startMs: number): Agenda {
-  const heap: Entry[] = [];
+  const queue = new TinyQueue<Entry>([], (a, b) => a.atMs - b.atMs || a.order - b.order);
   let nowMs = startMs;
   let order = 0;
-
-  const before = (a: Entry, b: Entry): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-
-  function push(entry: Entry): void {
-    let i = heap.push(entry) - 1;
-    for (let parent = (i - 1) >> 1; i > 0 && before(entry, heap[parent] as Entry); i = parent, parent = (i - 1) >> 1)
-      heap[i] = heap[parent] as Entry;
-    heap[i] = entry;
-  }
-
-  function pop(): Entry | undefined {
-    const first = heap[0];
-    const last = heap.pop();
-    if (first === undefined || last === undefined || first === last) return first;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child] as Entry)) child += 1;
-      if (!before(heap[child] as Entry, last)) break;
-      heap[i] = heap[child] as Entry;
-      i = child;
-    }
-    heap[i] = last;
-    return first;
-  }
-
   return {
     now: () => nowMs,
     later: (ms, go, task) => {
       const entry: Entry = { atMs: nowMs + Math.max(ms, 0), order: order++, off: false, go, task };
-      push(entry);
+      queue.push(entry);
       return entry;
     },
     next: () => {
-      for (let entry = pop(); entry !== undefined; entry = pop()) {
+      for (let entry = queue.pop(); entry !== undefined; entry = queue.pop()) {
         const { off, task } = entry;
         if (off || task?.dead) continue;
         if (task !== undefined && task.frozenUntilMs > entry.atMs) {
           entry.atMs = task.frozenUntilMs;
           entry.order = order++;
-          push(entry);
+          queue.push(entry);
           continue;
         }
         nowMs = entry.atMs;

@@ -2,6 +2,7 @@
  * The live end of the log: every fact that is stored, in order and none left out. What the stream passes on may be missed, while a
  * connection is away or when whoever leads the stream dies before it has passed on what it stored: that is read from the stream.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection } from 'nats';
 import { LIVE_FACTS, reelStream } from './accounts.ts';
 import { passedOn } from './passed-on.ts';
@@ -97,7 +98,7 @@ function openShard(connection: NatsConnection, shard: number, stored: Stored, on
       }
       catchUp();
       if (position >= known || connection.isClosed()) break;
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await delay(AGAIN_MS);
     }
     ahead.length = 0;
     aheadBytes = 0;

@@ -1,4 +1,5 @@
 /** A client as everybody should be one: it asks again, at the next gateway, under the same key, whenever it cannot know what became of a request. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ProblemDetails } from '@reel/gateway/shapes.ts';
 
 export type Answer<T> = { readonly status: number; readonly body: T & Partial<Pick<ProblemDetails, 'title' | 'detail'>> };
@@ -38,7 +39,7 @@ export function openClient(gateways: readonly string[], given: AbortSignal): Cli
         }
         turn += 1;
         again += 1;
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        await delay(PAUSE_MS);
       }
     },
   };

@@ -2,10 +2,12 @@
  * The tools that chaos calls, over HTTP and outside of everything that is killed: they are slow, they fail, they break off before and after
  * the effect, and they count every effect by its key, in memory and as a line in a file.
  */
+
 import { appendFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { randomFor } from '@reel/bus/random.ts';
 
 /** What was done under a key: by which tool, how often, and under which keys it was undone. */
@@ -126,7 +128,7 @@ export async function startDesk(seed: number, file: string): Promise<Desk> {
     if (request.method === 'POST') happen(tool, key, body.of);
     if (lot === 'breaks-after') return void request.socket.destroy();
     if (lot === 'hangs') return;
-    if (lot === 'slow') await new Promise((resolve) => setTimeout(resolve, 300 + randomFor(seed, key).below(1500)));
+    if (lot === 'slow') await delay(300 + randomFor(seed, key).below(1500));
     say(response, 200, { key });
   }
   const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));

@@ -1,4 +1,5 @@
 /** Whoever wants things done while everything fails: submits runs under keys, cancels some, answers what people are asked, and waits for the end of each. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { randomFor } from '@reel/bus/random.ts';
 import { ASKED } from '@reel/contracts/address.ts';
 import type { ApprovalPage, Run, RunStatus, Submitted } from '@reel/gateway/shapes.ts';
@@ -62,7 +63,7 @@ export function startLoad(means: Means): Load {
       }
       if (cancelAfterMs === undefined || cancelled) continue;
       cancelled = true;
-      await pause(cancelAfterMs);
+      await delay(cancelAfterMs);
       await client.ask('POST', `/v1/runs/${told.id}/cancel`, { who: 'chaos', why: 'it was to be' });
     }
   }
@@ -108,7 +109,7 @@ async function answerPeople({ client, desk, world }: Means, forgotten: ReadonlyS
       const vote = { decision: 'grant', who: 'olga', why: 'I looked', ...(form === undefined ? {} : { form: said }) };
       await client.ask('POST', `/v1/approvals/${id}`, vote);
     }
-    await pause(LOOK_MS);
+    await delay(LOOK_MS);
   }
 }
 
@@ -121,5 +122,3 @@ function escalated({ attempt, unknown }: Partial<Question>, run: string, desk: D
   const found = world(key) ?? desk.look(key);
   return found === undefined ? { action: 'retry' } : { action: 'supply', result: found };
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,5 +1,7 @@
 /** Reel in containers, each service in its own, as the Kubernetes base describes them: on one network with a broker and the demo's world. */
+
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { documents } from '@reel/kubernetes/base.ts';
 import { PORTS } from '@reel/scripts/demo/outside.ts';
 import { reaching } from '@reel/scripts/demo/stage.ts';
@@ -193,7 +195,7 @@ async function ready(podman: Podman['podman'], name: string, url: string): Promi
     const running = await podman('inspect', '--format', '{{.State.Running}}', name);
     if (running !== 'true' || performance.now() > deadline)
       throw new Error(`${name} is not ready: ${await podman('logs', '--tail', '20', name)}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    await delay(LOOK_AGAIN_MS);
   }
 }
 

@@ -1,6 +1,8 @@
 /** Runs that are kept in flight while services are replaced under them, as clients see it who ask again whenever a gateway has gone. */
+
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { ask, follow, Refused } from '@reel/scripts/api.ts';
 import { decide } from '@reel/scripts/demo/person.ts';
@@ -56,7 +58,7 @@ export function keepInFlight(inFlight: number): { end(): Promise<Load> } {
           throw error;
         if (patience === 0) throw error;
         askedAgain += 1;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await delay(50);
       }
     }
   };
