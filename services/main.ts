@@ -18,8 +18,7 @@ export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model
 export async function load(nameOrPath: string): Promise<AnyService> {
   const known = (SERVICES as readonly string[]).includes(nameOrPath);
   const url = known ? new URL(`./${nameOrPath}/${nameOrPath}.ts`, import.meta.url) : pathToFileURL(resolve(nameOrPath));
-  lendModules(import.meta.url);
-  lendModules(import.meta.resolve('@reel/contracts/envelope.ts'));
+  lendModules();
   const module = (await import(url.href).catch((error: NodeJS.ErrnoException) => {
     if (known) throw error;
     if (existsSync(url)) throw new Error(`${nameOrPath} cannot be loaded: ${error.message}`, { cause: error });

@@ -6,7 +6,9 @@ import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Component } from './component.ts';
 import type { Ailment } from './health.ts';
 import type { Entry, History } from './history.ts';
-import type { Tokens } from './show.ts';
+
+/** A piece of what a step is making. Pieces of one attempt come in order; some may be missing. */
+export type Tokens = { readonly at: Place; readonly text: string };
 
 /** What became of something said: it was stored (or had been, by the same words), or somebody else's answer stands there. */
 export type Outcome = { readonly said: true; readonly seq: number } | { readonly said: false; readonly occupant: Entry };

@@ -1,5 +1,4 @@
-/** `node --import …/lend.ts`: modules of one's own, tests among them, find what they import of Reel. */
+/** `node --import …/lend.ts`: modules of your own, tests among them, find what they import of Reel where it is not installed. */
 import { lendModules } from './own-modules.ts';
 
-lendModules(import.meta.url);
-lendModules(import.meta.resolve('@reel/contracts/envelope.ts'));
+lendModules();

@@ -102,7 +102,7 @@ function openedFor(patient: Patient): Promise<Opened> {
 }
 
 async function open({ name, module }: Patient): Promise<Opened> {
-  for (const from of [import.meta.url, import.meta.resolve('@reel/contracts/envelope.ts'), module]) lendModules(from);
+  lendModules();
   const { default: service } = (await import(module)) as { default: Opened['service'] };
   const connection = await connect(broker as Broker, name);
   const log = openLog(name, connection, await openDirect(connection));

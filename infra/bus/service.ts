@@ -144,11 +144,33 @@ export const defineDoor = (door: Omit<DoorService, 'shape'>): DoorService => ({ 
 /** Asks for `clock.rang` at `atMs`. `name` is a token, unique within the run. */
 export const alarm = (name: string, atMs: number): Alarm => ({ ring: name, atMs });
 
+/**
+ * Makes `instanceof` true for errors of this class in every copy of this file: a module may bring one along, with its own `@reel/sdk`.
+ * Subclasses are told apart as usual.
+ */
+function knownByName(made: abstract new (...args: never) => Error, name: string): void {
+  const mark = Symbol.for(`reel.error.${name}`);
+  const byClass = Function.prototype[Symbol.hasInstance];
+  Object.defineProperty(made.prototype, mark, { value: true });
+  Object.defineProperty(made, Symbol.hasInstance, {
+    value(this: unknown, error: unknown): boolean {
+      return this === made ? typeof error === 'object' && error !== null && mark in error : byClass.call(this as () => void, error);
+    },
+  });
+}
+
 /** Thrown by a handler: trying again cannot help. The bus says the fault at once. */
-export class Fatal extends Error {}
+export class Fatal extends Error {
+  static {
+    knownByName(Fatal, 'fatal');
+  }
+}
 
 /** Thrown by a performer: it was not done, and it had no effect. Anything else that is thrown leaves open whether it had one. */
 export class Failure extends Error {
+  static {
+    knownByName(Failure, 'failure');
+  }
   readonly problem: Problem;
   constructor(problem: Problem) {
     super(problem.message);
@@ -157,10 +179,17 @@ export class Failure extends Error {
 }
 
 /** Thrown by a performer: this attempt reached nobody. Unlike a Failure it says nothing about an earlier attempt under the same key. */
-export class Unsent extends Failure {}
+export class Unsent extends Failure {
+  static {
+    knownByName(Unsent, 'unsent');
+  }
+}
 
 /** Thrown by a performer: it may have been done, its answer is lost for good, and asking again would lose it again. */
 export class InDoubt extends Error {
+  static {
+    knownByName(InDoubt, 'in-doubt');
+  }
   readonly problem: Problem;
   constructor(problem: Problem) {
     super(problem.message);

@@ -2,11 +2,9 @@
 import type { Parts, Place } from '@reel/contracts/address.ts';
 import type { Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
+import type { Tokens } from './door.ts';
 import { plainBody } from './plain.ts';
 import { veil } from './secrets.ts';
-
-/** A piece of what a step is making. Pieces of one attempt come in order; some may be missing. */
-export type Tokens = { readonly at: Place; readonly text: string };
 
 /** A model says thirty words a second: a reader's eye needs no more than this many pieces of it. */
 const EVERY_MS = 30;

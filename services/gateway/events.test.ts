@@ -4,7 +4,7 @@ import type { Door } from '@reel/bus/door.ts';
 import { given } from '@reel/bus/given.ts';
 import type { Entry } from '@reel/bus/history.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import type { Tokens } from '@reel/bus/show.ts';
+import type { Tokens } from '@reel/bus/door.ts';
 import { simulate } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';

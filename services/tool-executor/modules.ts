@@ -11,7 +11,7 @@ import type { Offer } from './shelf.ts';
 /** @throws ConfigError when a module cannot be loaded, has no tools, or has a name twice, or settings that are none. */
 export async function loadModules(paths: readonly string[]): Promise<Offer[]> {
   const offers = new Map<string, Offer>();
-  for (const from of [import.meta.url, import.meta.resolve('@reel/contracts/envelope.ts')]) lendModules(from);
+  lendModules();
   for (const path of paths) {
     const module = (await import(pathToFileURL(path).href).catch((error: Error) => {
       throw new ConfigError(`modules: ${path} cannot be loaded: ${error.message}`);

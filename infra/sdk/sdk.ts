@@ -1,0 +1,33 @@
+/** `@reel/sdk`: everything that services, performers and tools of your own import. README.md beside it says what each name is. */
+
+export { type Entry, type History, isVoid, type Void } from '@reel/bus/history.ts';
+export { keepSecret } from '@reel/bus/secrets.ts';
+export {
+  type Acting,
+  type Alarm,
+  type ApprovedCall,
+  alarm,
+  definePerformer,
+  defineService,
+  Failure,
+  Fatal,
+  type Handler,
+  InDoubt,
+  type Logger,
+  type Offers,
+  type Opened,
+  type Performer,
+  type Ring,
+  type Said,
+  type Service,
+  type Surroundings,
+  SWEEP,
+  Unsent,
+} from '@reel/bus/service.ts';
+export { answerRevision, type Parts, type Place, parseAddress, planRevision, theRun, undoneBy, undoOf } from '@reel/contracts/address.ts';
+export { type Draft, type Event, type FactDefinition, fact, Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
+export type { ModelDefinition, Usage } from '@reel/contracts/model.ts';
+export type { EventOf, FactType } from '@reel/contracts/story.ts';
+export type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
+export { defineTool, type InProcessTool, type ToolContext } from '@reel/tool-executor/define-tool.ts';
+export { z } from 'zod';
