@@ -1,5 +1,5 @@
 // A service: reports every run that failed.
-import { defineService } from '@reel/bus/service.ts';
+import { defineService } from '@reel/sdk';
 
 export default defineService({
   name: 'bell',

@@ -1,6 +1,6 @@
 // A performer whose event loop stands still while it works, as when it computes: steps of the kind `block`.
 import { appendFileSync } from 'node:fs';
-import { definePerformer } from '@reel/bus/service.ts';
+import { definePerformer } from '@reel/sdk';
 
 export default definePerformer({
   name: 'blocker',

@@ -1,6 +1,5 @@
 // A tool: a function with schemas, in the process of the tool-executor.
-import { defineTool } from '@reel/tool-executor/define-tool.ts';
-import { z } from 'zod';
+import { defineTool, z } from '@reel/sdk';
 
 export const discount = defineTool({
   name: 'discount',

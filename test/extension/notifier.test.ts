@@ -1,8 +1,8 @@
 // The notifier, over everything that can go wrong with a bus: every failed run is reported, once or twice.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { Failure } from '@reel/bus/service.ts';
 import { inEverySeed } from '@reel/scripts/simulate/own.ts';
+import { Failure } from '@reel/sdk';
 import notifier from './notifier.ts';
 
 it('tells of a run that failed', async () => {

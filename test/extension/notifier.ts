@@ -1,5 +1,5 @@
 // A subscriber: reports every run that failed.
-import { defineService } from '@reel/bus/service.ts';
+import { defineService } from '@reel/sdk';
 
 export default defineService<{ tell: (text: string) => Promise<void> }>({
   name: 'notifier',

@@ -1,5 +1,5 @@
 // A performer of steps of the kind `sms`. The bus does the rest: starting, time-outs, retries, late results.
-import { definePerformer, Failure } from '@reel/bus/service.ts';
+import { definePerformer, Failure } from '@reel/sdk';
 
 export default definePerformer({
   name: 'sms-sender',

@@ -1,6 +1,6 @@
 // A performer that shows what it is making while it makes it, and tells what it came to: steps of the kind `tell` are its to do.
 import { setImmediate as others } from 'node:timers/promises';
-import { definePerformer } from '@reel/bus/service.ts';
+import { definePerformer } from '@reel/sdk';
 
 export default definePerformer({
   name: 'teller',

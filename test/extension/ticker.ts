@@ -1,5 +1,5 @@
 // A subscriber that publishes no facts, and has timers: it looks at every run after a minute.
-import { alarm, defineService } from '@reel/bus/service.ts';
+import { alarm, defineService } from '@reel/sdk';
 
 export default defineService({
   name: 'ticker',
