@@ -43,9 +43,11 @@ export async function packedInto(folder: string): Promise<string> {
   const at = await mkdtemp(join(tmpdir(), 'reel-pack-'));
   try {
     await packSdk(join(at, 'package'));
-    const args = ['pack', join(at, 'package'), '--json', '--pack-destination', folder];
-    const { stdout } = await promisify(execFile)('npm', args, { cwd: at });
-    return (JSON.parse(stdout) as [{ filename: string }])[0].filename;
+    const pack = promisify(execFile)('npm', ['pack', join(at, 'package'), '--pack-destination', folder], { cwd: at });
+    const { stdout } = await pack.catch((error: Error) => {
+      throw new Error(`the SDK could not be packed by npm, which comes with Node.js: ${error.message}`);
+    });
+    return stdout.trim().split('\n').at(-1) as string;
   } finally {
     await rm(at, { recursive: true });
   }

@@ -47,7 +47,9 @@ test('every fact of the story is there, under its type', () => {
   for (const [name, { type }] of Object.entries(facts)) assert.ok(read('README.md').includes(`| \`${name}\` | \`${type}\` |`), name);
 });
 
-test('the example of a timer is the file that it names', () => {
-  const example = readFileSync(join(import.meta.dirname, '../../test/extension/ticker.ts'), 'utf8');
-  assert.ok(read('README.md').includes(`<!-- test/extension/ticker.ts -->\n\`\`\`ts\n${example.trim()}\n\`\`\``));
+test('the example of a timer and its test are the files that they name', () => {
+  for (const name of ['ticker.ts', 'ticker.test.ts']) {
+    const example = readFileSync(join(import.meta.dirname, '../../test/extension', name), 'utf8');
+    assert.ok(read('README.md').includes(`<!-- test/extension/${name} -->\n\`\`\`ts\n${example.trim()}\n\`\`\``), name);
+  }
 });

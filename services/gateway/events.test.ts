@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Door } from '@reel/bus/door.ts';
+import type { Door, Tokens } from '@reel/bus/door.ts';
 import { given } from '@reel/bus/given.ts';
 import type { Entry } from '@reel/bus/history.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import type { Tokens } from '@reel/bus/door.ts';
 import { simulate } from '@reel/bus/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
