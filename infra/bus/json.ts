@@ -4,10 +4,10 @@ import { parseJson } from '@reel/contracts/exact-json.ts';
 /** Levels of lists and objects that a fact may have: far more than people and tools write, and far from where recursion ends. */
 export const DEEPEST = 500;
 
-/** True for a text whose lists and objects go deeper than that. */
-export function isTooDeep(text: string): boolean {
+/** True for a text whose lists and objects go deeper than `most` levels. */
+export function isTooDeep(text: string, most = DEEPEST): boolean {
   // As many levels take twice as many letters, and most facts are shorter.
-  if (text.length <= 2 * DEEPEST) return false;
+  if (text.length <= 2 * most) return false;
   let depth = 0;
   let quoted = false;
   for (let place = 0; place < text.length; place += 1) {
@@ -16,7 +16,7 @@ export function isTooDeep(text: string): boolean {
     else if (quoted) place += letter === BACKSLASH ? 1 : 0;
     else if (letter === LIST || letter === OBJECT) depth += 1;
     else if (letter === LIST_END || letter === OBJECT_END) depth -= 1;
-    if (depth > DEEPEST) return true;
+    if (depth > most) return true;
   }
   return false;
 }

@@ -318,7 +318,7 @@ export async function attempt(performer: Performer<never>, call: ApprovedCall, c
   try {
     context.signal.throwIfAborted();
     const output = (await Promise.race([performer.perform(call, context as never), abandoned])) ?? null;
-    const problem = unsayable(JSON.stringify(output) ?? 'null');
+    const problem = unsayable(output);
     if (problem === undefined) return { said: 'succeeded', output };
     return { said: isHarmless(call) ? 'failed' : 'unknown', problem };
   } catch (error) {
@@ -329,15 +329,30 @@ export async function attempt(performer: Performer<never>, call: ApprovedCall, c
   }
 }
 
+/** The fact and its data stand around a result. */
+const DEEPEST_RESULT = DEEPEST - 2;
+
 /** What no fact can carry is not repeated either. */
-function unsayable(result: string): Problem | undefined {
-  const bytes = Buffer.byteLength(result);
-  if (bytes > MAX_BYTES) {
-    const message = `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`;
-    return { code: 'result-too-large', message, retryable: false };
+function unsayable(output: Json): Problem | undefined {
+  const result = writtenOut(output);
+  if (result === undefined || isTooDeep(result, DEEPEST_RESULT)) {
+    const message = `the result is nested deeper than ${DEEPEST_RESULT} levels: flatten it`;
+    return { code: 'result-too-deep', message, retryable: false };
   }
-  if (!isTooDeep(result)) return undefined;
-  return { code: 'result-too-deep', message: `the result is nested deeper than ${DEEPEST} levels: flatten it`, retryable: false };
+  const bytes = Buffer.byteLength(result);
+  if (bytes <= MAX_BYTES) return undefined;
+  const message = `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`;
+  return { code: 'result-too-large', message, retryable: false };
+}
+
+/** Undefined for what is nested deeper than the stack. */
+function writtenOut(output: Json): string | undefined {
+  try {
+    return JSON.stringify(output) ?? 'null';
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 async function sayOutcome(
