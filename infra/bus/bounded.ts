@@ -14,6 +14,25 @@ export type Meter = (chunk: Uint8Array) => void;
 /** A meter that looks at nothing but how much it is. */
 export type Count = (chunk: Pick<Uint8Array, 'byteLength'>) => void;
 
+/** What should be text in UTF-8 is not: whoever read on would have to change it. */
+export class NotText extends Error {
+  constructor() {
+    super('it is not text in UTF-8');
+  }
+}
+
+/** Lets nothing pass but UTF-8, cut as it may be. @throws NotText */
+export function utf8(): Meter {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  return (chunk) => {
+    try {
+      decoder.decode(chunk, { stream: true });
+    } catch {
+      throw new NotText();
+    }
+  };
+}
+
 /** So many bytes in all. */
 export function upTo(limitBytes: number, what: string): Count {
   let bytes = 0;
@@ -101,7 +120,10 @@ export function observed(response: Response, each: Meter, over: (error?: unknown
 }
 
 /** The TooMuch that an error is, or was caused by. */
-export function tooMuchIn(error: unknown): TooMuch | undefined {
-  for (let now = error, depth = 0; now instanceof Error && depth < 10; now = now.cause, depth += 1) if (now instanceof TooMuch) return now;
+export const tooMuchIn = (error: unknown): TooMuch | undefined => causeIn(error, TooMuch);
+
+/** An error of this kind that an error is, or was caused by. */
+export function causeIn<Kind extends Error>(error: unknown, kind: new (...args: never) => Kind): Kind | undefined {
+  for (let now = error, depth = 0; now instanceof Error && depth < 10; now = now.cause, depth += 1) if (now instanceof kind) return now;
   return undefined;
 }

@@ -1,5 +1,5 @@
 /** Chat Completions over HTTP: one request, one stream of chunks, and never another try; trying again is the planner's. */
-import { metered, perEvent, upTo } from '@reel/bus/bounded.ts';
+import { metered, perEvent, upTo, utf8 } from '@reel/bus/bounded.ts';
 import type { ApprovedCall } from '@reel/bus/service.ts';
 import OpenAI from 'openai';
 import { LONGEST_MS, type Model } from './configuration.ts';
@@ -84,5 +84,5 @@ const ERROR_BYTES = 64 * 1024;
 
 const within = (response: Response, answerBytes: number): Response =>
   response.ok
-    ? metered(response, upTo(answerBytes, 'the answer'), perEvent(EVENT_BYTES, 'a piece of the answer'))
+    ? metered(response, upTo(answerBytes, 'the answer'), perEvent(EVENT_BYTES, 'a piece of the answer'), utf8())
     : metered(response, upTo(ERROR_BYTES, 'the error'));

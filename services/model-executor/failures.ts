@@ -2,7 +2,7 @@
  * What went wrong with a call to a model, as a failure with a name. Its message can be read by anybody, so it tells nothing of where the
  * model is or of what its provider said: that is for the log.
  */
-import { tooMuchIn } from '@reel/bus/bounded.ts';
+import { causeIn, NotText, tooMuchIn } from '@reel/bus/bounded.ts';
 import { excerpt } from '@reel/bus/secrets.ts';
 import { Failure } from '@reel/bus/service.ts';
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
@@ -17,6 +17,8 @@ export function failureOf(error: unknown, model: string, nowMs: number): Failure
   // It does not end by itself: another time it may.
   if (much !== undefined)
     return fail('model-too-much', `was stopped: ${much.message}; ask it for less, or raise its limits.answerBytes`, true);
+  const noText = causeIn(error, NotText);
+  if (noText !== undefined) return fail('model-nonsense', `answered with something that cannot be read: ${noText.message}`, true);
   if (error instanceof APIConnectionTimeoutError || codeOf(error) === 'UND_ERR_BODY_TIMEOUT') return timedOut(model);
   if (error instanceof APIConnectionError) return fail('model-unavailable', 'could not be reached', true);
   if (error instanceof SyntaxError || error instanceof z.ZodError) {

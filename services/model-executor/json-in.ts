@@ -13,16 +13,21 @@ export function* jsonIn(text: string): Generator<Json, void, undefined> {
     const value = parsed(inside.trim());
     if (value !== undefined) yield value;
   }
-  let tries = 0;
-  for (let from = 0; tries < MOST; tries += 1) {
-    const begin = text.slice(from).search(/[{[]/);
-    if (begin < 0) return;
-    const end = endOf(text, from + begin);
-    const value = end === undefined ? undefined : parsed(text.slice(from + begin, end));
+  let from = 0;
+  for (let tries = 0; tries < MOST; tries += 1) {
+    const begin = from + text.slice(from).search(/[{[]/);
+    if (begin < from) return;
+    const end = endOf(text, begin);
+    // What stands within brackets is a part: of what is not whole, or no JSON, none is taken for the answer.
+    if (end === undefined && BEGUN.test(text.slice(begin))) return;
+    const value = end === undefined ? undefined : parsed(text.slice(begin, end));
     if (value !== undefined) yield value;
-    from = value === undefined ? from + begin + 1 : (end as number);
+    from = end ?? begin + 1;
   }
 }
+
+/** As JSON begins; a bracket in prose has something else after it. */
+const BEGUN = /^(?:\{\s*["}]?|\[\s*(?:["{[\]\d-]|true|false|null)?)\s*$|^\{\s*["}]|^\[\s*(?:["{[\]\d-]|true|false|null)/;
 
 function parsed(text: string): Json | undefined {
   try {

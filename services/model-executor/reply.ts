@@ -41,6 +41,7 @@ const Chunk = z.object({
   choices: z
     .array(
       z.object({
+        index: z.number().nullish(),
         delta: Said,
         /** Of whoever does not stream. */
         message: Said,
@@ -59,11 +60,13 @@ const Chunk = z.object({
  */
 export function heardMore(reply: Reply, raw: unknown): { reply: Reply; more: string } {
   const { model, choices, usage } = Chunk.parse(raw);
-  const choice = choices?.[0];
+  // Where several answers were asked for, the first is the answer.
+  const choice = choices?.find(({ index }) => (index ?? 0) === 0);
   const said = choice?.delta ?? choice?.message;
   const counted = usage ? { inputTokens: usage.prompt_tokens ?? 0, outputTokens: usage.completion_tokens ?? 0 } : undefined;
   const all = reply.raw + textOf(said?.content);
-  const finishReason = choice?.finish_reason ?? reply.finishReason;
+  // Some say an empty one for as long as there is none.
+  const finishReason = choice?.finish_reason || reply.finishReason;
   const { text, thought } = apart(all, finishReason !== undefined);
   const reasoning = said?.reasoning_content ?? (typeof said?.reasoning === 'string' ? said.reasoning : '');
   return {

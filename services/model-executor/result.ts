@@ -47,11 +47,10 @@ function structured(text: string, output: JsonSchema, fail: (code: string, what:
   throw fail('model-nonsense', `did not answer in the form that was asked for: ${wrong}`, true);
 }
 
-/** What is no object was asked for within one. */
+/** What is no object was asked for within one, which has nothing else. */
 function candidates(value: Json, output: JsonSchema): Json[] {
-  if (isObject(output) || typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, WRAPPED))
-    return [value];
-  return [value[WRAPPED] as Json, value];
+  if (isObject(output) || typeof value !== 'object' || value === null || Array.isArray(value)) return [value];
+  return Object.keys(value).join() === WRAPPED ? [value[WRAPPED] as Json, value] : [value];
 }
 
 /** The provider's word for what broke off the answer: what the request caused it will cause again. */
