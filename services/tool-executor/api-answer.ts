@@ -6,7 +6,7 @@ import { withoutSecrets } from '@reel/bus/secrets.ts';
 import { Failure, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
-import { isJson, readAnswer } from './media.ts';
+import { Half, isJson, parsed, readAnswer, textOf } from './media.ts';
 
 export type ApiAnswer = { readonly status: number; readonly headers: Headers; readonly bytes: Uint8Array };
 /** Which call was answered. */
@@ -19,19 +19,38 @@ const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000;
 export function resultOf(answer: ApiAnswer, asked: Asked, nowMs: number, fits: (value: Json) => boolean): Json {
   const { status, headers, bytes } = answer;
   if (status < 200 || status >= 300) throw troubleIn(answer, asked, nowMs);
-  return status === 204 || status === 205 ? null : readAnswer(bytes, headers.get('content-type'), fits);
+  if (status === 204 || status === 205) return null;
+  if (status === 206 && isPart(headers)) throw broken('answered with a part of what was asked for', asked);
+  try {
+    return readAnswer(bytes, headers.get('content-type'), fits);
+  } catch (error) {
+    throw error instanceof Half ? broken('broke off in the middle of its answer', asked, error) : error;
+  }
+}
+
+/** Parts of other things than bytes are those of a list, of which one page is all that was asked for. */
+function isPart(headers: Headers): boolean {
+  if (/^multipart\/byteranges\b/i.test(headers.get('content-type')?.trim() ?? '')) return true;
+  const range = /^\s*bytes\s+(\d+)-(\d+)\/(\d+|\*)/i.exec(headers.get('content-range') ?? '');
+  return range !== null && (range[1] !== '0' || Number(range[2]) + 1 !== Number(range[3]));
+}
+
+/** It began to answer well, so that it may well be done; what it would have said is not known. */
+function broken(how: string, { tool, api, effect }: Asked, cause?: unknown): Error {
+  const message = `${tool}: the API "${api}" ${how}`;
+  if (effect === 'read-only') return new Failure({ code: 'api-unreachable', message, retryable: true });
+  return new Error(`${message}; it may have had its effect all the same`, { cause });
 }
 
 /** What is to be thrown when no answer came, or not all of it. */
-export function troubleWith(error: unknown, { tool, api, effect }: Asked): Error {
+export function troubleWith(error: unknown, asked: Asked): Error {
+  const { tool, api } = asked;
   const code = codeOf(error);
   const why = code === undefined ? '' : ` (${code})`;
   if (UNREACHED.test(code ?? '')) {
     return new Unsent({ code: 'api-unreachable', message: `${tool}: the API "${api}" cannot be reached${why}`, retryable: true });
   }
-  const message = `${tool}: the connection to the API "${api}" broke before it had answered${why}`;
-  if (effect === 'read-only') return new Failure({ code: 'api-unreachable', message, retryable: true });
-  return new Error(`${message}; it may have had its effect all the same`, { cause: error });
+  return broken(`broke off before it had answered${why}`, asked, error);
 }
 
 // Before these the request has not left this machine, or has not been read by anybody who may.
@@ -64,7 +83,8 @@ function troubleIn(answer: ApiAnswer, asked: Asked, nowMs: number): Error {
 function wordsIn({ status, headers, bytes }: ApiAnswer): string {
   if (status < 400) return 'it leads elsewhere, and is not followed there; check baseUrl';
   const type = headers.get('content-type');
-  const body = isJson(type ?? '') ? readAnswer(bytes, type, () => false) : undefined;
+  const text = isJson(type ?? '') ? textOf(bytes, type) : undefined;
+  const body = text === undefined ? undefined : parsed(text);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return '';
   const nested = body['error'];
   const within = typeof nested === 'object' && nested !== null && !Array.isArray(nested) ? nested : body;

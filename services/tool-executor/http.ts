@@ -5,7 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type Count, type Meter, metered, observed, TooMuch } from '@reel/bus/bounded.ts';
+import { type Count, type Meter, metered, NotText, observed, TooMuch, utf8 } from '@reel/bus/bounded.ts';
 import { exactText } from '@reel/contracts/exact-json.ts';
 
 /** One request on its way: what goes with it, how much of its answers may pass, and whom to tell that it will not be answered. */
@@ -43,7 +43,7 @@ export const fetchFor = (unasked: Count, other: () => Meter): FetchLike => {
     }
     if (post === undefined || init?.method !== 'POST') return exactly(metered(await fetch(url, init), other()));
     for (const [name, value] of Object.entries(post.headers)) headers.set(name, value);
-    return exactly(watched(await fetch(url, { ...init, headers }), post));
+    return exactly(watched(await fetch(url, { ...init, headers }), post, isRequest(init.body)));
   };
 };
 
@@ -51,20 +51,24 @@ export const fetchFor = (unasked: Count, other: () => Meter): FetchLike => {
 export function exactly(response: Response): Response {
   const type = response.headers.get('content-type') ?? '';
   if (response.body === null || !/json|event-stream/i.test(type)) return response;
+  const isEvents = /event-stream/i.test(type);
   // The id of an event is not JSON, and comes back to the server as it was.
-  const exact = /event-stream/i.test(type) ? (text: string) => text.replace(/(?<=^|[\r\n])data:[^\r\n]*/g, exactText) : exactText;
+  const exact = isEvents ? (text: string) => text.replace(/(?<=^|[\r\n])data:[^\r\n]*/g, exactText) : exactText;
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let pending = '';
+  let last = '';
   const lines = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       const text = decoder.decode(chunk, { stream: true });
+      last = text.at(-1) ?? last;
       const end = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1;
       if (end > 0) controller.enqueue(encoder.encode(exact(pending + text.slice(0, end))));
       pending = end > 0 ? text.slice(end) : pending + text;
     },
     flush(controller) {
-      controller.enqueue(encoder.encode(exact(pending + decoder.decode())));
+      // A return that ends a line may be followed by the rest of its end: whoever reads events waits for that.
+      controller.enqueue(encoder.encode(exact(pending + decoder.decode()) + (isEvents && last === '\r' ? '\n' : '')));
     },
   });
   return new Response(response.body.pipeThrough(lines), response);
@@ -88,18 +92,36 @@ async function resume(post: UnderWay, ask: () => Promise<Response>): Promise<Res
   }
 }
 
-function watched(response: Response, { meter, lost, greets = false }: Post): Response {
+/** True for what is to be answered: not for a notification, nor for what answers the server. */
+function isRequest(body: unknown): boolean {
+  const message: unknown = typeof body === 'string' ? JSON.parse(body) : undefined;
+  return typeof message === 'object' && message !== null && 'id' in message && 'method' in message;
+}
+
+function watched(response: Response, { meter, lost, greets = false }: Post, isAsked = true): Response {
   const streams = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-  if (!response.ok || !streams) return metered(response, meter);
+  if (!response.ok) return metered(response, meter);
+  const text = utf8();
+  if (!streams) {
+    // What has arrived is read within the microtasks that follow, so an answer still comes first. More follows a greeting than its answer.
+    const over = (): void => void (isAsked && !greets && setImmediate(lost, new Error('it answered without a result')));
+    if (response.body === null || response.status === 202) over();
+    const each = (chunk: Uint8Array): void => {
+      meter(chunk);
+      text(chunk);
+    };
+    return observed(response, each, (error) => error === undefined && over());
+  }
   const ids = idsIn();
   const each = (chunk: Uint8Array): void => {
     meter(chunk);
+    text(chunk);
     ids.look(chunk);
   };
   // What has arrived is read within the microtasks that follow, so an answer that came last still comes first.
   return observed(response, each, (error) => {
-    // The rest of what is too much is not asked for.
-    if (error instanceof TooMuch) setImmediate(lost, error);
+    // The rest of what is too much, or no text, is not asked for.
+    if (error instanceof TooMuch || error instanceof NotText) setImmediate(lost, error);
     // More follows a greeting than its answer.
     else if (greets || ids.seen()) return;
     else if (error === undefined) setImmediate(lost, new Error('the connection ended without an answer'));
@@ -107,19 +129,31 @@ function watched(response: Response, { meter, lost, greets = false }: Post): Res
   });
 }
 
-/** Looks for the id of an event in a stream: only after one can the stream be resumed. */
+/** Looks for an event with an id in a stream: only after one, whole and with data, does the SDK ask for the rest. */
 function idsIn(): { look(chunk: Uint8Array): void; seen(): boolean } {
   const decoder = new TextDecoder();
   let line = '';
-  let seen = false;
+  let after = '';
+  let [hasId, hasData, seen] = [false, false, false];
+  const end = (): void => {
+    if (/^id: ?[^ ]/.test(line)) hasId = true;
+    else if (line.startsWith('data')) hasData = true;
+    else if (line === '') {
+      seen ||= hasId && hasData;
+      hasId = false;
+      hasData = false;
+    }
+    line = '';
+  };
   return {
     look(chunk) {
       if (seen) return;
-      const [rest = '', ...lines] = decoder.decode(chunk, { stream: true }).split(/[\r\n]/);
-      const all = [line + rest, ...lines];
-      // The last line may not be complete, but whether it bears an id shows at its beginning.
-      seen = all.some((one) => /^id: ?[^ ]/.test(one));
-      line = (all.at(-1) as string).slice(0, 8);
+      for (const letter of decoder.decode(chunk, { stream: true })) {
+        if (letter === '\r' || (letter === '\n' && after !== '\r')) end();
+        // What a line is shows at its beginning.
+        else if (letter !== '\n' && line.length < 8) line += letter;
+        after = letter;
+      }
     },
     seen: () => seen,
   };

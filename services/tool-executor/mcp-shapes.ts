@@ -8,8 +8,12 @@ import { z } from 'zod';
 
 export const ToolPage = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().nullish() });
 
+type Item = { readonly type: string; readonly [name: string]: unknown };
+/** The item itself, not a copy: whatever its members are called, they stay. */
+const Item = z.custom<Item>((one) => typeof (one as Item | null)?.type === 'string', 'expected an object with a type');
+
 export const CallResult = z.looseObject({
-  content: z.array(z.looseObject({ type: z.string() })).nullish(),
+  content: z.array(Item).nullish(),
   structuredContent: z.unknown().optional(),
   isError: z.boolean().nullish(),
   _meta: z.record(z.string(), z.unknown()).nullish(),

@@ -1,10 +1,11 @@
 /** One connection to one MCP server, over stdio or Streamable HTTP: greeting it, listing its tools, calling them, noticing that it is gone. */
+import { isUtf8 } from 'node:buffer';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import * as mcp from '@modelcontextprotocol/sdk/types.js';
-import { type Count, perMinute, TooMuch, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
+import { type Count, NotText, perMinute, TooMuch, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
 import { excerpt, veil } from '@reel/bus/secrets.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { exactText } from '@reel/contracts/exact-json.ts';
@@ -12,6 +13,7 @@ import { explain, isAnswer, isSessionLost, SessionLost, unavailable } from './an
 import type { Server } from './config.ts';
 import { fetchFor, posting, resuming } from './http.ts';
 import { CallResult, type Listed, ToolPage, toolsIn } from './mcp-shapes.ts';
+import { parsed } from './media.ts';
 
 /** Where the idempotency key stands in a call's `_meta`. */
 const KEY = 'reel/idempotency-key';
@@ -91,7 +93,7 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
   async function greet(): Promise<Session> {
     const { transport, told } = transportTo(server, unasked);
     const client = new Client({ name: 'reel', version: '0.1.0' });
-    const session = { client, transport, told };
+    const session = { client, transport, told, asked: 0 };
     current ??= session;
     client.onclose = () => (current === session ? heard.closed(`the connection closed${story()}`) : undefined);
     client.onerror = (error) => {
@@ -119,7 +121,6 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
     renewing ??= greet()
       .then((session) => {
         current = session;
-        void lost.client.close();
       })
       .finally(() => {
         renewing = undefined;
@@ -129,6 +130,7 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
   /** @param again what is thrown instead of asking again in the new session. */
   async function inSession<T>(ask: (client: Client) => Promise<T>, again?: Error): Promise<T> {
     const session = current as Session;
+    session.asked += 1;
     try {
       return await ask(session.client);
     } catch (error) {
@@ -138,6 +140,10 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
       });
       if (again !== undefined) throw again;
       return await ask((current as Session).client);
+    } finally {
+      session.asked -= 1;
+      // What else was asked in a session that is over may still be answered.
+      if (session !== current && session.asked === 0) void session.client.close();
     }
   }
 
@@ -180,8 +186,8 @@ export async function connect(server: Server, heard: Heard, timeoutMs: number, s
   };
 }
 
-/** What the server and this side agreed on when they greeted each other. `told`: what it said beside the protocol. */
-type Session = { readonly client: Client; readonly transport: Transport; readonly told: () => string };
+/** What the server and this side agreed on when they greeted each other. `told`: what it said beside the protocol; `asked`: so much is under way in it. */
+type Session = { readonly client: Client; readonly transport: Transport; readonly told: () => string; asked: number };
 
 /** The SDK keeps a line that has not ended, up to a limit. */
 const isFull = (error: Error): boolean => error.message.startsWith('ReadBuffer exceeded');
@@ -231,13 +237,33 @@ function keepDigits(transport: StdioClientTransport, lineBytes: number): void {
     const end = chunk.lastIndexOf('\n') + 1;
     const complete = Buffer.concat([pending, chunk.subarray(0, end)]);
     // What is not whole yet is counted there all the same.
-    if (end > 0) append(Buffer.from(exactText(complete.toString('utf8'))));
+    if (end > 0) append(Buffer.from(isUtf8(complete) ? exactText(complete.toString()) : linesOf(complete).map(lineIn).join('')));
     pending = end > 0 ? Buffer.from(chunk.subarray(end)) : Buffer.concat([pending, chunk]);
     if (pending.length > lineBytes) {
       append(pending);
       pending = Buffer.alloc(0);
     }
   };
+}
+
+function linesOf(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  for (let begin = 0; begin < bytes.length; ) {
+    const end = bytes.indexOf('\n', begin) + 1 || bytes.length;
+    lines.push(bytes.subarray(begin, end));
+    begin = end;
+  }
+  return lines;
+}
+
+/** A line as text. An answer that is none is an error under the same id: what it says would be changed by being read. */
+function lineIn(line: Buffer): string {
+  const text = line.toString();
+  if (isUtf8(line)) return exactText(text);
+  const { id, result } = (parsed(text) ?? {}) as { id?: Json; result?: Json };
+  if (id === undefined || result === undefined) return text;
+  const error = { code: mcp.ErrorCode.InternalError, message: `${new NotText().message}: what it answered cannot be read` };
+  return `${JSON.stringify({ jsonrpc: '2.0', id, error })}\n`;
 }
 
 /** `told` is what the server said beside the protocol: where to look when it does not work. */

@@ -25,7 +25,14 @@ export function mediaTypeOf(said: string): MediaType {
 export const isJson = (said: string): boolean => /^([^/]+\/(.+\+json|(x-)?json))$/.test(mediaTypeOf(said).essence);
 export const isTextual = (said: string): boolean => TEXTUAL.test(mediaTypeOf(said).essence);
 
-/** The answer's value: JSON as what it means, text as `{ text }`, and all else as `{ base64, mediaType }`. @param fits whether JSON under another name is what was promised. */
+/** JSON that ends before all that it began has ended: the rest of it did not come, whatever the connection says. */
+export class Half extends Error {}
+
+/**
+ * The answer's value: JSON as what it means, text as `{ text }`, and all else as `{ base64, mediaType }`.
+ * @param fits whether JSON under another name is what was promised.
+ * @throws Half
+ */
 export function readAnswer(bytes: Uint8Array, contentType: string | null, fits: (value: Json) => boolean): Json {
   const said = contentType?.trim() ?? '';
   const json = isJson(said);
@@ -34,6 +41,7 @@ export function readAnswer(bytes: Uint8Array, contentType: string | null, fits: 
   const text = textOf(bytes, contentType);
   const value = text === undefined ? undefined : parsed(text);
   if (value !== undefined && (json || fits(value))) return value;
+  if (json && isUnclosed(text ?? looselyRead(bytes, contentType))) throw new Half('its JSON has no end');
   if (text !== undefined && (json || said === '' || isTextual(said))) return { text };
   return { base64: Buffer.from(bytes).toString('base64'), mediaType: essence === '' ? UNKNOWN : said } satisfies Bytes;
 }
@@ -49,14 +57,41 @@ export function parsed(text: string): Json | undefined {
 
 /** Its text, in the charset that its first bytes, its media type or its own first line say, else UTF-8; undefined when it is none. */
 export function textOf(bytes: Uint8Array, contentType: string | null): string | undefined {
-  const said = contentType ?? '';
-  const charset = markOf(bytes) ?? mediaTypeOf(said).charset ?? (isJson(said) ? unmarked(bytes) : ownWord(bytes, said)) ?? 'utf-8';
   try {
-    return new TextDecoder(charset, { fatal: true }).decode(bytes);
+    return new TextDecoder(charsetOf(bytes, contentType), { fatal: true }).decode(bytes);
   } catch {
     // Either it is not what it should be, or the charset is not known here.
     return undefined;
   }
+}
+
+function charsetOf(bytes: Uint8Array, contentType: string | null): string {
+  const said = contentType ?? '';
+  return markOf(bytes) ?? mediaTypeOf(said).charset ?? (isJson(said) ? unmarked(bytes) : ownWord(bytes, said)) ?? 'utf-8';
+}
+
+/** As much of its text as there is, for looking at: it may end within a character. */
+function looselyRead(bytes: Uint8Array, contentType: string | null): string {
+  try {
+    return new TextDecoder(charsetOf(bytes, contentType)).decode(bytes);
+  } catch {
+    return '';
+  }
+}
+
+/** True for a text that begins a list, an object or a text of JSON, and ends within it. */
+function isUnclosed(text: string): boolean {
+  if (!/^\s*[[{"]/.test(text)) return false;
+  let depth = 0;
+  let isQuoted = false;
+  for (let place = 0; place < text.length; place += 1) {
+    const letter = text[place];
+    if (letter === '"') isQuoted = !isQuoted;
+    else if (isQuoted) place += letter === '\\' ? 1 : 0;
+    else if (letter === '[' || letter === '{') depth += 1;
+    else if (letter === ']' || letter === '}') depth -= 1;
+  }
+  return isQuoted || depth > 0;
 }
 
 function markOf([a, b, c]: Uint8Array): string | undefined {
