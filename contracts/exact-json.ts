@@ -79,6 +79,17 @@ export function isExact(number: string): boolean {
   return Number.isFinite(double) && canonical(number) === canonical(String(double));
 }
 
+/** What a number in YAML, as it is written, is instead of this double: its digits, where no double carries them. */
+export function digitsInYaml(source: string, double: number): string | undefined {
+  const number = source
+    .replace(/^\+/, '')
+    .replace(/^(-?)\./, '$10.')
+    .replace(/\.(?=$|[eE])/, '');
+  if (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(number)) return isExact(number) ? undefined : number.replace(/^(-?)0+(?=\d)/, '$1');
+  if (Number.isSafeInteger(double)) return undefined;
+  return /^0[xo]/.test(source) ? String(BigInt(source)) : source;
+}
+
 function exponentAt(number: string): number {
   const place = number.search(/[eE]/);
   return place === -1 ? number.length : place;

@@ -135,6 +135,7 @@ function nearest(digits: string): number {
 }
 
 const LIMITS = new Set(['maximum', 'minimum', 'exclusiveMaximum', 'exclusiveMinimum', 'multipleOf']);
+const NAMED = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions']);
 const VALUES = new Set(['const', 'default', 'examples', 'example']);
 
 /** A schema whose limits are numbers again: those of 64 bits are not carried by a double. What it names by value may be either. */
@@ -143,12 +144,23 @@ function withLimits<T>(schema: T, by: (digits: string) => unknown): T {
   if (Array.isArray(schema)) return schema.map((one) => withLimits(one, by)) as T;
   const members = Object.entries(schema).map(([key, value]): [string, unknown] => {
     if (LIMITS.has(key) && isDigits(value)) return [key, by(value)];
+    // Under these a name is a property's, or a definition's, whatever it is.
+    if (NAMED.has(key) && typeof value === 'object' && value !== null && !Array.isArray(value))
+      return [key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withLimits(one, by)]))];
     if (key === 'enum' && Array.isArray(value)) return [key, value.flatMap((one) => (isDigits(one) ? [one, by(one)] : [one]))];
     if (key === 'const' && isDigits(value)) return ['enum', [value, by(value)]];
-    return [key, VALUES.has(key) ? value : withLimits(value, by)];
+    if (VALUES.has(key)) return [key, isOfNumbers(schema) ? numbersIn(value, by) : value];
+    return [key, withLimits(value, by)];
   });
   return Object.fromEntries(members) as T;
 }
+
+const isOfNumbers = (schema: object): boolean =>
+  [(schema as JsonSchema)['type']].flat().some((type) => type === 'number' || type === 'integer');
+
+/** A value that stands for a number, or a list of such. */
+const numbersIn = (value: unknown, by: (digits: string) => unknown): unknown =>
+  Array.isArray(value) ? value.map((one) => numbersIn(one, by)) : isDigits(value) ? by(value) : value;
 
 /** The schema for those who are sent it, through `JSON.stringify`: its limits are numbers. */
 export const limitsAgain = (schema: JsonSchema): JsonSchema => withLimits(schema, rawNumber);

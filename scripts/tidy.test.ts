@@ -156,7 +156,7 @@ test('JSON and YAML from outside are read where digits are kept', () => {
     // Settings, by the rules of the workflow's YAML.
     'services/model-executor/offline/scenario.ts',
     'services/model-executor/yaml-file.ts',
-    // A document's limits and examples are approximate.
+    // A document, after its digits were kept.
     'services/tool-executor/api-document.ts',
     'services/tool-executor/config.ts',
   ]);

@@ -2,7 +2,7 @@
 import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { brief } from '../brief.ts';
-import { isExact } from '../exact-json.ts';
+import { digitsInYaml } from '../exact-json.ts';
 import type { ModelDefinition } from '../model.ts';
 import { nextTurn } from '../turn.ts';
 import { checkWorkflow } from './check.ts';
@@ -105,13 +105,7 @@ export function keepDigits(document: Document): { readonly digits: string; reado
     Scalar: (_, node) => {
       const { value, source } = node;
       if (typeof value !== 'number' || source === undefined) return;
-      const number = source
-        .replace(/^\+/, '')
-        .replace(/^(-?)\./, '$10.')
-        .replace(/\.(?=$|[eE])/, '');
-      if (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(number)) {
-        if (!isExact(number)) node.value = number.replace(/^(-?)0+(?=\d)/, '$1');
-      } else if (!Number.isSafeInteger(value)) node.value = /^0[xo]/.test(source) ? String(BigInt(source)) : source;
+      node.value = digitsInYaml(source, value) ?? value;
       if (node.value !== value) kept.push({ digits: source, offset: node.range?.[0] ?? 0 });
     },
   });

@@ -6,6 +6,21 @@ import { fileURLToPath } from 'node:url';
 import { $RefParser } from '@apidevtools/json-schema-ref-parser';
 import { type Meter, metered, upTo } from '@reel/bus/bounded.ts';
 import { excerpt, placeOf } from '@reel/bus/secrets.ts';
+import { digitsInYaml } from '@reel/contracts/exact-json.ts';
+import {
+  binaryTag,
+  CORE_SCHEMA,
+  floatCoreTag,
+  intCoreTag,
+  load,
+  mergeTag,
+  omapTag,
+  pairsTag,
+  type ScalarTagDefinition,
+  setTag,
+  timestampTag,
+} from 'js-yaml';
+import { parsed } from './media.ts';
 import { DocumentError } from './openapi-schema.ts';
 
 const READ_MS = 20_000;
@@ -67,12 +82,44 @@ export async function readDocument(place: string, stop: AbortSignal): Promise<Re
     },
   };
   try {
-    const whole = await $RefParser.bundle(place, { resolve: { file: false, http: false, within: resolver } });
+    const whole = await $RefParser.bundle(place, {
+      resolve: { file: false, http: false, within: resolver },
+      parse: { json: false, yaml: false, text: false, binary: false, exact: parser },
+    });
     checkNodes(whole);
     // A date in YAML is a string in JSON, and what is sent is JSON.
     return { document: JSON.parse(JSON.stringify(whole)) as unknown, hasChanged };
   } catch (error) {
     throw unreadable ?? new DocumentError(excerpt((error as Error).message.replaceAll(/\s+/g, ' '), 500));
+  }
+}
+
+/** Reads JSON, or YAML. Numbers that no double carries are the texts of their digits: the library's own parsers would change them. */
+const parser = {
+  order: 1,
+  canParse: true,
+  parse: ({ data }: { data: unknown }): unknown => {
+    const text = String(data).replace(/^\ufeff/, '');
+    return parsed(text) ?? readYaml(text);
+  },
+};
+
+const exactly = (tag: ScalarTagDefinition<number>): ScalarTagDefinition<number | string> => ({
+  ...tag,
+  resolve: (source, isExplicit, tagName) => {
+    const value = tag.resolve(source, isExplicit, tagName);
+    return typeof value === 'number' ? (digitsInYaml(source, value) ?? value) : value;
+  },
+});
+const CORE = CORE_SCHEMA.withTags(exactly(intCoreTag), exactly(floatCoreTag));
+/** What older documents name besides. */
+const MORE = CORE.withTags(timestampTag, mergeTag, binaryTag, omapTag, pairsTag, setTag);
+
+function readYaml(text: string): unknown {
+  try {
+    return load(text, { schema: CORE });
+  } catch {
+    return load(text, { schema: MORE });
   }
 }
 

@@ -1,5 +1,6 @@
 /** The schemas of an OpenAPI document as JSON Schemas that stand alone: what they refer to comes along, and 3.0's own words are translated. */
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
+import { isDigits } from '@reel/contracts/exact-json.ts';
 
 /** The document is not what it should be; the message names the place, what is expected there, and what is found. */
 export class DocumentError extends Error {}
@@ -117,8 +118,8 @@ export function standalone(
 function modern(schema: Record<string, Json>, nullable: boolean): JsonSchema {
   const { exclusiveMinimum, exclusiveMaximum, ...rest } = schema;
   const out: Record<string, Json> = rest;
-  if (typeof exclusiveMinimum === 'number') out['exclusiveMinimum'] = exclusiveMinimum;
-  if (typeof exclusiveMaximum === 'number') out['exclusiveMaximum'] = exclusiveMaximum;
+  if (isLimit(exclusiveMinimum)) out['exclusiveMinimum'] = exclusiveMinimum;
+  if (isLimit(exclusiveMaximum)) out['exclusiveMaximum'] = exclusiveMaximum;
   if (exclusiveMinimum === true) rename(out, 'minimum', 'exclusiveMinimum');
   if (exclusiveMaximum === true) rename(out, 'maximum', 'exclusiveMaximum');
   if (!nullable) return out;
@@ -127,6 +128,8 @@ function modern(schema: Record<string, Json>, nullable: boolean): JsonSchema {
   const withNull = Array.isArray(values) && !values.includes(null) ? { enum: [...values, null] } : {};
   return { ...out, ...withNull, type: [out['type'], 'null'] };
 }
+
+const isLimit = (value: Json | undefined): value is number | string => typeof value === 'number' || isDigits(value);
 
 function rename(schema: Record<string, Json>, from: string, to: string): void {
   const value = schema[from];
