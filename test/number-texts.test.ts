@@ -119,6 +119,63 @@ test('limits and values of 64 bits in a schema', () => {
   assert.match(JSON.stringify(limitsAgain(schema)), new RegExp(`"maximum":${INT64}`));
 });
 
+test('a default, and a property of any name, in a schema of 64 bits', () => {
+  const whole = { type: 'integer', maximum: INT64, default: BIG, examples: [BIG, 1] };
+  const schema = { type: 'object', properties: { default: whole, enum: whole, text: { type: 'string', default: BIG } } };
+  assert.equal(checkAgainst(schema, { default: BIG, enum: 5, text: 'x' }), undefined);
+  assert.match(checkAgainst(schema, { default: '9223372036854775809000' }) ?? '', /\/default: must be <= /);
+  const written = `{"type":"integer","maximum":${INT64},"default":${BIG},"examples":[${BIG},1]}`;
+  assert.equal(
+    JSON.stringify(limitsAgain(schema)),
+    `{"type":"object","properties":{"default":${written},"enum":${written},"text":{"type":"string","default":"${BIG}"}}}`,
+  );
+});
+
+test('a number keeps its digits where an expression makes a text of it, or a copy', async () => {
+  const lists: { readonly [source: string]: (number: number) => Json } = {
+    'input.n & ""': String,
+    '"" & input.n': String,
+    '"a" & (input.n & "b") & input.n': (number) => `a${number}b${number}`,
+    '$string(input.n)': String,
+    'input.n ~> $string': String,
+    'input.n.$string()': String,
+    '$string({"a": [input.n]})': (number) => JSON.stringify({ a: [number] }),
+    '"" & [input.n, {"n": input.n}]': (number) => JSON.stringify([number, { n: number }]),
+    '$map([input.n, 1], $string)': (number) => [String(number), '1'],
+    '(input ~> |$|{"x": 1}|).n': (number) => number,
+    '($string := function($x){"own"}; input.n & $string(1))': (number) => `${number}own`,
+  };
+  const programs = Object.entries(lists).map(([source, is]) => ({ source, is, program: parse(source) }));
+  const doubles = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constantFrom(90071992547409.94, 0.1 + 0.2, 5e-324, 1e21),
+  );
+  await fc.assert(
+    fc.asyncProperty(doubles, async (number) => {
+      for (const { source, is, program } of programs)
+        assert.deepEqual(JSON.stringify(await program.run({ input: { n: number } })), JSON.stringify(is(number)), source);
+    }),
+    { numRuns: 200, seed: 12 },
+  );
+});
+
+test('what is no number, or none that can be written, is made a text as JSONata makes it', async () => {
+  const scope = { input: { text: 'a', list: [1, 'b', null, true], none: null } } as never;
+  for (const [source, is] of [
+    ['input.nothing & "x"', 'x'],
+    ['"x" & input.nothing', 'x'],
+    ['input.list & input.text', '[1,"b",null,true]a'],
+    ['$string(input.none) & input.none', 'nullnull'],
+    ['$sum & "x"', 'x'],
+    ['$string({"f": $sum, "a": 1})', '{"f":"","a":1}'],
+    ['$string(input.list, true)', JSON.stringify([1, 'b', null, true], undefined, 2)],
+    ['$exists($string(input.nothing))', false],
+  ] as const)
+    assert.equal(await parse(source).run(scope), is, source);
+  for (const source of ['1/0 & ""', '"" & [1/0]', '$string(1/0)', '$string({"a": 1/0})'])
+    await assert.rejects(parse(source).run(scope), /string function on Infinity|out of range/, source);
+});
+
 test('expressions refuse to make a number of digits that it would not have', async () => {
   const scope = { input: { id: BIG, few: '12.50' } } as never;
   for (const source of ['$number(input.id)', '$map([input.id], $number)', 'input.id.$number()', '$number("0xFFFFFFFFFFFFFFF1")'])

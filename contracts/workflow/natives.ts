@@ -1,5 +1,5 @@
 /** JSONata's own functions, each paying for what it is about to do before it does it; two that take too long are done otherwise. */
-import { isDigits } from '../exact-json.ts';
+import { isDigits, parseJson } from '../exact-json.ts';
 import { isFunction } from './function.ts';
 import type { Meter } from './meter.ts';
 
@@ -94,8 +94,33 @@ const BEFORE: { readonly [name: string]: (args: readonly unknown[], meter: Meter
   append: (args, meter) => meter.spend(args.reduce((sum: number, one) => sum + lengthOf(one), 0) / 64),
 };
 
+/** What JSONata's `&` makes of a value that is no text. No expression can name it. */
+export const TEXT = ' text';
+
+/**
+ * A value as text. JSONata writes fifteen digits of a double, and so another number: here it is the shortest that reads back to the same.
+ * What JSONata cannot write it says itself, by its codes.
+ */
+export function textOf(value: unknown, isPretty = false): string | undefined {
+  if (value === undefined || typeof value === 'string') return value;
+  if (isFunction(value)) return '';
+  if (typeof value === 'number' && !Number.isFinite(value)) throw unwritable('D3001', value);
+  const whole = Array.isArray(value) && (value as { outerWrapper?: boolean }).outerWrapper === true ? (value as unknown[])[0] : value;
+  const plain = (_: string, one: unknown): unknown => {
+    if (typeof one === 'number' && !Number.isFinite(one)) throw unwritable('D1001', one);
+    return isFunction(one) ? '' : one;
+  };
+  return JSON.stringify(whole, plain, isPretty ? 2 : 0);
+}
+
+/** JSONata has the words for its codes. */
+const unwritable = (code: string, value: number): Error => Object.assign(new Error(code), { code, value });
+
 /** Without comparing everything with everything, or copying the rest of a list for each element. */
 const OWN: { readonly [name: string]: Own } = {
+  string: (_, [value, isPretty]) => textOf(value, isPretty === true),
+  // What is transformed is copied before, by being written and read.
+  clone: (_, [value]) => (value === undefined ? undefined : parseJson(textOf(value) as string)),
   number(_, [value], given) {
     const result = given.call(this as never, value);
     if (isDigits(value) || (/^0[xXoObB]/.test(String(value)) && !Number.isSafeInteger(result))) throw inexact('number', value);

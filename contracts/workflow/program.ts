@@ -5,6 +5,7 @@ import { isExact } from '../exact-json.ts';
 import { patternOf } from '../pattern.ts';
 import { hooks } from './hooks.ts';
 import { LENGTH, measuredOutside, type Sizes } from './meter.ts';
+import { TEXT, textOf } from './natives.ts';
 import { type Path, pathText } from './place.ts';
 import { mentionsIn, type Node, type Sight } from './references.ts';
 import { nodesIn, rolesIn } from './roles.ts';
@@ -57,6 +58,9 @@ function prepare(source: string): Prepared {
   const { enter, leave } = hooks(rolesIn(nodes), () => ({ sizes: sizes ?? measuredOutside(), needed: names }));
   program.assign(Symbol.for('jsonata.__evaluate_entry') as never, enter);
   program.assign(Symbol.for('jsonata.__evaluate_exit') as never, leave);
+  const joins = nodes.filter(({ type, value }) => type === 'binary' && value === '&');
+  for (const node of joins) for (const side of ['lhs', 'rhs'] as const) node[side] = inText(node[side] as Node, node.position);
+  if (joins.length > 0) program.registerFunction(TEXT, textOf);
   const run = async (scope: unknown, known: Sizes, needed?: Needed): Promise<unknown> => {
     sizes = known;
     names = needed;
@@ -67,6 +71,15 @@ function prepare(source: string): Prepared {
   };
   return { program, run };
 }
+
+/** A part of an expression, made a text before JSONata does it, which would change numbers. */
+const inText = (part: Node, position: number | undefined): Node => ({
+  type: 'function',
+  value: '(',
+  ...(position === undefined ? {} : { position }),
+  procedure: { type: 'variable', value: TEXT },
+  arguments: [part],
+});
 
 const isOfNumber = (source: string, place: number): boolean =>
   /[\d.eE]/.test(source[place] as string) || (/[+-]/.test(source[place] as string) && /[eE]/.test(source[place - 1] ?? ''));
