@@ -70,7 +70,7 @@ async function unpromised(
   const { tools } = promised.run;
   const tool = kind === 'tool' && Object.hasOwn(tools, uses) ? tools[uses] : undefined;
   const strange = undeclared(tool, result, `the result of step "${id}" is not what the tool "${uses}" declares`);
-  if (strange !== undefined && checkIn(tool as ToolDefinition) === 'check') return strange;
+  if (strange !== undefined && checkIn(tool as ToolDefinition) === 'check') return withAdvice(strange, tool as ToolDefinition);
   if (strange !== undefined) promised.warnings.push(strange.message);
   return (
     misfit(output, result, `the result of step "${id}" is not what the plan asks for`) ??
@@ -85,6 +85,15 @@ function undeclared(tool: ToolDefinition | undefined, result: Json, sentence: st
 /** What somebody else promised and did not keep is no reason to throw away what was done. */
 const checkIn = ({ outputCheck, effect }: ToolDefinition): NonNullable<ToolDefinition['outputCheck']> =>
   outputCheck ?? (effect === 'read-only' || effect === 'metered' ? 'check' : 'warn');
+
+/** What was done stays done: its result can be kept all the same. */
+const withAdvice = (problem: Problem, { name, effect }: ToolDefinition): Problem =>
+  effect === 'read-only' || effect === 'metered'
+    ? problem
+    : {
+        ...problem,
+        message: `${problem.message}; what it did is done, and "output: warn" for ${name}, where the tool is configured, keeps such results`,
+      };
 
 /** What is wrong with the answer, if anything is: by the workflow that was requested, whatever plan led to it. */
 export async function problemOfAnswer(event: EventOf<'answer.proposal.proposed'>, history: History): Promise<Problem | undefined> {
