@@ -12,15 +12,14 @@ import type { Call } from '@reel/contracts/step.ts';
 import * as steps from '@reel/contracts/step.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import * as undos from '@reel/contracts/undo.ts';
-import { MAX_BYTES } from './blob.ts';
 import { digestOf } from './digest.ts';
 import { type History, historyOf, isVoid } from './history.ts';
-import { DEEPEST, isTooDeep } from './json.ts';
 import { type Log, LogFull, LogUnavailable } from './log.ts';
 import { isHarmless, lostBefore, lostPerformer } from './lost-performer.ts';
 import { publicly } from './publicly.ts';
 import { DEATHS, fault, type Verdict } from './react.ts';
 import { occupantOf, sayOne, type Voice } from './say.ts';
+import { unsayable } from './sayable.ts';
 import { cleaned } from './secrets.ts';
 import { type Acting, type ApprovedCall, Failure, InDoubt, type Logger, type Performer, Unsent } from './service.ts';
 import { traced } from './trace.ts';
@@ -326,32 +325,6 @@ export async function attempt(performer: Performer<never>, call: ApprovedCall, c
     return error instanceof InDoubt ? { said: isHarmless(call) ? 'failed' : 'unknown', problem: error.problem } : doubt(error);
   } finally {
     context.signal.removeEventListener('abort', abandon);
-  }
-}
-
-/** The fact and its data stand around a result. */
-const DEEPEST_RESULT = DEEPEST - 2;
-
-/** What no fact can carry is not repeated either. */
-function unsayable(output: Json): Problem | undefined {
-  const result = writtenOut(output);
-  if (result === undefined || isTooDeep(result, DEEPEST_RESULT)) {
-    const message = `the result is nested deeper than ${DEEPEST_RESULT} levels: flatten it`;
-    return { code: 'result-too-deep', message, retryable: false };
-  }
-  const bytes = Buffer.byteLength(result);
-  if (bytes <= MAX_BYTES) return undefined;
-  const message = `the result has ${bytes} bytes, the limit is ${MAX_BYTES}: return a reference to it`;
-  return { code: 'result-too-large', message, retryable: false };
-}
-
-/** Undefined for what is nested deeper than the stack. */
-function writtenOut(output: Json): string | undefined {
-  try {
-    return JSON.stringify(output) ?? 'null';
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
   }
 }
 

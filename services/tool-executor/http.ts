@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { type Count, type Meter, metered, NotText, observed, TooMuch, utf8 } from '@reel/bus/bounded.ts';
 import { exactText } from '@reel/contracts/exact-json.ts';
+import { parsed } from './media.ts';
 
 /** One request on its way: what goes with it, how much of its answers may pass, and whom to tell that it will not be answered. */
 export type Post = {
@@ -94,7 +95,7 @@ async function resume(post: UnderWay, ask: () => Promise<Response>): Promise<Res
 
 /** True for what is to be answered: not for a notification, nor for what answers the server. */
 function isRequest(body: unknown): boolean {
-  const message: unknown = typeof body === 'string' ? JSON.parse(body) : undefined;
+  const message = typeof body === 'string' ? parsed(body) : undefined;
   return typeof message === 'object' && message !== null && 'id' in message && 'method' in message;
 }
 
