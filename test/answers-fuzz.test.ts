@@ -57,6 +57,6 @@ test('what MCP servers answer is stored as it was, or no success', { timeout: 1_
 test('what models answer is stored as it was, or no success', { timeout: 1_200_000 }, async (context) => {
   const answered = await openModel(context);
   await fuzz(context, modelCases, 0.2, async ({ what, answer, expected, promised }) => {
-    await check(await answered(answer, promised), expected, true, what);
+    await check(await answered(answer, promised), expected, false, what);
   });
 });

@@ -23,6 +23,8 @@ export type Answer = {
 /** The answer to a request with this body; undefined: as a server answers that has nothing of its own to say. */
 export type Respond = (request: IncomingMessage, body: string) => Answer | undefined;
 
+const NOTHING: Answer = { status: 405, headers: [], pieces: [], framing: 'length' };
+
 async function play(socket: Socket, { status, headers, pieces, framing, after }: Answer): Promise<void> {
   await after;
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -46,13 +48,12 @@ async function play(socket: Socket, { status, headers, pieces, framing, after }:
 }
 
 export async function startAnswering(respond: Respond): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
+  const server = createServer((request) => {
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
-      const answer = respond(request, Buffer.concat(pieces).toString());
-      if (answer === undefined) response.writeHead(405).end();
-      else void play(request.socket, answer);
+      // No connection is used twice: what one case does to it says nothing about another.
+      void play(request.socket, respond(request, Buffer.concat(pieces).toString()) ?? NOTHING);
     });
   });
   server.listen(0, '127.0.0.1');

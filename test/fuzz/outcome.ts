@@ -20,7 +20,7 @@ const silent = (): void => {};
 export const log: Logger = { debug: silent, info: silent, warn: silent, error: silent };
 
 /** So long at most does an answer take that is there, or will not come. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 20_000;
 const at = { kind: 'tool', id: 'a', n: 1 } as const;
 
 /** Makes a call as the bus does. @returns `nothing` when it was waited for in vain. */

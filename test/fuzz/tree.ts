@@ -147,7 +147,10 @@ const shown = (tree: Tree): string => ('text' in tree ? `${tree.is} ${JSON.strin
 
 /** How many lists and objects stand within each other. */
 export function depthOf(tree: Tree): number {
-  if (tree.is === 'list') return 1 + tree.items.reduce((most, one) => Math.max(most, depthOf(one)), 0);
-  if (tree.is === 'object') return 1 + [...tree.members.values()].reduce((most, one) => Math.max(most, depthOf(one)), 0);
-  return 0;
+  let depth = 0;
+  for (let level: readonly Tree[] = [tree]; ; depth += 1) {
+    const around = level.filter(({ is }) => is === 'list' || is === 'object');
+    if (around.length === 0) return depth;
+    level = around.flatMap((one) => (one.is === 'list' ? one.items : one.is === 'object' ? [...one.members.values()] : []));
+  }
 }

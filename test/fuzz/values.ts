@@ -114,7 +114,7 @@ const { tree } = fc.letrec<{ tree: string }>((tie) => ({
   ),
 }));
 const deep = fc
-  .tuple(fc.constantFrom(1, 50, 400, 490, 497, 498, 499, 500, 501, 2_000), fc.boolean(), leaf)
+  .tuple(fc.constantFrom(1, 50, 400, 490, 497, 498, 499, 500, 501, 1_000), fc.boolean(), leaf)
   .map(([levels, isList, inside]) =>
     isList ? `${'['.repeat(levels)}${inside}${']'.repeat(levels)}` : `${'{"a":'.repeat(levels)}${inside}${'}'.repeat(levels)}`,
   );
