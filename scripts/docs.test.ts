@@ -15,13 +15,13 @@ import { root, sources } from './tree.ts';
 const none = (found: readonly string[]): void => assert.deepEqual(found, []);
 
 describe('pages', () => {
-  it('have at most 110 characters a line, but where they show a file', () => {
+  it('have at most 110 characters a line, but in tables and where they show a file', () => {
     const shown = (page: Page): Set<string> =>
       new Set(page.blocks.filter(({ shows }) => shows !== undefined).flatMap((block) => block.text.split('\n')));
     none(
       pages.flatMap((page) => {
         const files = shown(page);
-        const long = (line: string): boolean => line.length > 110 && !files.has(line);
+        const long = (line: string): boolean => line.length > 110 && !line.startsWith('|') && !files.has(line);
         return page.text.split('\n').flatMap((line, index) => (long(line) ? [`${page.path}:${index + 1}`] : []));
       }),
     );
@@ -145,6 +145,7 @@ describe('commands', () => {
 
   it('of npm exist, and the program behind one has the options that are given to it', () => {
     const wrong = callsOf(/\bnpm (?:run )?(?=[a-z])/g).flatMap(({ where, words: [name = '', ...rest] }) => {
+      if (['install', 'pack'].includes(name)) return [];
       const script = scripts[name];
       if (script === undefined) return [`${where}: package.json has no script "${name}"`];
       const program = /node (\S+)/.exec(script)?.[1];

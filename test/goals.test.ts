@@ -133,12 +133,15 @@ describe('a goal', () => {
     const run = (await reel.ask<Run>('GET', `/v1/runs/${body.id}`)).body;
     assert.equal(run.status, 'completed', JSON.stringify(run.problem));
     const steps = run.steps.filter(({ kind }) => kind === 'tool').map(({ id, status, result }) => [id, status, result]);
-    assert.deepEqual(steps.sort(), [
-      ['list', 'accepted', { invoices: [90.5, 1200, 30] }],
-      ['pay-0', 'accepted', { value: 90.5 }],
-      ['pay-1', 'accepted', { value: 1200 }],
-      ['pay-2', 'accepted', { value: 30 }],
-    ]);
+    assert.deepEqual(
+      steps.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+      [
+        ['list', 'accepted', { invoices: [90.5, 1200, 30] }],
+        ['pay-0', 'accepted', { value: 90.5 }],
+        ['pay-1', 'accepted', { value: 1200 }],
+        ['pay-2', 'accepted', { value: 30 }],
+      ],
+    );
     const facts = await factsOf(run);
     assert.deepEqual(facts.filter(({ type }) => type === 'plan.proposal.proposed').length, 3);
     assert.equal(facts.filter(({ type, address }) => type === 'step.request.requested' && address.includes('.list.')).length, 1);

@@ -74,7 +74,7 @@ it('the package asks for few libraries, none of which is a broker, and is typed 
   const { dependencies } = JSON.parse(await readFile(join(dir, 'hello/node_modules/@reel/sdk/package.json'), 'utf8')) as {
     dependencies: { [name: string]: string };
   };
-  const names = ['@eslint-community/regexpp', '@types/node', 'ajv', 'ajv-formats', 'jsonata', 're2js', 'yaml', 'zod'];
+  const names = ['@eslint-community/regexpp', '@types/node', 'ajv', 'ajv-formats', 'jsonata', 'leven', 're2js', 'yaml', 'zod'];
   assert.deepEqual(Object.keys(dependencies).sort(), names);
   const installed = await readdir(join(dir, 'hello/node_modules'));
   assert.deepEqual(

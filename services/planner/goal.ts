@@ -114,7 +114,7 @@ function repair(
     return abandon(history, { code: 'no-valid-plan', message, retryable: false });
   }
   const kept = keptIn(history, request.models);
-  return [planning(history, request, kept, 'repair', { plan: plan as Json, errors: [...errors], failed: failuresIn(kept) })];
+  return [planning(history, request, kept, 'repair', { plan, errors: [...errors], failed: failuresIn(kept) })];
 }
 
 /** The next revision of the plan: what is kept, and asking a model for the rest. */
