@@ -1,4 +1,4 @@
-// Who may import whom: the rooms of the house, as rules. `node scripts/rooms.ts` checks them.
+// Who may import whom: the rooms of the house, as rules. `node scripts/check/import-rules.ts` checks them.
 const test = '\\.test\\.ts$';
 const ours = '^(contracts|infra|services|scripts|test)/';
 

@@ -1,20 +1,20 @@
 #!/usr/bin/env node
 /** The operator's command line: `npx reel --help`. Everything goes through the gateway's HTTP API, except what starts a Reel. */
-import { warn, write } from '@reel/bus/terminal.ts';
+import { warn, write } from '@reel/bus/process/terminal.ts';
 import { Command, CommanderError } from 'commander';
-import { Refused } from './api.ts';
-import { addArchive } from './archive.ts';
-import { addDeciding } from './cli/deciding.ts';
-import { addTail } from './cli/following.ts';
-import { addListing } from './cli/listing.ts';
-import { addOperation } from './cli/operation.ts';
-import { addReading } from './cli/reading.ts';
-import { addRun } from './cli/submit.ts';
-import { addCompletion, version } from './completion.ts';
-import { EXIT } from './exit-codes.ts';
-import { addNew } from './new.ts';
-import { addPolicyCheck } from './policy-check.ts';
-import { addVerify } from './verify.ts';
+import { addArchive } from './archive/archive.ts';
+import { Refused } from './cli/api.ts';
+import { addCompletion, version } from './cli/commands/completion.ts';
+import { addDeciding } from './cli/commands/deciding.ts';
+import { addTail } from './cli/commands/following.ts';
+import { addListing } from './cli/commands/listing.ts';
+import { addNew } from './cli/commands/new.ts';
+import { addOperation } from './cli/commands/operation.ts';
+import { addPolicyCheck } from './cli/commands/policy-check.ts';
+import { addReading } from './cli/commands/reading.ts';
+import { addRun } from './cli/commands/submit.ts';
+import { EXIT } from './cli/exit-codes.ts';
+import { addVerify } from './verify/verify.ts';
 
 const reel = new Command('reel').description('Governed, durable, observable runs of model calls, tool calls and human decisions.');
 reel.configureOutput({ writeOut: write, writeErr: (text) => warn(text.trimEnd()) });

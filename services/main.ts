@@ -5,14 +5,23 @@ import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { openHealth } from '@reel/bus/health.ts';
+import type { Serving } from '@reel/bus/jetstream/serve.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import { lendModules } from '@reel/bus/own-modules.ts';
-import type { Serving } from '@reel/bus/serve.ts';
+import { lendModules } from '@reel/bus/process/module-resolution.ts';
+import { warn } from '@reel/bus/process/terminal.ts';
 import type { AnyService } from '@reel/bus/service.ts';
-import { warn } from '@reel/bus/terminal.ts';
 
 /** The services of this repository, in the order of a run. */
-export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model-executor', 'desk', 'validator', 'saga-tracker'] as const;
+export const SERVICES = [
+  'gateway',
+  'planner',
+  'policy',
+  'tool-executor',
+  'model-executor',
+  'human-executor',
+  'validator',
+  'saga-tracker',
+] as const;
 
 /** Loads a service by name, or by the path of a module whose default export it is. @throws when there is none there. */
 export async function load(nameOrPath: string): Promise<AnyService> {
@@ -56,9 +65,9 @@ async function main(names: readonly string[]): Promise<void> {
   const watched = env['REEL_HEALTH_PORT'];
   let why = 'it is starting';
   if (watched !== undefined) await openHealth(portOf(watched), () => serving?.health() ?? { live: true, ready: false, why });
-  const { guard } = await import('@reel/bus/watchdog.ts');
+  const { guard } = await import('@reel/bus/process/watchdog.ts');
   guard();
-  const { serve } = await import('@reel/bus/serve.ts');
+  const { serve } = await import('@reel/bus/jetstream/serve.ts');
   const services = await Promise.all(names.map(load));
   const broker = { servers: env['REEL_NATS'] ?? 'nats://127.0.0.1:4222', credentials: env['REEL_CREDENTIALS'] ?? '.reel/credentials' };
   while (serving === undefined) {

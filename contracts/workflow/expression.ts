@@ -1,7 +1,7 @@
 /** Expressions: JSONata (https://docs.jsonata.org), compiled once and bounded; and templates, in which strings may be expressions. */
 import { brief } from '../brief.ts';
 import type { Json } from '../envelope.ts';
-import { nextTurn } from '../turn.ts';
+import { nextTurn } from '../event-loop.ts';
 import { isLongerThan } from '../written.ts';
 import type { Path } from './place.ts';
 import { ExpressionError, parse } from './program.ts';

@@ -2,7 +2,7 @@
  * What one evaluation may cost: steps, and how large values are when they are written out. Counted and not timed, so that a replay on a
  * slower machine gives up at the same place; and with a break now and then for whatever else there is.
  */
-import { nextTurn } from '../turn.ts';
+import { nextTurn } from '../event-loop.ts';
 import { isFunction } from './function.ts';
 import type { Node } from './references.ts';
 

@@ -1,6 +1,6 @@
 /** What goes into an evaluation and what comes out of it: copies, measured on the way. */
 import type { Json } from '../envelope.ts';
-import { nextTurn } from '../turn.ts';
+import { nextTurn } from '../event-loop.ts';
 import { isFunction } from './function.ts';
 import { type Sizes, SMALL } from './meter.ts';
 import type { Sight } from './references.ts';

@@ -2,9 +2,9 @@
 import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { brief } from '../brief.ts';
+import { nextTurn } from '../event-loop.ts';
 import { digitsInYaml } from '../exact-json.ts';
 import type { ModelDefinition } from '../model.ts';
-import { nextTurn } from '../turn.ts';
 import { checkWorkflow } from './check.ts';
 import { StrictWorkflow, type Workflow } from './format.ts';
 import { didYouMean } from './nearest.ts';

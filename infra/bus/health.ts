@@ -1,7 +1,7 @@
 /** How a process is asked whether it is well: `/livez` and `/readyz` over HTTP, for whoever starts, restarts and updates containers. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { withoutSecretsInJson } from './secrets.ts';
+import { withoutSecretsInJson } from './runtime/secrets.ts';
 
 export type Health = {
   /** False: it will not get well by itself, and has to be started again. */

@@ -25,3 +25,12 @@ export class LogUnavailable extends Error {}
 
 /** There is no room for it: whoever has something to say keeps it until there is. */
 export class LogFull extends LogUnavailable {}
+
+/** A stored message as it stands in the log. */
+export type Raw = {
+  readonly subject: string;
+  readonly seq: number;
+  readonly time: number;
+  readonly body: string;
+  readonly suspicious?: string;
+};

@@ -6,7 +6,7 @@ import type { ModelDefinition, Usage } from '@reel/contracts/model.ts';
 import type { EventOf, FactType } from '@reel/contracts/story.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import type { RefusedTool } from './component.ts';
-import type { Door } from './door.ts';
+import type { Door } from './edge.ts';
 import type { History } from './history.ts';
 
 /** Asks the clock to ring for this run at `atMs` (ms since the epoch). Asking again under the same name replaces the earlier request. */

@@ -4,8 +4,8 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { leash } from './child-cleanup.ts';
 import { findServer, sayOnStderr } from './find.ts';
-import { leash } from './leash.ts';
 import { followLog, type Log } from './log.ts';
 import { claim } from './store.ts';
 

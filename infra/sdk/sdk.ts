@@ -1,7 +1,7 @@
 /** `@reel/sdk`: everything that services, performers and tools of your own import. README.md beside it says what each name is. */
 
 export { type Entry, type History, isVoid, type Void } from '@reel/bus/history.ts';
-export { keepSecret } from '@reel/bus/secrets.ts';
+export { keepSecret } from '@reel/bus/runtime/secrets.ts';
 export {
   type Acting,
   type Alarm,

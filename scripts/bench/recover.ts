@@ -6,11 +6,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { write } from '@reel/bus/terminal.ts';
+import { write } from '@reel/bus/process/terminal.ts';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
-import { type Local, startLocal } from '../local.ts';
-import { until } from '../until.ts';
+import { type Local, startLocal } from '../local/local.ts';
+import { until } from '../local/until.ts';
 import { client, percentile } from './load.ts';
 
 const STEPS = 5;

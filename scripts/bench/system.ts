@@ -1,15 +1,15 @@
 /** The system under test: a local Reel in a process of its own, told by the benchmark what to do. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OPERATOR } from '@reel/bus/accounts.ts';
-import { connect } from '@reel/bus/connect.ts';
-import { nothingVerified, verifyShard } from '@reel/bus/protocol/verify.ts';
-import { findingText } from '@reel/bus/protocol.ts';
-import { openWholeLog } from '@reel/bus/whole-log.ts';
+import { connect } from '@reel/bus/jetstream/connect.ts';
+import { openWholeLog } from '@reel/bus/operator/full-log.ts';
+import { OPERATOR } from '@reel/bus/runtime/role.ts';
+import { findingText } from '@reel/bus/verifier/protocol.ts';
+import { nothingVerified, verifyShard } from '@reel/bus/verifier/verify.ts';
 import { SERVICES } from '@reel/services/main.ts';
-import { installationIn } from '../installation.ts';
-import { startLocal } from '../local.ts';
-import { castIn } from '../operator.ts';
+import { installationIn } from '../local/installation.ts';
+import { startLocal } from '../local/local.ts';
+import { castIn } from '../local/operator.ts';
 import { bytesBelow } from './size.ts';
 
 export type Ready = { api: string; natsPid: number };

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { warn, write } from '@reel/bus/terminal.ts';
+import { warn, write } from '@reel/bus/process/terminal.ts';
 import { type ChaosOptions, play } from './play.ts';
 import { table } from './table.ts';
 

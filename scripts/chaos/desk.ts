@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { randomFor } from '@reel/bus/random.ts';
+import { randomFor } from '@reel/bus/simulator/random.ts';
 
 /** What was done under a key: by which tool, how often, and under which keys it was undone. */
 export type Kept = { readonly uses: string; times: number; readonly undoneBy: Set<string> };
@@ -40,7 +40,7 @@ const ONCE: readonly string[] = ['pay', 'repay'];
 
 const openapi = {
   openapi: '3.1.0',
-  info: { title: 'desk', version: '1' },
+  info: { title: 'human-executor', version: '1' },
   servers: [{ url: '/' }],
   paths: {
     ...Object.fromEntries(['book', 'cancel', 'send', 'decline'].map((name) => [`/${name}`, { post: operation(name) }])),

@@ -1,6 +1,6 @@
 /** Whoever wants things done while everything fails: submits runs under keys, cancels some, answers what people are asked, and waits for the end of each. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { randomFor } from '@reel/bus/random.ts';
+import { randomFor } from '@reel/bus/simulator/random.ts';
 import { ASKED } from '@reel/contracts/address.ts';
 import type { ApprovalPage, Run, RunStatus, Submitted } from '@reel/gateway/shapes.ts';
 import { filled } from '../demo/person.ts';

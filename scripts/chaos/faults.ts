@@ -1,6 +1,6 @@
 /** The faults of chaos, in an order that a seed says: each is noted with its time and whom it hit, so that the log can be asked what became of it. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Random, random } from '@reel/bus/random.ts';
+import { type Random, random } from '@reel/bus/simulator/random.ts';
 import type { Replica } from './replica.ts';
 
 /** `hit`: the services it hit, or undefined for all. Times in ms since the epoch. */

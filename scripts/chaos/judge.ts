@@ -1,14 +1,15 @@
 /** What has to be true when everything is over: the protocol was kept, every run ended by name, nothing happened twice, and the world is as the runs say. */
 import { type Entry, type History, historyOf, isVoid } from '@reel/bus/history.ts';
-import { nothingVerified, type Verified, verifyShard } from '@reel/bus/protocol/verify.ts';
-import { entriesOf, type WholeLog } from '@reel/bus/whole-log.ts';
+import type { WholeLog } from '@reel/bus/operator/full-log.ts';
+import { entriesOf } from '@reel/bus/verifier/gather.ts';
+import { nothingVerified, type Verified, verifyShard } from '@reel/bus/verifier/verify.ts';
 import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import type { World } from '../demo/world-state.ts';
-import { doubtsIn, faultsIn, isDoubt } from '../doubts.ts';
-import { castIn } from '../operator.ts';
+import { castIn } from '../local/operator.ts';
+import { doubtsIn, faultsIn, isDoubt } from '../verify/doubts.ts';
 import { type Desk, isUndo } from './desk.ts';
 import { type Asked, FINAL } from './driver.ts';
 

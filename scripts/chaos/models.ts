@@ -1,7 +1,7 @@
 /** The model that chaos asks: scripts over HTTP behind a door that fails in every way that providers do, outside of everything that is killed. */
 import { request as ask, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { randomFor } from '@reel/bus/random.ts';
+import { randomFor } from '@reel/bus/simulator/random.ts';
 import { type Behaviour, startEndpoint } from '@reel/model-executor/fixtures/endpoint.ts';
 import { startOffline } from '@reel/model-executor/offline/offline.ts';
 

@@ -1,18 +1,18 @@
 /** Chaos: real processes and a real broker, runs of every kind, faults without end, and then the question what became of all that. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connect } from '@reel/bus/connect.ts';
 import { isVoid } from '@reel/bus/history.ts';
-import { openRoom } from '@reel/bus/room.ts';
+import { connect } from '@reel/bus/jetstream/connect.ts';
+import { openRoom } from '@reel/bus/operator/storage-limit.ts';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { startWorld } from '../demo/world-server.ts';
 import { freshWorld } from '../demo/world-state.ts';
-import { freePort } from '../free-port.ts';
-import { installationIn } from '../installation.ts';
-import { type Local, startLocal } from '../local.ts';
-import { NO_MODEL } from '../no-model.ts';
-import { withLog } from '../operator.ts';
+import { freePort } from '../local/free-port.ts';
+import { installationIn } from '../local/installation.ts';
+import { type Local, startLocal } from '../local/local.ts';
+import { NO_MODEL } from '../local/no-model.ts';
+import { withLog } from '../local/operator.ts';
 import { openClient } from './client.ts';
 import { apisOf, startDesk } from './desk.ts';
 import { type Disk, openDisk } from './disk.ts';
@@ -62,7 +62,7 @@ export type Report = {
 /** Two processes of each line. */
 const TOGETHER: readonly (readonly string[])[] = [
   ['gateway'],
-  ['planner', 'policy', 'desk', 'validator', 'saga-tracker'],
+  ['planner', 'policy', 'human-executor', 'validator', 'saga-tracker'],
   ['tool-executor'],
   ['model-executor'],
 ];

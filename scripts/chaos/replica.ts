@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
-import { leash } from '@reel/nats/leash.ts';
+import { leash } from '@reel/nats/child-cleanup.ts';
 import { openProxy, type TcpProxy } from '@reel/nats/proxy.ts';
-import { root } from '../tree.ts';
+import { root } from '../check/tree.ts';
 
 export type Replica = {
   readonly name: string;

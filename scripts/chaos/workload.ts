@@ -1,7 +1,7 @@
 /** The runs of chaos: workflows with effects, retries, fallbacks, people and cancellations, and the demo's travel and goals. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Random } from '@reel/bus/random.ts';
+import type { Random } from '@reel/bus/simulator/random.ts';
 import { supplierGoal } from '../demo/stories/supplier.ts';
 import { tripGoal } from '../demo/stories/trip.ts';
 

@@ -2,8 +2,8 @@
 
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inColour, print, warn } from '@reel/bus/terminal.ts';
-import { root } from '../tree.ts';
+import { inColour, print, warn } from '@reel/bus/process/terminal.ts';
+import { root } from '../check/tree.ts';
 import { openStage, scripted } from './stage.ts';
 import { killed } from './stories/killed.ts';
 import { supplier } from './stories/supplier.ts';

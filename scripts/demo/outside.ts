@@ -5,7 +5,7 @@
 
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
-import { printJson } from '@reel/bus/terminal.ts';
+import { printJson } from '@reel/bus/process/terminal.ts';
 import { TOKEN } from './stage.ts';
 import { startTicketing, type Ticketing } from './ticketing.ts';
 import { startWorld } from './world-server.ts';

@@ -1,7 +1,7 @@
 /** The person of the demo: looks at what is held, picks, and says why. A real one would use `npx reel approve` or a page. */
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ApprovalPage, Ruling } from '@reel/gateway/shapes.ts';
-import { ask } from '../api.ts';
+import { ask } from '../cli/api.ts';
 
 /** Grants everything that waits for a person in this run. @param answers forms by step; of one that is not named, the first of every choice is taken. */
 export async function decide(run: string, who: string, answers: { readonly [step: string]: Json } = {}): Promise<void> {

@@ -2,10 +2,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { ToolList } from '@reel/gateway/shapes.ts';
-import { ask } from '../api.ts';
-import { type Local, startLocal } from '../local.ts';
-import { NO_MODEL } from '../no-model.ts';
-import { until } from '../until.ts';
+import { ask } from '../cli/api.ts';
+import { type Local, startLocal } from '../local/local.ts';
+import { NO_MODEL } from '../local/no-model.ts';
+import { until } from '../local/until.ts';
 import { startTicketing, type Ticketing } from './ticketing.ts';
 import { type RunningWorld, startWorld } from './world-server.ts';
 
@@ -64,7 +64,7 @@ export async function openStage(dir: string, models: NodeJS.ProcessEnv): Promise
   const ticketing = await openDesk();
   const local = await startLocal({
     dir,
-    services: ['gateway', 'planner', 'policy', 'model-executor', 'desk', 'validator', 'saga-tracker'],
+    services: ['gateway', 'planner', 'policy', 'model-executor', 'human-executor', 'validator', 'saga-tracker'],
     env: { REEL_PORT: '0', REEL_POLICIES: policies, ...reaching(world, ticketing), ...models },
     logLevel: 'error',
   });

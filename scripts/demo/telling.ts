@@ -1,11 +1,11 @@
 /** Tells a story: its words, then every fact as it is said, then what came of it. */
-import { columns } from '@reel/bus/terminal.ts';
+import { columns } from '@reel/bus/process/terminal.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
-import { ask, follow } from '../api.ts';
-import { folded } from '../page.ts';
-import { storyTree } from '../story-tree.ts';
-import { costLines } from '../summary.ts';
+import { ask, follow } from '../cli/api.ts';
+import { storyTree } from '../cli/story-tree.ts';
+import { costLines } from '../cli/summary.ts';
+import { folded } from '../cli/table.ts';
 import { decide } from './person.ts';
 import type { Stage } from './stage.ts';
 import type { Story } from './stories/story.ts';

@@ -1,5 +1,5 @@
 /** The demo's tickets as functions: whoever opens one is turned away at first, and then it is opened once for each idempotency key. */
-import { canonical } from '@reel/bus/digest.ts';
+import { canonical } from '@reel/bus/runtime/digest.ts';
 import { z } from 'zod';
 
 const Opening = z.strictObject({

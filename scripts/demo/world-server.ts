@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { printJson } from '@reel/bus/terminal.ts';
+import { printJson } from '@reel/bus/process/terminal.ts';
 import { act, type Outcome, type WorldCall } from './world.ts';
 import { freshWorld, type World } from './world-state.ts';
 import { tools } from './world-tools.ts';

@@ -1,5 +1,5 @@
 /** The demo's world as a function: hotels, transfers and payments, where an effect happens once for each idempotency key. */
-import { canonical } from '@reel/bus/digest.ts';
+import { canonical } from '@reel/bus/runtime/digest.ts';
 import { Refusal, type World } from './world-state.ts';
 import { tools } from './world-tools.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestOf } from '@reel/bus/digest.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
-import type { Player } from '@reel/bus/simulator.ts';
+import type { Player } from '@reel/bus/simulator/simulator.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
-import { MALICE, TROUBLE } from '@reel/bus/simulator.ts';
+import { MALICE, TROUBLE } from '@reel/bus/simulator/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { runCompleted } from '@reel/contracts/run.ts';
@@ -18,8 +18,8 @@ import type { Story as Told } from '../demo/stories/story.ts';
 import { supplier } from '../demo/stories/supplier.ts';
 import { CARD, support } from '../demo/stories/support.ts';
 import { trip } from '../demo/stories/trip.ts';
-import { judgeOf } from './cast.ts';
 import { type DemoWorld, demo, models, openDemoWorld, tools } from './demo-world.ts';
+import { judgeOf } from './players.ts';
 import { type Played, RUN, type Scene, type Story } from './story.ts';
 
 const judge = judgeOf(readFolder(join(demo, 'policies')));

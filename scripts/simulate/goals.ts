@@ -1,10 +1,10 @@
 /** Goals as stories: models that plan, answer and judge are mostly sensible and sometimes not, and so are tools and people. */
 import assert from 'node:assert/strict';
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
-import { type Random, randomFor } from '@reel/bus/random.ts';
 import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
-import { MALICE, TROUBLE } from '@reel/bus/simulator.ts';
+import { type Random, randomFor } from '@reel/bus/simulator/random.ts';
+import { MALICE, TROUBLE } from '@reel/bus/simulator/simulator.ts';
 import { ASKED, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Event, Json } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
@@ -15,7 +15,7 @@ import { plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { storeVote } from '@reel/gateway/voting.ts';
 import fc from 'fast-check';
-import { judgeOfText } from './cast.ts';
+import { judgeOfText } from './players.ts';
 import { type Played, RUN, type Scene, type Story } from './story.ts';
 import { type Doing, escalated, openWorld, policies, tools, type World } from './world.ts';
 

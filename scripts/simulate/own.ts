@@ -1,13 +1,13 @@
 /** For services of your own: played among Reel's in a workflow of yours, over many seeds of everything that can go wrong. */
-import { digestOf } from '@reel/bus/digest.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
-import { type Faults, MALICE, type Player } from '@reel/bus/simulator.ts';
+import { type Faults, MALICE, type Player } from '@reel/bus/simulator/simulator.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import fc from 'fast-check';
 import type { z } from 'zod';
-import { judgeOfText } from './cast.ts';
+import { judgeOfText } from './players.ts';
 import { failureOf, shrink } from './shrink.ts';
 import type { Played, Scene, Story } from './story.ts';
 

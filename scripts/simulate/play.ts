@@ -1,13 +1,13 @@
 /** Plays one story once, and holds it up to everything that has to be true of a run. */
 import assert from 'node:assert/strict';
 import { isVoid } from '@reel/bus/history.ts';
-import { castOf } from '@reel/bus/protocol/cast.ts';
 import type { AnyService } from '@reel/bus/service.ts';
-import { CALM, type Faults, type Player, type Simulation, type SimulationOptions, simulate } from '@reel/bus/simulator.ts';
+import { CALM, type Faults, type Player, type Simulation, type SimulationOptions, simulate } from '@reel/bus/simulator/simulator.ts';
+import { castOf } from '@reel/bus/verifier/publishers.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import gateway from '@reel/gateway/gateway.ts';
-import { cast } from './cast.ts';
+import { cast } from './players.ts';
 import { keepsItsPromises } from './promises.ts';
 import { type Played, RUN, type Scene, type Story } from './story.ts';
 

@@ -1,11 +1,11 @@
 /** What has to be true of every run that was played, whatever went wrong: beside the protocol, that nobody is left waiting. */
 import assert from 'node:assert/strict';
 import { type History, isVoid, type Void } from '@reel/bus/history.ts';
-import { hasResult, plansUpTo } from '@reel/bus/protocol/derived.ts';
-import { findings } from '@reel/bus/protocol.ts';
+import { hasResult, plansUpTo } from '@reel/bus/verifier/derived.ts';
+import { findings } from '@reel/bus/verifier/protocol.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
-import { faultsIn, isDoubt, isUndeliverable } from '../doubts.ts';
+import { faultsIn, isDoubt, isUndeliverable } from '../verify/doubts.ts';
 import { type Played, RUN } from './story.ts';
 
 /** @throws AssertionError */

@@ -1,8 +1,8 @@
 /** What the simulator plays: somebody asks for something, performers act in a world of their own, and in the end the world is looked at. */
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import type { Entry, History } from '@reel/bus/history.ts';
-import type { Cast } from '@reel/bus/protocol/cast.ts';
-import type { Faults, Player, Simulation } from '@reel/bus/simulator.ts';
+import type { Faults, Player, Simulation } from '@reel/bus/simulator/simulator.ts';
+import type { Cast } from '@reel/bus/verifier/publishers.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Judge } from '@reel/policy/cedar.ts';

@@ -1,5 +1,5 @@
 // One of several processes that play seeds: told which, it tells of those that failed.
-import { warn } from '@reel/bus/terminal.ts';
+import { warn } from '@reel/bus/process/terminal.ts';
 import { dataOf, failureOf } from './shrink.ts';
 import { storyAt, turnsOf } from './stories.ts';
 

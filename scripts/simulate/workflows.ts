@@ -1,15 +1,15 @@
 /** Random workflows as stories: the tools, the people and whoever cancels them behave as their plan says. */
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
-import { MALICE, type Simulation, TROUBLE } from '@reel/bus/simulator.ts';
+import { MALICE, type Simulation, TROUBLE } from '@reel/bus/simulator/simulator.ts';
 import { ASKED, theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import { storeVote } from '@reel/gateway/voting.ts';
-import { judgeOfText } from './cast.ts';
 import { anyPlan, type Plan, type PlannedStep, steadyPlan, withoutOne, workflowOf } from './plan.ts';
+import { judgeOfText } from './players.ts';
 import { RUN, type Scene, type Story } from './story.ts';
 import { type Doing, escalated, openWorld, policies, tools, type World } from './world.ts';
 

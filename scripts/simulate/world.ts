@@ -1,7 +1,7 @@
 /** A world for plans made at random: its tools do as they are told to misbehave, and every effect of theirs is kept by its key. */
 import assert from 'node:assert/strict';
-import { digestOf } from '@reel/bus/digest.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { type ApprovedCall, Failure } from '@reel/bus/service.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
@@ -9,7 +9,7 @@ import { stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
-import { doubtsIn } from '../doubts.ts';
+import { doubtsIn } from '../verify/doubts.ts';
 import { type Played, RUN } from './story.ts';
 
 type Registered = Pick<ToolDefinition, 'retry' | 'withinMs'>;

@@ -1,13 +1,13 @@
 /** The HTTP API: how its routes are answered. What they take and give is in routes.ts and shapes.ts. */
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { type Surroundings, traceOf } from './app-context.ts';
 import { approvalsOf, decide } from './approvals.ts';
-import { answerError, refuseInvalid } from './failing.ts';
-import { guard } from './guard.ts';
+import { answerError, refuseInvalid } from './error-answers.ts';
 import { HttpProblem } from './problems.ts';
 import { refusedTools } from './refused-tools.ts';
+import { guard } from './request-guard.ts';
 import { routes } from './routes.ts';
 import { addRunRoutes } from './run-routes.ts';
-import { type Surroundings, traceOf } from './surroundings.ts';
 
 export function appOf(surroundings: Surroundings): OpenAPIHono {
   const { log, names, closing } = surroundings;

@@ -1,11 +1,11 @@
 /** What waits for a person, and what they decide: a vote, of which policy says whether it counts. */
 
-import { digestOf } from '@reel/bus/digest.ts';
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
-import { expiresAt } from '@reel/contracts/expiry.ts';
+import { expiresAt } from '@reel/contracts/run/expiry.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';

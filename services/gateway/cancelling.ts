@@ -1,5 +1,5 @@
 /** A cancel is a request: the turn of the run says what became of it. Another end may have been decided first. */
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Door, Tokens } from '@reel/bus/door.ts';
-import { given } from '@reel/bus/given.ts';
+import type { Door, Tokens } from '@reel/bus/edge.ts';
 import type { Entry } from '@reel/bus/history.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import { simulate } from '@reel/bus/simulator.ts';
+import { simulate } from '@reel/bus/simulator/simulator.ts';
+import { given } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { runApproved, runCompleted, runRequested, turnedCompleted } from '@reel/contracts/run.ts';

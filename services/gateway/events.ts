@@ -1,6 +1,6 @@
 /** The facts of a run as readers get them: JSON at once, or a stream that resumes where it was cut off. */
 
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { CloudEvent, VoidEntry } from './shapes.ts';

@@ -4,7 +4,7 @@ import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { compileSchema } from '@reel/contracts/schema.ts';
 import { compile } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import { away, type Means } from './means.ts';
+import { away, type Means } from './capabilities.ts';
 import { HttpProblem, nobodyThere } from './problems.ts';
 import type { GoalRequest } from './shapes.ts';
 

@@ -1,5 +1,5 @@
 /** Errors as RFC 9457 problem details, made in one place. */
-import type { Misfit } from '@reel/bus/blob.ts';
+import type { Misfit } from '@reel/bus/runtime/large-values.ts';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ProblemDetails } from './shapes.ts';
 

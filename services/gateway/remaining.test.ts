@@ -1,7 +1,7 @@
 /** What a run tells that it left in the world: every way in which something stays. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given } from '@reel/bus/given.ts';
+import { given } from '@reel/bus/testing/given.ts';
 import { askedAbout, type Place, planRevision, theRun, undoOf } from '@reel/contracts/address.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';

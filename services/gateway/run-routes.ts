@@ -2,17 +2,17 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { isVoid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
+import { type Surroundings, traceOf } from './app-context.ts';
 import { cancelRun } from './cancelling.ts';
-import { takesEvents } from './edge.ts';
 import { eventOf, nothingLeft, streamHeaders, streamOf } from './events.ts';
 import { cursorOf, newestFirst, placeIn } from './pages.ts';
 import { HttpProblem, noRoom } from './problems.ts';
+import { takesEvents } from './request-checks.ts';
 import { routes } from './routes.ts';
 import { linksOf, runState } from './run-state.ts';
 import { summaryOf } from './runs.ts';
 import { CancelRequest, type Run, type Submitted } from './shapes.ts';
 import { isClaimed, submit } from './submit.ts';
-import { type Surroundings, traceOf } from './surroundings.ts';
 
 /** Waits for the end of a run. @returns false when it is not over in time. */
 function ended(

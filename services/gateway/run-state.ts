@@ -2,8 +2,8 @@
 
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { ASKED, aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
-import { approvedPlan, everPlanned } from '@reel/contracts/approved.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
+import { approvedPlan, everPlanned } from '@reel/contracts/run/approved.ts';
 import { cancelRequested, runRequested } from '@reel/contracts/run.ts';
 import { remainingIn } from './remaining.ts';
 import type { Run, RunStatus, StepState, StepStatus, Waiting } from './shapes.ts';
@@ -174,7 +174,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
   });
 }
 
-const PERFORMERS: { [kind: string]: string } = { tool: 'tool-executor', model: 'model-executor', person: 'desk' };
+const PERFORMERS: { [kind: string]: string } = { tool: 'tool-executor', model: 'model-executor', person: 'human-executor' };
 
 /** The questions that are open, the oldest first. */
 function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): Waiting[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given } from '@reel/bus/given.ts';
 import type { Entry } from '@reel/bus/history.ts';
+import { given } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { runApproved, runCompleted, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';

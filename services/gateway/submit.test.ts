@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { it } from 'node:test';
-import { digestOf } from '@reel/bus/digest.ts';
-import type { Door } from '@reel/bus/door.ts';
-import { simulate } from '@reel/bus/simulator.ts';
+import type { Door } from '@reel/bus/edge.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
+import { simulate } from '@reel/bus/simulator/simulator.ts';
 import { keyClaimed } from '@reel/contracts/run.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { readWorkflow } from '@reel/contracts/workflow/source.ts';

@@ -1,10 +1,10 @@
 /** Submitting a run: checked at the edge, with everything that it depends on from outside taken along. */
 
 import { hash } from 'node:crypto';
-import { digestOf } from '@reel/bus/digest.ts';
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, isVoid } from '@reel/bus/history.ts';
-import { checkSayable } from '@reel/bus/say.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
+import { checkSayable } from '@reel/bus/runtime/publish.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
@@ -14,10 +14,10 @@ import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { pathText } from '@reel/contracts/workflow/place.ts';
 import { monotonicFactory } from 'ulid';
 import { checkDepth } from './body.ts';
+import { away, type Means, OURS } from './capabilities.ts';
 import { wrongBy } from './field-errors.ts';
 import { frameOf } from './goal.ts';
 import { lifetimeOf } from './lifetime.ts';
-import { away, type Means, OURS } from './means.ts';
 import { HttpProblem, nobodyThere } from './problems.ts';
 import { readApart } from './reading.ts';
 import { refusedTools } from './refused-tools.ts';

@@ -1,8 +1,8 @@
 /** A person's voice: each vote has a place of its own, so that one that did not count is followed by the next. */
 import { hash } from 'node:crypto';
-import { digestOf } from '@reel/bus/digest.ts';
-import type { Door } from '@reel/bus/door.ts';
+import type { Door } from '@reel/bus/edge.ts';
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { addressOf, type Parts, type Place } from '@reel/contracts/address.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { voteCast, voteDenied } from '@reel/contracts/vote.ts';

@@ -1,5 +1,5 @@
 /** Chat Completions over HTTP: one request, one stream of chunks, and never another try; trying again is the planner's. */
-import { metered, perEvent, upTo, utf8 } from '@reel/bus/bounded.ts';
+import { metered, perEvent, upTo, utf8 } from '@reel/bus/process/bounded-read.ts';
 import type { ApprovedCall } from '@reel/bus/service.ts';
 import OpenAI from 'openai';
 import { LONGEST_MS, type Model } from './configuration.ts';

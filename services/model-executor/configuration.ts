@@ -1,5 +1,5 @@
 /** Which models are configured: one by the environment, several by a file, or none, and then a stand-in answers from scripts. */
-import { filled, keepFromAddress, keepIfSecret, keepSecret } from '@reel/bus/secrets.ts';
+import { filled, keepFromAddress, keepIfSecret, keepSecret } from '@reel/bus/runtime/secrets.ts';
 import { ModelDefinition, PriceClass } from '@reel/contracts/model.ts';
 import { z } from 'zod';
 import { RequestSettings } from './dialect.ts';

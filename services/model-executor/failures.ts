@@ -2,8 +2,8 @@
  * What went wrong with a call to a model, as a failure with a name. Its message can be read by anybody, so it tells nothing of where the
  * model is or of what its provider said: that is for the log.
  */
-import { causeIn, NotText, tooMuchIn } from '@reel/bus/bounded.ts';
-import { excerpt } from '@reel/bus/secrets.ts';
+import { causeIn, NotText, tooMuchIn } from '@reel/bus/process/bounded-read.ts';
+import { excerpt } from '@reel/bus/runtime/secrets.ts';
 import { Failure } from '@reel/bus/service.ts';
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
 import { z } from 'zod';

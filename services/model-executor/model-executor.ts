@@ -1,7 +1,8 @@
 /** Asks models: any that speak Chat Completions, each call once, under the bus's performer protocol. */
-import { MAX_BYTES } from '@reel/bus/blob.ts';
-import { TooMuch } from '@reel/bus/bounded.ts';
-import { excerpt, tellWeakSecrets } from '@reel/bus/secrets.ts';
+
+import { TooMuch } from '@reel/bus/process/bounded-read.ts';
+import { MAX_BYTES } from '@reel/bus/runtime/large-values.ts';
+import { excerpt, tellWeakSecrets } from '@reel/bus/runtime/secrets.ts';
 import { type Acting, type ApprovedCall, definePerformer, Failure, type Surroundings } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compileSchema, SchemaError } from '@reel/contracts/schema.ts';

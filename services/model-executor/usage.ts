@@ -1,5 +1,5 @@
 /** What a call has come to, as it enters the log. */
-import { excerpt } from '@reel/bus/secrets.ts';
+import { excerpt } from '@reel/bus/runtime/secrets.ts';
 import type { Usage } from '@reel/contracts/model.ts';
 import type { Model } from './configuration.ts';
 import { costOf } from './prices.ts';

@@ -1,6 +1,6 @@
 /** A configuration file, read strictly, so that a typing error is found at the start: every complaint says where it is and what is wrong. */
 import { readFile } from 'node:fs/promises';
-import { excerpt, withoutSecrets } from '@reel/bus/secrets.ts';
+import { excerpt, withoutSecrets } from '@reel/bus/runtime/secrets.ts';
 import { keepDigits } from '@reel/contracts/workflow/source.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';

@@ -5,10 +5,10 @@ import type { Place } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { type Call, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import { type Escalated, escalationForm, escalationId, type Planned, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
+import { setbackOf } from './attempt-failure.ts';
 import { callOf } from './call.ts';
+import type { Situation } from './planning-context.ts';
 import { endsAt } from './retry.ts';
-import { setbackOf } from './setback.ts';
-import type { Situation } from './situation.ts';
 
 /** @param at a place that the plan has. @throws Uncomputable */
 export async function ask({ history, progress, request }: Situation, at: Place): Promise<Draft> {

@@ -5,9 +5,9 @@ import { type Attempt, effectOf, usesOf } from '@reel/contracts/workflow/attempt
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
 import { candidatesFor, modelFor, wanted } from '@reel/contracts/workflow/route.ts';
+import { inStep, Uncomputable } from './expression-failure.ts';
 import type { Progress } from './progress.ts';
 import type { RunRequest } from './request.ts';
-import { inStep, Uncomputable } from './uncomputable.ts';
 
 /** A person has a day, a model two minutes, anything else one, unless the plan or a registration says otherwise. */
 const PERSON_TIMEOUT_MS = 86_400_000;

@@ -1,7 +1,7 @@
 /** Conditions decide whether a gate is passed, so none of them may be false by mistake. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';

@@ -3,18 +3,18 @@ import type { History } from '@reel/bus/history.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
+import { resultOf } from '@reel/contracts/run/results.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { stepAccepted, stepLate, stepRejected } from '@reel/contracts/step.ts';
 import { escalationId, levelsOf, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import { withRegistered } from '@reel/contracts/workflow/registered.ts';
-import { resultOf } from '@reel/contracts/workflow/results.ts';
-import { follow } from './follow.ts';
+import { setbackOf } from './attempt-failure.ts';
+import { Uncomputable } from './expression-failure.ts';
 import { answerRefused, firstPlan, isBeingMade, mayRevise, planRefused, revise } from './goal.ts';
-import { awake, mend } from './mend.ts';
-import { decided, goOn, passed } from './onward.ts';
-import { setbackOf } from './setback.ts';
-import { abandon, isOver, type Situation, situationIn } from './situation.ts';
-import { Uncomputable } from './uncomputable.ts';
+import { follow } from './plan-handover.ts';
+import { abandon, isOver, type Situation, situationIn } from './planning-context.ts';
+import { decided, goOn, passed } from './progression.ts';
+import { awake, mend } from './recovery.ts';
 
 /** The plan of a run that may begin: the workflow that was asked for, or to have one made for the goal. */
 export function propose(history: History): Draft[] {

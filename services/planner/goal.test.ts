@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { answerRevision, planRevision } from '@reel/contracts/address.ts';
 import { answerDenied, answerRejected } from '@reel/contracts/answer.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
@@ -30,7 +30,7 @@ import {
   tell,
   tools,
   wanted,
-} from './goal-scene.ts';
+} from './goal.fixture.ts';
 
 describe('a goal', () => {
   it('begins with a model that is asked for a plan, and shown only what may be used', async () => {

@@ -2,9 +2,9 @@
 import type { History } from '@reel/bus/history.ts';
 import { answerRevision, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
-import { approvedPlan, approvedPlans } from '@reel/contracts/approved.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
+import { approvedPlan, approvedPlans } from '@reel/contracts/run/approved.ts';
 import { runApproved, runHeld } from '@reel/contracts/run.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
@@ -13,10 +13,10 @@ import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts'
 import { planSchema } from '@reel/contracts/workflow/plan-schema.ts';
 import { isReasoning, type Planning, planningIn } from '@reel/contracts/workflow/reasoning.ts';
 import { answering, proposedSteps, sinksOf } from './goal-plan.ts';
+import { abandon, newestRevision, type Situation } from './planning-context.ts';
 import { literal, promptFor } from './prompts.ts';
 import type { RunRequest } from './request.ts';
-import { abandon, newestRevision, type Situation } from './situation.ts';
-import { type Kept, keptIn } from './standing.ts';
+import { type Kept, keptIn } from './step-status.ts';
 
 const REVISIONS = 3;
 const REPAIRS = 2;

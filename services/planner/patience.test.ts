@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
@@ -19,7 +19,7 @@ import {
 } from '@reel/contracts/step.ts';
 import { SERVER_RESTING } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
-import { asked, asTool, done, failed, grounds, problem, tools } from './goal-scene.ts';
+import { asked, asTool, done, failed, grounds, problem, tools } from './goal.fixture.ts';
 import planner from './planner.ts';
 
 const say = async (facts: readonly Draft[]): Promise<readonly Draft[]> => (await given(facts).then(planner, {})) as readonly Draft[];

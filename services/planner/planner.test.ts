@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planAbandoned, planApproved, planGranted, planHeld, planProposed } from '@reel/contracts/plan.ts';

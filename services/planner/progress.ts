@@ -3,16 +3,16 @@ import type { Entry, History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { brief } from '@reel/contracts/brief.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
+import { resultOf } from '@reel/contracts/run/results.ts';
 import { compile, type References, type Scope } from '@reel/contracts/workflow/expression.ts';
 import { readingOf } from '@reel/contracts/workflow/fields.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, type Graph, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { knownIn } from '@reel/contracts/workflow/known.ts';
 import { ExpressionError } from '@reel/contracts/workflow/program.ts';
-import { resultOf } from '@reel/contracts/workflow/results.ts';
+import { inStep } from './expression-failure.ts';
 import type { RunRequest } from './request.ts';
-import { standingOf } from './standing.ts';
-import { inStep } from './uncomputable.ts';
+import { standingOf } from './step-status.ts';
 
 /** How a step ended: with a result; passed over because its condition did not hold; or failed, when the run does without it. */
 export type End = { readonly result: Json } | 'skipped' | 'omitted';

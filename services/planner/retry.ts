@@ -1,14 +1,15 @@
 /** When a step is tried again, and when it is not: how often, how long after, and for how long altogether. */
-import { backoffMs } from '@reel/bus/backoff.ts';
+
 import type { History } from '@reel/bus/history.ts';
+import { backoffMs } from '@reel/bus/runtime/backoff.ts';
 import type { Place } from '@reel/contracts/address.ts';
+import { restsBefore } from '@reel/contracts/run/tries.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
 import type { Attempt, Planned } from '@reel/contracts/workflow/attempt.ts';
 import { candidatesFor, modelFor } from '@reel/contracts/workflow/route.ts';
-import { restsBefore } from '@reel/contracts/workflow/tries.ts';
-import { goesOnAt } from './goes-on.ts';
+import { type Setback, setbackOf } from './attempt-failure.ts';
 import type { RunRequest } from './request.ts';
-import { type Setback, setbackOf } from './setback.ts';
+import { goesOnAt } from './retry-time.ts';
 
 /** A model that is asked again gets so long to come round, where the plan does not say. */
 const MODEL_DELAY_MS = 500;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { told } from '@reel/bus/given.ts';
+import { told } from '@reel/bus/testing/given.ts';
 import { planRevision } from '@reel/contracts/address.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planApproved } from '@reel/contracts/plan.ts';
@@ -24,7 +24,7 @@ import {
   say,
   search,
   tell,
-} from './goal-scene.ts';
+} from './goal.fixture.ts';
 
 describe('when a step of a goal has failed for good', () => {
   const parallel = [search, { id: 'other', uses: 'secret' }, { id: 'slow', uses: 'secret' }, book];

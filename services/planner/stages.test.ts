@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { planDenied } from '@reel/contracts/plan.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
-import { answeredBy, asTool, callIn, done, failed, grounds, on, planIn, problem, say, search, tell, wanted } from './goal-scene.ts';
+import { answeredBy, asTool, callIn, done, failed, grounds, on, planIn, problem, say, search, tell, wanted } from './goal.fixture.ts';
 
 const MORE = 'book each place that was found';
 const made = (n: number, plan: { steps: unknown; more?: string }, told: object = {}): Draft[] =>

@@ -1,6 +1,6 @@
 /** Asks Cedar. What it is asked, and the little that decides it, is the whole of the answer: equal questions are answered once. */
 import { type PolicyJson, preparsePolicySet, type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
-import { digestOf } from '@reel/bus/digest.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { type Finding, namesOf, toldOf } from './detect/findings.ts';
 import { type Looks, looksAtAll, looksOf, mentions } from './look.ts';

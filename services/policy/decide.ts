@@ -1,12 +1,13 @@
 /** Judges what is about to happen: first by what the run itself has approved, then by the policies. It only computes. */
 
-import { canonical, digestOf } from '@reel/bus/digest.ts';
 import { type History, isVoid } from '@reel/bus/history.ts';
+import { canonical, digestOf } from '@reel/bus/runtime/digest.ts';
 import { ASKED, aboutOf, askedAbout, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
-import { approvedPlan, approvedPlans, isApproved } from '@reel/contracts/approved.ts';
 import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Family, families } from '@reel/contracts/judged.ts';
+import { approvedPlan, approvedPlans, isApproved } from '@reel/contracts/run/approved.ts';
+import { restsBefore } from '@reel/contracts/run/tries.ts';
 import { runDenied, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
 import { type Call, stepFailed, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
@@ -16,7 +17,6 @@ import { type Attempt, type Question as Doubtful, effectOf, levelsOf, plannedAs,
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
-import { restsBefore } from '@reel/contracts/workflow/tries.ts';
 import type { Judge, Question } from './cedar.ts';
 import { findingsIn } from './detect/findings.ts';
 import { aboutCall, aboutWorkflow, type Run, toolOf } from './question.ts';

@@ -1,7 +1,7 @@
 /** What policies make of findings: in the run, the plan, steps, answers and votes, with the default policies and with others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerAccepted, answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
@@ -10,8 +10,8 @@ import { runApproved, runRequested } from '@reel/contracts/run.ts';
 import { stepHeld, stepRequested } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import type { Judge } from './cedar.ts';
+import { alsoBy, approvedOn, byDefault, call, pay, payRequested, planned, request, workflow } from './policy.fixture.ts';
 import policy from './policy.ts';
-import { alsoBy, approvedOn, byDefault, call, pay, payRequested, planned, request, workflow } from './sample.ts';
 
 const judge = byDefault();
 const card = '4111 1111 1111 1111';

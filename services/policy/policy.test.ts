@@ -3,8 +3,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { digestOf } from '@reel/bus/digest.ts';
-import { given, told } from '@reel/bus/given.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { answerRevision, type Place, planRevision, theRun, undoOf } from '@reel/contracts/address.ts';
 import { answerAccepted, answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
@@ -13,7 +13,6 @@ import { runApproved, runDenied, runGranted, runHeld, turnedCompleted } from '@r
 import { type Call, stepApproved, stepDenied, stepGranted, stepHeld, stepRequested } from '@reel/contracts/step.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import type { Judge } from './cedar.ts';
-import policy from './policy.ts';
 import {
   alsoBy,
   approvedOn,
@@ -27,7 +26,8 @@ import {
   planned,
   request,
   workflow,
-} from './sample.ts';
+} from './policy.fixture.ts';
+import policy from './policy.ts';
 
 const judge = byDefault();
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { planRevision, theRun, undoOf } from '@reel/contracts/address.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planHeld } from '@reel/contracts/plan.ts';
@@ -9,7 +9,6 @@ import { stepApproved, stepExpired, stepGranted, stepHeld, stepRequested } from 
 import { undoHeld, undoRequested } from '@reel/contracts/undo.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import type { Judge } from './cedar.ts';
-import policy from './policy.ts';
 import {
   alsoBy,
   approvedOn,
@@ -23,7 +22,8 @@ import {
   person,
   planned,
   request,
-} from './sample.ts';
+} from './policy.fixture.ts';
+import policy from './policy.ts';
 
 const judge = byDefault();
 const at = { kind: 'vote', id: 'v1', n: 1 };

@@ -1,7 +1,7 @@
 /** What a person's vote leads to: a ruling on what is held, or the reason why it does not count. */
 
-import { digestOf } from '@reel/bus/digest.ts';
 import type { History } from '@reel/bus/history.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { ASKED, aboutOf, type Parts, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Family, families, isFamily } from '@reel/contracts/judged.ts';

@@ -1,7 +1,7 @@
 /** question.cedarschema describes what policies are asked about: all of it, and nothing else. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given } from '@reel/bus/given.ts';
+import { given } from '@reel/bus/testing/given.ts';
 import { answerRevision, type Place, planRevision, theRun, undoOf } from '@reel/contracts/address.ts';
 import { answerAccepted, answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
@@ -15,11 +15,11 @@ import { Workflow } from '@reel/contracts/workflow/format.ts';
 import fc from 'fast-check';
 import { type Judge, judgeBy } from './cedar.ts';
 import { detectors } from './detect/findings.ts';
-import { fitting } from './fitting.ts';
 import { actions } from './policies.ts';
+import { approvedOn, call, failing, request } from './policy.fixture.ts';
 import policy from './policy.ts';
-import { approvedOn, call, failing, request } from './sample.ts';
 import { type Known, readSchema } from './schema.ts';
+import { fitting } from './strict-judge.ts';
 
 const all = judgeBy([{ path: 'p/a.cedar', name: 'a.cedar', text: 'permit (principal, action, resource);' }]);
 const own = ['sms', 'deep-thought'];

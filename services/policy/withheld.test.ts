@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given } from '@reel/bus/given.ts';
+import { given } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { type Call, stepRequested } from '@reel/contracts/step.ts';
 import fc from 'fast-check';
 import { type Judge, judgeBy } from './cedar.ts';
+import { alsoBy, byDefault, call, pay, planned, request } from './policy.fixture.ts';
 import policy from './policy.ts';
 import { aboutCall } from './question.ts';
-import { alsoBy, byDefault, call, pay, planned, request } from './sample.ts';
 import { withheldFrom } from './withheld.ts';
 
 const requested = request.data;

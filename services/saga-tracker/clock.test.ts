@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { runFailed } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
+import { begun, begunAs, DEADLINE_MS, failing, START_MS, step, undo } from './saga.fixture.ts';
 import sagaTracker from './saga-tracker.ts';
-import { begun, begunAs, DEADLINE_MS, failing, START_MS, step, undo } from './scene.ts';
 
 const flight = step('flight');
 const friend = step('friend', { effect: 'read-only', timeoutMs: 60_000 }, 1, 'person');

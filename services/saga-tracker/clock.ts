@@ -5,9 +5,9 @@
 
 import type { History } from '@reel/bus/history.ts';
 import { aboutOf } from '@reel/contracts/address.ts';
-import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
-import { expiresAt } from '@reel/contracts/expiry.ts';
+import { approvedPlan } from '@reel/contracts/run/approved.ts';
+import { expiresAt } from '@reel/contracts/run/expiry.ts';
 import { stepExpired, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoExpired, undoTimedOut } from '@reel/contracts/undo.ts';

@@ -9,9 +9,9 @@ import { stepDue, stepPostponed } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Attempt } from './attempt.ts';
 import { isAbandoned, nextLook, overdue, timedOut } from './clock.ts';
+import { exhausted, rubbish } from './closing.ts';
 import type { Saga } from './effects.ts';
 import { readSaga } from './saga.ts';
-import { exhausted, rubbish } from './turn.ts';
 import { independently, wholeSecond, wrapUp } from './wrap-up.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];

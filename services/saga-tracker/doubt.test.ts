@@ -1,15 +1,15 @@
 /** What people are asked once the run has turned: whether an undo that was cut off is done, and whether what is to be undone ever happened. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { planAbandoned } from '@reel/contracts/plan.ts';
 import { runRequested, turnedExhausted } from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
+import { begun, begunAs, DEADLINE_MS, failing, problem, question, START_MS, step, undo } from './saga.fixture.ts';
 import sagaTracker from './saga-tracker.ts';
-import { begun, begunAs, DEADLINE_MS, failing, problem, question, START_MS, step, undo } from './scene.ts';
 
 const says = async (...facts: Draft[]): Promise<string[]> =>
   told(await given(facts).then(sagaTracker, {})).filter((one) => !one.startsWith('alarm'));

@@ -4,8 +4,8 @@
  */
 import type { History } from '@reel/bus/history.ts';
 import { askedAbout, type Place } from '@reel/contracts/address.ts';
-import { approvedPlan, everPlanned } from '@reel/contracts/approved.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
+import { approvedPlan, everPlanned } from '@reel/contracts/run/approved.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';

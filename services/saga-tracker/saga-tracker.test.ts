@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
 import type { Said } from '@reel/bus/service.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { answerRevision, planRevision, theRun } from '@reel/contracts/address.ts';
 import * as a from '@reel/contracts/answer.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
@@ -9,8 +9,8 @@ import { faultRaised } from '@reel/contracts/fault.ts';
 import * as p from '@reel/contracts/plan.ts';
 import * as r from '@reel/contracts/run.ts';
 import { stepDue } from '@reel/contracts/step.ts';
+import { answered, begun, completed, DEADLINE_MS, failing, grounds, problem, question, requested, step, undo } from './saga.fixture.ts';
 import sagaTracker from './saga-tracker.ts';
-import { answered, begun, completed, DEADLINE_MS, failing, grounds, problem, question, requested, step, undo } from './scene.ts';
 
 const says = async (...facts: Draft[]): Promise<string[]> => told(await given(facts).then(sagaTracker, {}));
 const answer = (...facts: Draft[]): Promise<Said> => given(facts).then(sagaTracker, {});

@@ -8,8 +8,8 @@ import { planExpired } from '@reel/contracts/plan.ts';
 import * as run from '@reel/contracts/run.ts';
 import { stepDue, stepExpired, stepResidue, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
 import { undoExpired, undoRequested, undoTimedOut } from '@reel/contracts/undo.ts';
+import { cancelled, completed, failed, faulted } from './closing.ts';
 import { conclude, look, postpone, rearm, settle, withdraw } from './decide.ts';
-import { cancelled, completed, failed, faulted } from './turn.ts';
 
 type Context = { readonly history: History };
 

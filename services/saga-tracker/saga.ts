@@ -8,7 +8,7 @@
 
 import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
-import { everPlanned } from '@reel/contracts/approved.ts';
+import { everPlanned } from '@reel/contracts/run/approved.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import { type Attempt, callOf, isDoubtful, isHarmless, isSettled, outputOf, placeKey, problemOf, record, wordOf } from './attempt.ts';

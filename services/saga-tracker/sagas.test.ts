@@ -7,7 +7,7 @@ import { runRequested, runStranded } from '@reel/contracts/run.ts';
 import { type Call, stepRequested } from '@reel/contracts/step.ts';
 import fc from 'fast-check';
 import { GRACE_MS } from './clock.ts';
-import { live } from './world.ts';
+import { live } from './world.fixture.ts';
 
 const text = (log: RunLog): string =>
   log.entries

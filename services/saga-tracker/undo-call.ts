@@ -1,11 +1,11 @@
 /** The call that undoes an attempt: what its compensation says, filled in with what the attempt was given and what it gave. */
 import type { History } from '@reel/bus/history.ts';
-import { approvedPlan } from '@reel/contracts/approved.ts';
 import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
+import { approvedPlan } from '@reel/contracts/run/approved.ts';
+import { type Facts, resultsIn } from '@reel/contracts/run/results.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
-import { type Facts, resultsIn } from '@reel/contracts/workflow/results.ts';
 import { type Attempt, callOf, outputOf } from './attempt.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
+import { begun, begunWith, failing, step, undo } from './saga.fixture.ts';
 import sagaTracker from './saga-tracker.ts';
-import { begun, begunWith, failing, step, undo } from './scene.ts';
 
 const flight = step('flight');
 const done = [...begun, ...flight.done, failing];

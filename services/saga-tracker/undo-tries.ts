@@ -1,5 +1,5 @@
 /** How the undoing of one attempt goes: several tries, further apart each time; a server that is left alone for a while costs none. */
-import { backoffMs } from '@reel/bus/backoff.ts';
+import { backoffMs } from '@reel/bus/runtime/backoff.ts';
 import { undoOf } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
 import { isAway, type Retry } from '@reel/contracts/tool.ts';

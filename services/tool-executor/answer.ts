@@ -4,8 +4,8 @@
  */
 import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
-import { tooMuchIn } from '@reel/bus/bounded.ts';
-import { excerpt } from '@reel/bus/secrets.ts';
+import { tooMuchIn } from '@reel/bus/process/bounded-read.ts';
+import { excerpt } from '@reel/bus/runtime/secrets.ts';
 import { Failure, InDoubt, Unsent } from '@reel/bus/service.ts';
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';

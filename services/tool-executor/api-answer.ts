@@ -2,7 +2,7 @@
  * What an API's answer, or the lack of one, says about the call: its result, that it certainly was not done (a Failure), or that nobody can
  * tell (any other error). What is said here is public: it names no host, and repeats nothing that was secret. Pure.
  */
-import { withoutSecrets } from '@reel/bus/secrets.ts';
+import { withoutSecrets } from '@reel/bus/runtime/secrets.ts';
 import { Failure, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Effect } from '@reel/contracts/tool.ts';

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { $RefParser } from '@apidevtools/json-schema-ref-parser';
-import { type Meter, metered, upTo } from '@reel/bus/bounded.ts';
-import { excerpt, placeOf } from '@reel/bus/secrets.ts';
+import { type Meter, metered, upTo } from '@reel/bus/process/bounded-read.ts';
+import { excerpt, placeOf } from '@reel/bus/runtime/secrets.ts';
 import { digitsInYaml } from '@reel/contracts/exact-json.ts';
 import {
   binaryTag,

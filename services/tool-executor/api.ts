@@ -1,6 +1,6 @@
 /** Plain HTTP APIs: makes tools of the operations of an OpenAPI document, and calls them. */
-import { metered, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
-import { placeOf } from '@reel/bus/secrets.ts';
+import { metered, tooMuchIn, upTo } from '@reel/bus/process/bounded-read.ts';
+import { placeOf } from '@reel/bus/runtime/secrets.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { explain, fits, tooLarge } from './answer.ts';
@@ -8,13 +8,13 @@ import { type ApiAnswer, type Asked, isServerTrouble, resultOf, troubleWith } fr
 import { type Auth, authFor } from './api-auth.ts';
 import { type ApiRequest, requestOf } from './api-call.ts';
 import { type Reading, readDocument, Unreadable } from './api-document.ts';
+import type { Called, Offer, Refusal, Stock } from './catalog.ts';
+import type { Trouble } from './circuit-breaker.ts';
 import { type Api, ConfigError } from './config.ts';
 import { ofOperation } from './definition.ts';
 import { once } from './once.ts';
 import { type ApiOperation, readOpenApi } from './openapi.ts';
 import { DocumentError } from './openapi-schema.ts';
-import type { Trouble } from './rests.ts';
-import type { Called, Offer, Refusal, Stock } from './shelf.ts';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 60_000;

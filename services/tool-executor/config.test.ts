@@ -100,7 +100,7 @@ test('a file that is not there is named, with who named it', async () => {
 test('a module that is not there, or offers nothing, stops the start', async (context) => {
   await assert.rejects(opened(context, { modules: ['./nowhere.ts'] }), /modules: .*nowhere\.ts cannot be loaded/);
   await assert.rejects(
-    opened(context, { modules: [join(import.meta.dirname, 'places.ts')] }),
+    opened(context, { modules: [join(import.meta.dirname, 'semaphore.ts')] }),
     /places\.ts exports no tools; expected exports made by defineTool/,
   );
 });

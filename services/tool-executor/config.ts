@@ -1,7 +1,7 @@
 /** The configuration of the tool-executor: which servers, APIs and modules offer tools, read strictly so that a typing error is found at the start. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { excerpt, filled, keepFromAddress, keepIfSecret, withoutSecrets } from '@reel/bus/secrets.ts';
+import { excerpt, filled, keepFromAddress, keepIfSecret, withoutSecrets } from '@reel/bus/runtime/secrets.ts';
 import { Effect, OutputCheck, StrictCompensation, StrictRetry, WithinMs } from '@reel/contracts/tool.ts';
 import { keepDigits } from '@reel/contracts/workflow/source.ts';
 import { isNode, LineCounter, parseDocument } from 'yaml';

@@ -1,7 +1,7 @@
 /** What is known about a tool before it is called, from what a server, a document or a module says of it and what the configuration knows better. */
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
-import { canonical, digestOf } from '@reel/bus/digest.ts';
-import { cleaned } from '@reel/bus/secrets.ts';
+import { canonical, digestOf } from '@reel/bus/runtime/digest.ts';
+import { cleaned } from '@reel/bus/runtime/secrets.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { compileSchema } from '@reel/contracts/schema.ts';
 import { type Compensation, type Effect, StrictCompensation, type ToolDefinition } from '@reel/contracts/tool.ts';

@@ -5,7 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type Count, type Meter, metered, NotText, observed, TooMuch, utf8 } from '@reel/bus/bounded.ts';
+import { type Count, type Meter, metered, NotText, observed, TooMuch, utf8 } from '@reel/bus/process/bounded-read.ts';
 import { exactText } from '@reel/contracts/exact-json.ts';
 import { parsed } from './media.ts';
 

@@ -5,8 +5,8 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import * as mcp from '@modelcontextprotocol/sdk/types.js';
-import { type Count, NotText, perMinute, TooMuch, tooMuchIn, upTo } from '@reel/bus/bounded.ts';
-import { excerpt, veil } from '@reel/bus/secrets.ts';
+import { type Count, NotText, perMinute, TooMuch, tooMuchIn, upTo } from '@reel/bus/process/bounded-read.ts';
+import { excerpt, veil } from '@reel/bus/runtime/secrets.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { exactText } from '@reel/contracts/exact-json.ts';
 import { explain, isAnswer, isSessionLost, SessionLost, unavailable } from './answer.ts';

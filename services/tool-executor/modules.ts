@@ -1,12 +1,12 @@
 /** Tools in process: loads the modules that the configuration names, and calls what they export. */
 import { pathToFileURL } from 'node:url';
-import { lendModules } from '@reel/bus/own-modules.ts';
+import { lendModules } from '@reel/bus/process/module-resolution.ts';
 import { Failure } from '@reel/bus/service.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
+import type { Offer } from './catalog.ts';
 import { ConfigError } from './config.ts';
 import { type InProcessTool, isInProcessTool } from './define-tool.ts';
 import { ofModule } from './definition.ts';
-import type { Offer } from './shelf.ts';
 
 /** @throws ConfigError when a module cannot be loaded, has no tools, or has a name twice, or settings that are none. */
 export async function loadModules(paths: readonly string[]): Promise<Offer[]> {

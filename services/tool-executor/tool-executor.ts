@@ -1,21 +1,21 @@
 /** Calls tools: those of MCP servers, plain APIs and modules in process, all under the bus's performer protocol. */
 
 import { isAbsolute } from 'node:path';
-import { tellWeakSecrets } from '@reel/bus/secrets.ts';
+import { tellWeakSecrets } from '@reel/bus/runtime/secrets.ts';
 import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { checkAgainst, numbersAgain, SchemaError } from '@reel/contracts/schema.ts';
 import { TOOL_GONE, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { explain, isServerTrouble, resultOf, SessionLost, troubleOf, unavailable } from './answer.ts';
 import { keepApi, readApi } from './api.ts';
+import { type Called, type Offer, openShelf, type Shelf, type Stock } from './catalog.ts';
+import { openRests, type Rests } from './circuit-breaker.ts';
 import { type Api, type Config, readConfig, type Server } from './config.ts';
 import { differencesOf, IN_PROCESS, ofServer } from './definition.ts';
-import { keep, type Told } from './keep.ts';
 import type { Connection } from './mcp.ts';
 import type { Listed } from './mcp-shapes.ts';
 import { loadModules } from './modules.ts';
-import { openRests, type Rests } from './rests.ts';
-import { type Called, type Offer, openShelf, type Shelf, type Stock } from './shelf.ts';
+import { keep, type Told } from './server-connection.ts';
 
 /** How long the start waits for servers; those that take longer are offered when they are there. */
 const START_MS = 5_000;

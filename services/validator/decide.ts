@@ -2,8 +2,9 @@
 
 import type { History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import { approvedPlan, everPlanned } from '@reel/contracts/approved.ts';
 import type { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
+import { approvedPlan, everPlanned } from '@reel/contracts/run/approved.ts';
+import { resultOf, resultsIn } from '@reel/contracts/run/results.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import { stepAccepted, stepRequested } from '@reel/contracts/step.ts';
@@ -12,7 +13,6 @@ import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { type Escalated, escalationId, levelsOf, type Attempt as WorkflowAttempt } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
-import { resultOf, resultsIn } from '@reel/contracts/workflow/results.ts';
 import { unfounded } from './founded.ts';
 
 type Result = EventOf<'step.outcome.succeeded'> | EventOf<'step.late.succeeded'>;

@@ -1,9 +1,9 @@
 /** What the answer to a goal rests on: every claim on a step that has a result, and, where there is a rubric, on a model's judgement. */
 import type { History } from '@reel/bus/history.ts';
 import type { Json, Problem } from '@reel/contracts/envelope.ts';
+import { resultsIn } from '@reel/contracts/run/results.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { isJudging, isReasoning } from '@reel/contracts/workflow/reasoning.ts';
-import { resultsIn } from '@reel/contracts/workflow/results.ts';
 
 type Answer = { readonly claims?: readonly { readonly claim: string; readonly step: string }[] };
 type Judgement = { readonly pass: boolean; readonly reasons?: readonly string[] };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { given, told } from '@reel/bus/given.ts';
+import { given, told } from '@reel/bus/testing/given.ts';
 import { answerRevision, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';

@@ -2,9 +2,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { isVoid } from '@reel/bus/history.ts';
-import { openLog } from '@reel/bus/jetstream-log.ts';
-import type { Reader } from '@reel/bus/reader.ts';
-import { envelop } from '@reel/bus/wire.ts';
+import { openLog } from '@reel/bus/jetstream/event-log.ts';
+import type { Reader } from '@reel/bus/jetstream/run-cache.ts';
+import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
 import type { Parts } from '@reel/contracts/address.ts';
 import type { Envelope } from '@reel/contracts/envelope.ts';
 import { keyClaimed } from '@reel/contracts/run.ts';

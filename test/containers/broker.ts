@@ -2,8 +2,8 @@
 import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findServer } from '@reel/nats/find.ts';
-import { writeCredentials } from '@reel/scripts/deployment.ts';
-import { root } from '@reel/scripts/tree.ts';
+import { root } from '@reel/scripts/check/tree.ts';
+import { writeCredentials } from '@reel/scripts/local/deployment.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import type { Podman } from './podman.ts';
 

@@ -2,10 +2,10 @@
 
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { documents } from '@reel/kubernetes/base.ts';
+import { root } from '@reel/scripts/check/tree.ts';
 import { PORTS } from '@reel/scripts/demo/outside.ts';
 import { reaching } from '@reel/scripts/demo/stage.ts';
-import { root } from '@reel/scripts/tree.ts';
+import { documents } from '@reel/scripts/kubernetes/base.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { buildBroker, writeFolders } from './broker.ts';
 import type { Told } from './outside.ts';

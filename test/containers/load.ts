@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
-import { ask, follow, Refused } from '@reel/scripts/api.ts';
+import { ask, follow, Refused } from '@reel/scripts/cli/api.ts';
 import { decide } from '@reel/scripts/demo/person.ts';
 
 /** Through every service: a tool, a model, a person, a tool. It takes 1.6 s when nothing disturbs it. */

@@ -3,17 +3,17 @@
  * in flight. In the end everything in the log is held to the protocol. Prints the figures.
  */
 import assert from 'node:assert/strict';
-import { connect } from '@reel/bus/connect.ts';
 import type { Entry } from '@reel/bus/history.ts';
-import { openReader } from '@reel/bus/reader.ts';
+import { connect } from '@reel/bus/jetstream/connect.ts';
+import { openReader } from '@reel/bus/jetstream/run-cache.ts';
 import type { Run } from '@reel/gateway/shapes.ts';
 import { toolsAreOffered } from '@reel/scripts/demo/stage.ts';
 import { killed } from '@reel/scripts/demo/stories/killed.ts';
 import { supplier } from '@reel/scripts/demo/stories/supplier.ts';
 import { support } from '@reel/scripts/demo/stories/support.ts';
 import { trip } from '@reel/scripts/demo/stories/trip.ts';
-import { installationIn } from '@reel/scripts/installation.ts';
-import { verify } from '@reel/scripts/verify.ts';
+import { installationIn } from '@reel/scripts/local/installation.ts';
+import { verify } from '@reel/scripts/verify/verify.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { keepInFlight } from './load.ts';

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
-import { ask, follow } from '@reel/scripts/api.ts';
+import { ask, follow } from '@reel/scripts/cli/api.ts';
 import { decide } from '@reel/scripts/demo/person.ts';
 import type { Stage } from '@reel/scripts/demo/stage.ts';
 import type { Story } from '@reel/scripts/demo/stories/story.ts';
-import { until } from '@reel/scripts/until.ts';
+import { until } from '@reel/scripts/local/until.ts';
 import type { Installation } from './installation.ts';
 
 /** Tells a story to its end. @returns what came of it, in words. @throws AssertionError when that is not what was told. */

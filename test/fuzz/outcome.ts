@@ -1,10 +1,10 @@
 /** What became of a call, as the bus tells it, and whether that is what the case says: the fact is encoded, packed, read back, and compared. */
 import assert from 'node:assert/strict';
-import { pack, unpack } from '@reel/bus/blob.ts';
-import { given } from '@reel/bus/given.ts';
-import { attempt, type Result } from '@reel/bus/perform.ts';
+import { decode, envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import { pack, unpack } from '@reel/bus/runtime/large-values.ts';
+import { attempt, type Result } from '@reel/bus/runtime/perform.ts';
 import type { Acting, ApprovedCall, Logger, Performer } from '@reel/bus/service.ts';
-import { decode, envelop } from '@reel/bus/wire.ts';
+import { given } from '@reel/bus/testing/given.ts';
 import { addressOf, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';

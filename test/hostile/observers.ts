@@ -3,21 +3,23 @@
  * subscribe to. An observer tells what it took for true, or for a reason to act.
  */
 import { jetstreamManager } from '@nats-io/jetstream';
-import { API_PREFIX, LIVE_FACTS, LIVE_TOOLS } from '@reel/bus/accounts.ts';
-import { aliveSubject, announcer, componentOf, ROLL_CALL } from '@reel/bus/alive.ts';
-import { openLog } from '@reel/bus/jetstream-log.ts';
-import { openReader } from '@reel/bus/reader.ts';
-import { openRegistry, readTools } from '@reel/bus/registry.ts';
-import { openRoll } from '@reel/bus/roll.ts';
-import { watchRun } from '@reel/bus/show.ts';
-import { stored } from '@reel/bus/stored.ts';
-import { openTail, type Raw, type Stored } from '@reel/bus/tail.ts';
-import { envelop } from '@reel/bus/wire.ts';
+import { openLog } from '@reel/bus/jetstream/event-log.ts';
+import { API_PREFIX, LIVE_FACTS, LIVE_TOOLS } from '@reel/bus/jetstream/names.ts';
+import { openReader } from '@reel/bus/jetstream/run-cache.ts';
+import { stored } from '@reel/bus/jetstream/stored.ts';
+import { openTail, type Stored } from '@reel/bus/jetstream/tail.ts';
+import type { Raw } from '@reel/bus/log.ts';
+import { componentOf } from '@reel/bus/runtime/component-of.ts';
+import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import { aliveSubject, announcer, ROLL_CALL } from '@reel/bus/signals/presence.ts';
+import { openRoll } from '@reel/bus/signals/presence-tracker.ts';
+import { watchRun } from '@reel/bus/signals/token-stream.ts';
+import { openRegistry, readTools } from '@reel/bus/signals/tool-registry.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { load } from '@reel/services/main.ts';
 import { headers, type NatsConnection } from 'nats';
 import pino from 'pino';
-import type { Attacker, Scene } from './scene.ts';
+import type { Attacker, Scene } from './fixture.ts';
 
 export type Observer = {
   /** Where messages are aimed at. */

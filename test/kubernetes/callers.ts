@@ -1,7 +1,7 @@
 /** Who there is in a cluster with Reel, and who of them may call whom: a table made by hand, which the policies have to come to. */
-import type { Document } from '@reel/kubernetes/base.ts';
-import type { Workload } from '@reel/kubernetes/check.ts';
-import { type At, type End, mayBeCalled, mayCall, type mayReach } from '@reel/kubernetes/reach.ts';
+import type { Document } from '@reel/scripts/kubernetes/base.ts';
+import type { Workload } from '@reel/scripts/kubernetes/check.ts';
+import { type At, type End, mayBeCalled, mayCall, type mayReach } from '@reel/scripts/kubernetes/reach.ts';
 import { SERVICES } from './demands.ts';
 import { labelsOf, nameOf, of } from './pods.ts';
 

@@ -1,5 +1,5 @@
 /** What can be taken away from pods, and which demands are not met then. */
-import type { Document } from '@reel/kubernetes/base.ts';
+import type { Document } from '@reel/scripts/kubernetes/base.ts';
 import { SIZES } from './demands.ts';
 import { nameOf } from './pods.ts';
 import type { Installation } from './rendered.ts';

@@ -1,5 +1,5 @@
 /** What Reel demands of its pods in a cluster, said by hand: none of it comes from what writes the manifests. */
-import type { Document } from '@reel/kubernetes/base.ts';
+import type { Document } from '@reel/scripts/kubernetes/base.ts';
 import {
   asks,
   bytes,
@@ -19,7 +19,7 @@ import {
 } from './pods.ts';
 import type { Installation } from './rendered.ts';
 
-export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model-executor', 'desk', 'validator', 'saga-tracker'];
+export const SERVICES = ['gateway', 'planner', 'policy', 'tool-executor', 'model-executor', 'human-executor', 'validator', 'saga-tracker'];
 
 /** How many of each service there are at least, and nodes of the broker: development makes do with one. */
 export const SIZES: { readonly [Name in Installation]: { readonly replicas: number; readonly nodes: number; readonly store: string } } = {

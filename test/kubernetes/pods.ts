@@ -1,6 +1,6 @@
 /** The pods of rendered manifests, and what there is beside them, as the demands on them look at it. */
-import type { Document } from '@reel/kubernetes/base.ts';
-import type { Workload } from '@reel/kubernetes/check.ts';
+import type { Document } from '@reel/scripts/kubernetes/base.ts';
+import type { Workload } from '@reel/scripts/kubernetes/check.ts';
 
 export type { Workload };
 export type PodSpec = Workload['spec']['template']['spec'];

@@ -4,8 +4,8 @@ import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Document, folder } from '@reel/kubernetes/base.ts';
-import { writeCredentials } from '@reel/scripts/deployment.ts';
+import { type Document, folder } from '@reel/scripts/kubernetes/base.ts';
+import { writeCredentials } from '@reel/scripts/local/deployment.ts';
 import { parse, parseAllDocuments } from 'yaml';
 
 const run = promisify(execFile);

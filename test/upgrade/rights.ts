@@ -4,9 +4,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connect } from '@reel/bus/connect.ts';
-import { installationIn, provisionAt, rolesIn, writeWhole } from '@reel/scripts/installation.ts';
-import type { Local } from '@reel/scripts/local.ts';
+import { connect } from '@reel/bus/jetstream/connect.ts';
+import { installationIn, provisionAt, rolesIn, writeWhole } from '@reel/scripts/local/installation.ts';
+import type { Local } from '@reel/scripts/local/local.ts';
 
 const USER = /^ *\{ nkey: "?(\w+)"?, permissions: \{ publish: \{ allow: \[(.*)\] \}, subscribe: \{ allow: \[(.*)\] \} \} \}$/;
 const SHARED = /^ *\{ (service|stream): .*\}$/;
@@ -15,13 +15,13 @@ const SHARED = /^ *\{ (service|stream): .*\}$/;
 export async function addRightsOf(old: string, local: Local): Promise<void> {
   const installation = installationIn(local.dir);
   const config = await readFile(installation.configFile, 'utf8');
-  const its = await import(join(old, 'scripts/installation.ts'));
+  const its = await import(join(old, 'scripts/local/installation.ts'));
   const roles = await its.rolesIn(installation);
   await its.configure(installation, roles, '2m');
   await writeWhole(installation.configFile, joined(config, await readFile(installation.configFile, 'utf8')));
   await local.restartBroker();
   const connection = await connect({ servers: local.nats, credentials: installation.credentials }, 'provisioner');
-  const { provision } = await import(join(old, 'infra/bus/provision.ts'));
+  const { provision } = await import(join(old, 'infra/bus/provisioning/provision.ts'));
   await provision(connection, { roles, shards: 1, replicas: 1, maxAgeDays: 30 });
   await connection.close();
   await provisionAt(local.nats, installation, await rolesIn(installation));

@@ -1,5 +1,5 @@
 /** The Chat Completions wire format, as much of it as the offline model speaks: the request, the completion whole and in pieces, errors. */
-import { digestOf } from '@reel/bus/digest.ts';
+import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { type Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
 import { z } from 'zod';

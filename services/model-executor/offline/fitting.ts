@@ -1,5 +1,5 @@
 /** Which reply fits a request: the first one whose conditions all hold; where none does, the one that came nearest and what it lacked. */
-import { canonical } from '@reel/bus/digest.ts';
+import { canonical } from '@reel/bus/runtime/digest.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compile } from '@reel/contracts/workflow/expression.ts';
 import type { Reply, Scenario } from './scenario.ts';

@@ -1,0 +1,16 @@
+/** How long a question stays open: said in one place, so that the clock that ends it and the list that shows it agree. */
+import { ASKED, aboutOf, type Place } from '../address.ts';
+import type { Call } from '../step.ts';
+
+/**
+ * Until when a person may decide on what is held at `at`, in ms since the epoch. Where the person is the performer, the call's time is
+ * theirs. Anything else has a time that is meant for a machine: there what is left of the step's time counts, or the run's deadline. An
+ * undo, which may be held after the deadline, has at least its own time.
+ */
+export function expiresAt(at: Place, heldMs: number, call: Pick<Call, 'timeoutMs' | 'leftMs'> | undefined, deadlineMs: number): number {
+  if (call === undefined) return deadlineMs;
+  if (at.kind === 'person' || at.kind === ASKED) return heldMs + call.timeoutMs;
+  return aboutOf(at.kind) === 'undo'
+    ? Math.max(deadlineMs, heldMs + call.timeoutMs)
+    : Math.min(deadlineMs, heldMs + (call.leftMs ?? Number.POSITIVE_INFINITY));
+}

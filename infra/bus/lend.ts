@@ -1,4 +1,0 @@
-/** `node --import …/lend.ts`: modules of your own, tests among them, find what they import of Reel where it is not installed. */
-import { lendModules } from './own-modules.ts';
-
-lendModules();

@@ -1,0 +1,11 @@
+/** What most commands have in common: words for people, JSON for programs. */
+import { printJson } from '@reel/bus/process/terminal.ts';
+import type { Command } from 'commander';
+
+export type Json = { json?: boolean };
+
+/** A command that can print JSON instead of words. */
+export const command = (reel: Command, usage: string, description: string): Command =>
+  reel.command(usage).description(description).option('--json', 'for programs: JSON');
+
+export const json = (value: unknown): void => printJson(value, 2);

@@ -1,0 +1,79 @@
+/** What people decide: approvals, steps to settle, and whether a run goes on at all. */
+import { columns, line, print } from '@reel/bus/process/terminal.ts';
+import type { ApprovalPage, Cancelled, Ruling } from '@reel/gateway/shapes.ts';
+import type { Command } from 'commander';
+import { ask } from '../api.ts';
+import { EXIT } from '../exit-codes.ts';
+import { type Settling, settle } from '../settle.ts';
+import { parseJson } from '../submission.ts';
+import { when } from '../summary.ts';
+import { folded } from '../table.ts';
+import { command, type Json, json } from './command.ts';
+
+export function addDeciding(reel: Command): void {
+  command(reel, 'approvals', 'what waits for a person (--json has the forms and the arguments)').action(async (options: Json) => {
+    const { approvals } = await ask<ApprovalPage>('GET', '/v1/approvals');
+    if (options.json) return json(approvals);
+    if (approvals.length === 0) return print('nothing waits for a person');
+    const width = columns();
+    for (const { id, workflow, step, heldAt, prompt, form } of approvals) {
+      print(line`${id}  ${workflow}, ${step}, since ${when(heldAt)}${form === undefined ? '' : ', with a form'}`);
+      for (const text of folded(prompt, width - 2)) print(`  ${text}`);
+    }
+  });
+
+  for (const [name, decision] of [
+    ['approve', 'grant'],
+    ['refuse', 'refuse'],
+  ] as const) {
+    command(reel, `${name} <ID>`, `${name} what is held (npx reel approvals lists the ids)`)
+      .requiredOption('--who <WHO>', 'who decides')
+      .option('--why <WHY>', 'the reason', 'no reason was given')
+      .option('--form <JSON>', 'the filled form, where a choice is asked')
+      .action(async (id: string, { who, why, form, ...options }: Json & { who: string; why: string; form?: string }) => {
+        const body = { decision, who, why, ...(form === undefined ? {} : { form: parseJson(form, '--form') }) };
+        const ruling = await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, body);
+        return told(ruling, options);
+      });
+  }
+
+  command(
+    reel,
+    'settle <RUN> <STEP>',
+    'say how a step goes on that has failed, or of which nobody knows whether it, or its undo, took effect',
+  )
+    .option('--done <RESULT>', 'it is done, with this result (JSON)')
+    .option('--retry', 'it is not done: it is tried again, unless its run is ending')
+    .option('--with <ARGUMENTS>', 'with other arguments (JSON)')
+    .option('--give-up', 'the run ends, and what it did is undone; with --done, this too; an undo is left to be looked at')
+    .requiredOption('--who <WHO>', 'who has looked')
+    .option('--why <WHY>', 'what they found', 'no reason was given')
+    .action(async (run: string, step: string, options: Json & Settling) => {
+      const ruling = await settle(run, step, options);
+      if (ruling.ruling === 'pending') process.exitCode = EXIT.unavailable;
+      return options.json ? json(ruling) : print(line`${ruling.ruling} by ${ruling.who}`);
+    });
+
+  command(reel, 'cancel <RUN>', 'stop a run; what it did is undone')
+    .option('--who <WHO>', 'who stops it', 'local')
+    .option('--why <WHY>', 'the reason', 'no reason was given')
+    .action(async (run: string, { who, why, ...options }: Json & { who: string; why: string }) => {
+      const cancelled = await ask<Cancelled>('POST', `/v1/runs/${encodeURIComponent(run)}/cancel`, { who, why });
+      return options.json ? json(cancelled) : print(line`${cancelled.status}: ${cancelled.detail}`);
+    });
+}
+
+/** What came of a vote, in words; one that is not ruled on yet ends the command as what is to be asked again. */
+function told(ruling: Ruling, { json: asJson }: Json): void {
+  if (ruling.ruling === 'pending') process.exitCode = EXIT.unavailable;
+  const [, , kind = '', step = ''] = ruling.id.split('.');
+  const what = ['run', 'plan', 'answer'].includes(kind) ? `the ${kind}` : kind.startsWith('undo-') ? `the undo of "${step}"` : `"${step}"`;
+  const after = {
+    granted: 'it goes on',
+    refused: 'it is not done',
+    pending: 'policy has not looked at the vote yet: look again with npx reel show',
+  };
+  const words = line`${ruling.ruling} by ${ruling.who}: ${what} of run ${ruling.run}; ${after[ruling.ruling]}`;
+  if (asJson) json(ruling);
+  else print(words);
+}

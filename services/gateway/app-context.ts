@@ -1,0 +1,25 @@
+/** What the HTTP API is served with. */
+import { randomBytes } from 'node:crypto';
+import type { Door } from '@reel/bus/edge.ts';
+import type { Logger } from '@reel/bus/service.ts';
+import type { Admission, Followers } from './admission.ts';
+import type { Runs } from './runs.ts';
+
+export type Surroundings = {
+  readonly door: Door;
+  readonly runs: Runs;
+  readonly admission: Admission;
+  /** Who follows a run by its events, and who waits for the end of one. */
+  readonly streams: Followers;
+  readonly waiting: Followers;
+  readonly log: Logger;
+  /** By which it may be called, besides those of this machine: a page elsewhere cannot make a browser reach it under a name of its own. */
+  readonly names: readonly string[];
+  readonly closing: AbortSignal;
+};
+
+/** The trace that a request belongs to: its own, or a new one (W3C Trace Context). */
+export function traceOf(header: string | undefined): string {
+  if (header !== undefined && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header)) return header;
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+}
