@@ -54,13 +54,13 @@ export const runExpired = fact('run', 'ruling', 'expired', Expired, ['verdict.he
 export const cancelRequested = fact('run', 'control', 'cancel-requested', { who: z.string(), why: z.string() }, ['request.requested']);
 
 /** saga-tracker: the answer stands. From a turn on nothing new begins but undos; there is one turn in a run. */
-export const turnedCompleted = fact('run', 'turn', 'completed', {}, ['request.requested']);
+export const closingCompleted = fact('run', 'closing', 'completed', {}, ['request.requested']);
 /** saga-tracker: it cannot succeed any more; what was done will be undone. */
-export const turnedFailing = fact('run', 'turn', 'failing', { problem: Problem }, ['request.requested']);
+export const closingFailing = fact('run', 'closing', 'failing', { problem: Problem }, ['request.requested']);
 /** saga-tracker: it is being stopped; what was done will be undone. */
-export const turnedCancelling = fact('run', 'turn', 'cancelling', { problem: Problem }, ['request.requested']);
+export const closingCancelling = fact('run', 'closing', 'cancelling', { problem: Problem }, ['request.requested']);
 /** saga-tracker: its deadline has passed; what was done will be undone. */
-export const turnedExhausted = fact('run', 'turn', 'exhausted', { problem: Problem }, ['request.requested']);
+export const closingExhausted = fact('run', 'closing', 'exhausted', { problem: Problem }, ['request.requested']);
 
 /** An attempt whose effect remains in the world though the run did not succeed. */
 export const Remainder = z.object({ kind: z.string(), id: z.string(), n: z.int(), problem: Problem });
@@ -76,16 +76,18 @@ const ended = {
 };
 
 /** saga-tracker: it is done, with this answer. */
-export const runCompleted = fact('run', 'outcome', 'completed', { answer: Json, omitted: z.array(Omitted).optional() }, ['turn.completed']);
+export const runCompleted = fact('run', 'outcome', 'completed', { answer: Json, omitted: z.array(Omitted).optional() }, [
+  'closing.completed',
+]);
 /** saga-tracker: it failed, and left nothing behind but what nothing undoes. */
-export const runFailed = fact('run', 'outcome', 'failed', ended, ['turn.failing']);
+export const runFailed = fact('run', 'outcome', 'failed', ended, ['closing.failing']);
 /** saga-tracker: it was stopped, and left nothing behind but what nothing undoes. */
-export const runCancelled = fact('run', 'outcome', 'cancelled', ended, ['turn.cancelling']);
+export const runCancelled = fact('run', 'outcome', 'cancelled', ended, ['closing.cancelling']);
 /** saga-tracker: its time ran out, and it left nothing behind but what nothing undoes. */
-export const runExhausted = fact('run', 'outcome', 'exhausted', ended, ['turn.exhausted']);
+export const runExhausted = fact('run', 'outcome', 'exhausted', ended, ['closing.exhausted']);
 /** saga-tracker: it did not succeed, and a person has to look at what it left behind. */
 export const runStranded = fact('run', 'outcome', 'stranded', { ...ended, stranded: z.array(Remainder) }, [
-  'turn.failing',
-  'turn.cancelling',
-  'turn.exhausted',
+  'closing.failing',
+  'closing.cancelling',
+  'closing.exhausted',
 ]);

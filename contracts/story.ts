@@ -35,7 +35,7 @@ const catalogue = [
   a.answerGranted, a.answerRefused, a.answerExpired,
   // The turn, which there is only one of, and what follows from it.
   r.cancelRequested,
-  r.turnedCompleted, r.turnedFailing, r.turnedCancelling, r.turnedExhausted,
+  r.closingCompleted, r.closingFailing, r.closingCancelling, r.closingExhausted,
   u.undoRequested,
   u.undoApproved, u.undoDenied, u.undoHeld,
   u.undoGranted, u.undoRefused, u.undoExpired,

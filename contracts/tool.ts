@@ -56,8 +56,8 @@ export const ToolDefinition = growing({
 export type ToolDefinition = z.infer<typeof ToolDefinition>;
 
 /** The code of a problem with a server that has failed too often and is left alone for a while: a fallback is better than waiting. */
-export const SERVER_RESTING = 'server-resting';
+export const CIRCUIT_OPEN = 'circuit-open';
 /** The code of a problem with a tool that was there when the run was requested, and that nobody offers now. It may come back. */
 export const TOOL_GONE = 'tool-gone';
 /** Waiting for what is away is none of a step's tries: it lasts as long as the step may take, unless there is a fallback. */
-export const isAway = ({ code }: { readonly code: string }): boolean => code === SERVER_RESTING || code === TOOL_GONE;
+export const isUnavailable = ({ code }: { readonly code: string }): boolean => code === CIRCUIT_OPEN || code === TOOL_GONE;

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { openHealth } from '@reel/bus/health.ts';
 import type { Serving } from '@reel/bus/jetstream/serve.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import { lendModules } from '@reel/bus/process/module-resolution.ts';
+import { resolveModulesFrom } from '@reel/bus/process/module-resolution.ts';
 import { warn } from '@reel/bus/process/terminal.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 
@@ -27,13 +27,13 @@ export const SERVICES = [
 export async function load(nameOrPath: string): Promise<AnyService> {
   const known = (SERVICES as readonly string[]).includes(nameOrPath);
   const url = known ? new URL(`./${nameOrPath}/${nameOrPath}.ts`, import.meta.url) : pathToFileURL(resolve(nameOrPath));
-  lendModules();
+  resolveModulesFrom();
   const module = (await import(url.href).catch((error: NodeJS.ErrnoException) => {
     if (known) throw error;
     if (existsSync(url)) throw new Error(`${nameOrPath} cannot be loaded: ${error.message}`, { cause: error });
     throw new Error(`there is no service "${nameOrPath}": name one of ${SERVICES.join(', ')}, or the path of a module (${error.message})`);
   })) as { default?: AnyService };
-  if (!['service', 'performer', 'door'].includes(module.default?.shape ?? '')) {
+  if (!['service', 'performer', 'edge'].includes(module.default?.shape ?? '')) {
     throw new Error(`${nameOrPath} has no service as its default export: export default defineService({ … }) or definePerformer({ … })`);
   }
   return { ...(module.default as AnyService), module: url.href };

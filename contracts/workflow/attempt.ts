@@ -5,14 +5,14 @@ import type { Effect } from '../tool.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 
 /** How something is done: what a step and what is done in its place have in common. */
-export type Attempt = NonNullable<WorkflowStep['fallback']>;
+export type PlannedAttempt = NonNullable<WorkflowStep['fallback']>;
 
 /**
  * An attempt, the step of the plan that it belongs to, how often it may be made in all, and what it is to the step: `step` itself; its
  * `fallback`; an `escalation` to a person, who says how it goes on; a `retry` because that person wanted one. Levels count from 1.
  */
 export type Planned = {
-  readonly attempt: Attempt;
+  readonly attempt: PlannedAttempt;
   readonly step: WorkflowStep;
   readonly attempts: number;
   readonly role: 'step' | 'fallback' | 'escalation' | 'retry';
@@ -23,10 +23,10 @@ export type Planned = {
 const MODEL_ATTEMPTS = 4;
 
 /** What performs it, within its kind. A kind that has only one performer need not name it: then it is called as the kind is. */
-export const usesOf = ({ kind, uses }: Attempt): string => (uses === '' && kind !== 'tool' ? kind : uses);
+export const usesOf = ({ kind, uses }: PlannedAttempt): string => (uses === '' && kind !== 'tool' ? kind : uses);
 
 /** What calling it twice does, for a kind without a registry. Asking a person changes nothing; asking a model is only paid for. */
-export function effectOf({ kind, effect }: Attempt): Effect {
+export function effectOf({ kind, effect }: PlannedAttempt): Effect {
   if (kind === 'person') return 'read-only';
   return kind === 'model' ? 'metered' : (effect ?? 'once');
 }
@@ -71,7 +71,14 @@ function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
       index.set(fallbackId(step.id), { attempt: fallback, step, attempts: attemptsOf(fallback), role: 'fallback', level: 0 });
     for (const [before, { to, withinMs }] of levelsOf(plan).entries()) {
       const level = before + 1;
-      const asked: Attempt = { kind: 'person', uses: to, with: {}, timeoutMs: withinMs, assert: [], form: escalationForm(step.output) };
+      const asked: PlannedAttempt = {
+        kind: 'person',
+        uses: to,
+        with: {},
+        timeoutMs: withinMs,
+        assert: [],
+        form: escalationForm(step.output),
+      };
       index.set(escalationId(step.id, level), { attempt: asked, step, attempts: 1, role: 'escalation', level });
       index.set(retryId(step.id, level), { attempt: step, step, attempts, role: 'retry', level });
     }
@@ -80,7 +87,7 @@ function indexed(plan: Workflow): ReadonlyMap<string, Planned> {
   return index;
 }
 
-const attemptsOf = ({ kind, retry }: Attempt): number => retry?.attempts ?? (kind === 'model' ? MODEL_ATTEMPTS : 1);
+const attemptsOf = ({ kind, retry }: PlannedAttempt): number => retry?.attempts ?? (kind === 'model' ? MODEL_ATTEMPTS : 1);
 
 /** What a person is asked about a step that has failed: which attempt, why, and whether nobody knows if it took effect. */
 export type Question = {

@@ -3,7 +3,7 @@ import { isStepKind } from '../address.ts';
 import type { Json, JsonSchema } from '../envelope.ts';
 import type { ModelDefinition } from '../model.ts';
 import { compileSchema } from '../schema.ts';
-import type { Attempt } from './attempt.ts';
+import type { PlannedAttempt } from './attempt.ts';
 import { compile, type Expression, templateExpressions } from './expression.ts';
 import { readingOf } from './fields.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
@@ -18,7 +18,7 @@ import { shapeOf } from './shape.ts';
 import { checkTool, type Refused, type Tools } from './tool-check.ts';
 
 /** What there is to carry out a workflow with. What is left out is not checked. */
-export type Means = {
+export type Capabilities = {
   readonly tools?: Tools | undefined;
   readonly kinds?: ReadonlySet<string> | undefined;
   readonly models?: readonly ModelDefinition[] | undefined;
@@ -29,7 +29,7 @@ export type Means = {
 const SCHEMA = 4_000;
 
 /** Everything that is wrong with a workflow; nothing when it can be carried out. */
-export function* checkWorkflow(workflow: Workflow, means: Means = {}): Examination {
+export function* checkWorkflow(workflow: Workflow, means: Capabilities = {}): Examination {
   const graph = graphOf(workflow);
   const known = knownIn(workflow, (name) => means.tools?.get(name));
   yield* checkIds(workflow);
@@ -64,7 +64,7 @@ type Standpoint = {
   readonly own?: Own;
 };
 
-function* checkStep(step: WorkflowStep, path: Path, everywhere: Standpoint, means: Means): Examination {
+function* checkStep(step: WorkflowStep, path: Path, everywhere: Standpoint, means: Capabilities): Examination {
   const { graph } = everywhere;
   let ancestors: ReadonlySet<string> | undefined;
   const before = (): ReadonlySet<string> => {
@@ -79,7 +79,12 @@ function* checkStep(step: WorkflowStep, path: Path, everywhere: Standpoint, mean
   yield 50 + (ancestors?.size ?? 0);
 }
 
-function* checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools, kinds, models, refused }: Means): Examination {
+function* checkAttempt(
+  attempt: PlannedAttempt,
+  path: Path,
+  place: Standpoint,
+  { tools, kinds, models, refused }: Capabilities,
+): Examination {
   const { kind, form, prompt, compensate, output } = attempt;
   yield* checkKind(attempt, path, kinds);
   if (kind === 'tool') yield* checkTool(attempt, path, tools, refused);
@@ -100,7 +105,7 @@ function* checkAttempt(attempt: Attempt, path: Path, place: Standpoint, { tools,
 }
 
 function checkKind(
-  { kind, form, prompt, effect, compensate, needs }: Attempt,
+  { kind, form, prompt, effect, compensate, needs }: PlannedAttempt,
   path: Path,
   kinds: ReadonlySet<string> | undefined,
 ): Finding[] {
@@ -122,7 +127,7 @@ function checkKind(
   return findings;
 }
 
-function checkModel({ prompt, effect, compensate, ...wants }: Attempt, path: Path, models: Means['models']): Finding[] {
+function checkModel({ prompt, effect, compensate, ...wants }: PlannedAttempt, path: Path, models: Capabilities['models']): Finding[] {
   const findings: Finding[] = [];
   if (prompt === undefined)
     findings.push({ path, message: 'a step for a model needs a "prompt": what it is to do with what "with" gives it' });

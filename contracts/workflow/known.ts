@@ -1,7 +1,7 @@
 /** What a workflow's expressions may count on: its input, and the results of its steps, as far as schemas say what those are. */
 import type { JsonSchema } from '../envelope.ts';
 import type { ToolDefinition } from '../tool.ts';
-import type { Attempt } from './attempt.ts';
+import type { PlannedAttempt } from './attempt.ts';
 import { templateExpressions } from './expression.ts';
 import type { Workflow, WorkflowStep } from './format.ts';
 import { type Shape, shapeOf } from './shape.ts';
@@ -37,7 +37,7 @@ export function knownIn({ input, steps }: Pick<Workflow, 'input' | 'steps'>, too
 }
 
 /** What an attempt is given, and what it gives. */
-export const ownOf = (attempt: Attempt, toolNamed: (name: string) => Tool | undefined): Own => ({
+export const ownOf = (attempt: PlannedAttempt, toolNamed: (name: string) => Tool | undefined): Own => ({
   result: promised(attempt, toolNamed),
   arguments: shapeOf(attempt.kind === 'tool' ? toolNamed(attempt.uses)?.input : undefined),
 });
@@ -48,7 +48,7 @@ function resultOf(step: WorkflowStep, toolNamed: (name: string) => Tool | undefi
 }
 
 /** What a result has been checked against before anybody reads it. */
-function promised({ kind, uses, output, form }: Attempt, toolNamed: (name: string) => Tool | undefined): Shape | undefined {
+function promised({ kind, uses, output, form }: PlannedAttempt, toolNamed: (name: string) => Tool | undefined): Shape | undefined {
   const declared = kind === 'tool' ? toolNamed(uses)?.output : kind === 'person' ? formOf(form) : undefined;
   const shapes = [declared, output].flatMap((schema) => shapeOf(schema) ?? []);
   if (shapes.length === 0) return kind === 'model' ? shapeOf(TEXT) : undefined;
@@ -56,5 +56,5 @@ function promised({ kind, uses, output, form }: Attempt, toolNamed: (name: strin
 }
 
 /** A form that has yet to be filled in is a schema only then. */
-const formOf = (form: Attempt['form']): JsonSchema | undefined =>
+const formOf = (form: PlannedAttempt['form']): JsonSchema | undefined =>
   form === undefined || templateExpressions(form).length > 0 ? undefined : form;

@@ -1,7 +1,7 @@
 /** What can be wrong with how a workflow uses tools: names nobody offers, arguments that a tool does not take, undoing what cannot be undone. */
 import type { Json, JsonSchema } from '../envelope.ts';
 import type { ToolDefinition } from '../tool.ts';
-import type { Attempt } from './attempt.ts';
+import type { PlannedAttempt } from './attempt.ts';
 import { didYouMean } from './nearest.ts';
 import type { Examination, Path } from './place.ts';
 
@@ -13,7 +13,7 @@ export type Refused = ReadonlyMap<string, string>;
 const NONE: Refused = new Map();
 
 /** A step of kind `tool`, or its fallback. Without `tools` only what needs no knowledge of them is checked. */
-export function* checkTool(attempt: Attempt, path: Path, tools: Tools | undefined, refused: Refused = NONE): Examination {
+export function* checkTool(attempt: PlannedAttempt, path: Path, tools: Tools | undefined, refused: Refused = NONE): Examination {
   const { uses, with: given, effect, compensate } = attempt;
   if (uses === '') {
     yield { path, message: 'a step for a tool needs "uses": the name of the tool' };
@@ -33,7 +33,7 @@ export function* checkTool(attempt: Attempt, path: Path, tools: Tools | undefine
   }
 }
 
-type Undo = NonNullable<Attempt['compensate']>;
+type Undo = NonNullable<PlannedAttempt['compensate']>;
 
 function* checkUndo(undo: Undo, uses: string, tool: ToolDefinition | undefined, path: Path, tools: Tools): Examination {
   const undoing = tools.get(undo.uses);

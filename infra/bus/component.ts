@@ -10,7 +10,7 @@ export type RefusedTool = z.infer<typeof RefusedTool>;
 export const Component = z
   .object({
     name: z.string(),
-    shape: z.enum(['service', 'performer', 'door']),
+    shape: z.enum(['service', 'performer', 'edge']),
     /** The kind of step that it performs. */
     kind: z.string().optional(),
     /** Which one of several under this name. */
@@ -20,8 +20,8 @@ export const Component = z
     /** Of Reel, as the service has it. */
     version: z.string(),
     /** The types of the facts that it hears, and of those that it may say. */
-    hears: z.array(z.string()),
-    says: z.array(z.string()),
+    subscribes: z.array(z.string()),
+    publishes: z.array(z.string()),
     /** What it has on offer now; without `tools`, it has not told (yet) which. */
     offers: z.object({
       tools: z.array(z.string()).optional(),

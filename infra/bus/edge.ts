@@ -11,15 +11,15 @@ import type { Entry, History } from './history.ts';
 export type Tokens = { readonly at: Place; readonly text: string };
 
 /** What became of something said: it was stored (or had been, by the same words), or somebody else's answer stands there. */
-export type Outcome = { readonly said: true; readonly seq: number } | { readonly said: false; readonly occupant: Entry };
+export type Published = { readonly published: true; readonly seq: number } | { readonly published: false; readonly occupant: Entry };
 
-export type Door = {
+export type Edge = {
   /** How many shards there are; a run's shard is chosen when it is requested. */
   readonly shards: number;
   /** Says a fact about a run. `cause` is the address of what it answers; without one it begins something and is its own cause. */
-  say(shard: number, run: string, draft: Draft, options?: { cause?: string; traceparent?: string | undefined }): Promise<Outcome>;
+  publish(shard: number, run: string, draft: Draft, options?: { cause?: string; traceparent?: string | undefined }): Promise<Published>;
   /** The newest facts of a run; without any, an empty history. */
-  look(shard: number, run: string): Promise<History>;
+  history(shard: number, run: string): Promise<History>;
   /** The shard of a run that exists, as the leader of its stream knows, or undefined: at once in either case. Looking at it finds it then. */
   find(run: string): Promise<number | undefined>;
   /** What stands at a slot now. */
@@ -31,7 +31,7 @@ export type Door = {
   /** Every piece that is shown of what a run is making, from now on; some may be missing. @returns how to stop. */
   watch(run: string, listener: (tokens: Tokens) => void): () => void;
   /**
-   * The tools that are offered right now, by name: the same map as before while they are the same. A door that was just opened first gives
+   * The tools that are offered right now, by name: the same map as before while they are the same. An edge that was just opened first gives
    * everybody half a second to say that they are there; so whoever has waited for this finds the following three filled as well.
    * A service that is leaving still offers what it did for five beats, unless another has taken its place: a restart is not felt.
    */

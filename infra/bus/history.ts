@@ -4,20 +4,20 @@ import type { Event, FactDefinition } from '@reel/contracts/envelope.ts';
 import type { z } from 'zod';
 
 /** What stands in a slot and cannot be read, or lacks what must stand before it: it decides the slot, and never in favour. */
-export type Void = {
+export type Invalid = {
   readonly address: Address;
   readonly at: Parts;
   readonly seq: number;
   readonly time: number;
-  readonly void: string;
+  readonly invalid: string;
   /** For a fact that can be read: the types, any one of which would have had to stand before it. */
   readonly without?: readonly string[];
 };
 
 /** Whatever stands in a slot. */
-export type Entry = Event | Void;
+export type Entry = Event | Invalid;
 
-export const isVoid = (entry: Entry): entry is Void => 'void' in entry;
+export const isInvalid = (entry: Entry): entry is Invalid => 'invalid' in entry;
 
 /** The facts of one run, in the order of the log, with an index by address. Grows at the end only. */
 export type RunLog = { readonly shard: number; readonly run: string; readonly entries: Entry[]; readonly byAddress: Map<Address, Entry> };
@@ -28,7 +28,7 @@ export const emptyRunLog = (shard: number, run: string): RunLog => ({ shard, run
 export function append(log: RunLog, entry: Entry, after: readonly string[] = []): void {
   if (log.byAddress.has(entry.address)) return;
   const kept =
-    isVoid(entry) || after.length === 0 || after.some((type) => standsBefore(log, entry.at, type)) ? entry : unfounded(entry, after);
+    isInvalid(entry) || after.length === 0 || after.some((type) => standsBefore(log, entry.at, type)) ? entry : unfounded(entry, after);
   log.entries.push(kept);
   log.byAddress.set(kept.address, kept);
 }
@@ -36,11 +36,11 @@ export function append(log: RunLog, entry: Entry, after: readonly string[] = [])
 function standsBefore(log: RunLog, at: Parts, type: string): boolean {
   const slot = type.split('.')[1] as string;
   const earlier = log.byAddress.get(addressOf({ ...at, slot }));
-  return earlier !== undefined && !isVoid(earlier) && earlier.type === type;
+  return earlier !== undefined && !isInvalid(earlier) && earlier.type === type;
 }
 
-function unfounded({ address, at, seq, time, type }: Event, after: readonly string[]): Void {
-  return { address, at, seq, time, without: after, void: `${type} stands there without ${after.join(' or ')} before it` };
+function unfounded({ address, at, seq, time, type }: Event, after: readonly string[]): Invalid {
+  return { address, at, seq, time, without: after, invalid: `${type} stands there without ${after.join(' or ')} before it` };
 }
 
 /** The run up to and including one fact: what a handler decides on, whatever else has been said since. */
@@ -75,7 +75,7 @@ export function historyOf(log: RunLog, seq = Number.POSITIVE_INFINITY): History 
     occupant,
     find: (definition, at) => {
       const entry = occupant(at, definition.slot);
-      return entry !== undefined && !isVoid(entry) && entry.type === definition.type ? (entry as never) : undefined;
+      return entry !== undefined && !isInvalid(entry) && entry.type === definition.type ? (entry as never) : undefined;
     },
     entries: () =>
       log.entries.length === 0 || (log.entries.at(-1) as Entry).seq <= seq ? log.entries : log.entries.filter((entry) => entry.seq <= seq),

@@ -6,14 +6,14 @@ import type { ModelDefinition, Usage } from '@reel/contracts/model.ts';
 import type { EventOf, FactType } from '@reel/contracts/story.ts';
 import type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import type { RefusedTool } from './component.ts';
-import type { Door } from './edge.ts';
+import type { Edge } from './edge.ts';
 import type { History } from './history.ts';
 
 /** Asks the clock to ring for this run at `atMs` (ms since the epoch). Asking again under the same name replaces the earlier request. */
-export type Alarm = { readonly ring: string; readonly atMs: number };
+export type Timer = { readonly timer: string; readonly atMs: number };
 
 /** The clock rang for this run, at this service that had asked for it. It may ring twice, and when nothing is due any more. */
-export type Ring = { readonly name: string; readonly shard: number; readonly run: string; readonly time: number };
+export type TimerFired = { readonly name: string; readonly shard: number; readonly run: string; readonly time: number };
 
 /**
  * Every open run is rung for under this name so often, by each process of a service that hears the clock, with no message that could be
@@ -22,17 +22,19 @@ export type Ring = { readonly name: string; readonly shard: number; readonly run
 export const SWEEP = { name: 'sweep', everyMs: 30_000 } as const;
 
 /** What a handler answers: facts and alarms, said in this order; `[]` when there is nothing to say. */
-export type Said = readonly (Draft | Alarm)[];
+export type Answers = readonly (Draft | Timer)[];
 
-export type Handler<Heard, Deps> = (event: Heard, context: Deps & { readonly history: History }) => Said | Promise<Said>;
+export type Handler<Heard, Deps> = (event: Heard, context: Deps & { readonly history: History }) => Answers | Promise<Answers>;
 
-type Handlers<Deps> = { readonly [Type in FactType]?: Handler<EventOf<Type>, Deps> } & { readonly 'clock.rang'?: Handler<Ring, Deps> };
+type Handlers<Deps> = { readonly [Type in FactType]?: Handler<EventOf<Type>, Deps> } & {
+  readonly 'timer.fired'?: Handler<TimerFired, Deps>;
+};
 
 /** Real I/O, opened when the service starts and closed when it stops. */
 export type Opened<Deps> = { readonly deps: Deps; readonly close?: () => Promise<void> | void };
 
 /** What a service is given to open its dependencies with. */
-export type Surroundings = {
+export type ServiceContext = {
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
   /** The registry bucket of this service; only the tool-executor has one. */
@@ -60,9 +62,9 @@ export type Service<Deps = unknown> = {
   readonly shape: 'service';
   /** Folder, file, process, durable, NATS user: one word for all. Renaming it makes it hear everything again. */
   readonly name: string;
-  readonly says: readonly FactDefinition[];
+  readonly publishes: readonly FactDefinition[];
   readonly on: Handlers<Deps>;
-  readonly deps?: (surroundings: Surroundings) => Promise<Opened<Deps>>;
+  readonly deps?: (surroundings: ServiceContext) => Promise<Opened<Deps>>;
   /** The URL of the module whose default export it is, where it was loaded from one: it can be loaded again in another process. */
   readonly module?: string;
 };
@@ -75,10 +77,10 @@ export type Performer<Deps = unknown> = {
   /** How many calls at a time in one process. */
   readonly concurrency: number;
   readonly registry: boolean;
-  readonly deps?: (surroundings: Surroundings) => Promise<Opened<Deps>>;
+  readonly deps?: (surroundings: ServiceContext) => Promise<Opened<Deps>>;
   /** The URL of its module, as a service has it. */
   readonly module?: string;
-  readonly perform: (call: ApprovedCall, context: Deps & Acting) => Promise<Json>;
+  readonly perform: (call: ApprovedCall, context: Deps & CallContext) => Promise<Json>;
 };
 
 /** The approved call: exactly what was judged. */
@@ -99,7 +101,7 @@ export type ApprovedCall = {
   readonly form?: Json | undefined;
 };
 
-export type Acting = {
+export type CallContext = {
   /** Aborts when the call has timed out, or its run has turned or been cancelled, or the process is being stopped. */
   readonly signal: AbortSignal;
   /** The idempotency key: the same for every attempt at one effect. Hand it on to whatever is called. */
@@ -113,17 +115,17 @@ export type Acting = {
 };
 
 /** A service that lets the outside in: it is given a way to speak and to look. */
-export type DoorService = {
-  readonly shape: 'door';
+export type EdgeService = {
+  readonly shape: 'edge';
   readonly name: string;
-  readonly says: readonly FactDefinition[];
+  readonly publishes: readonly FactDefinition[];
   /** The URL of its module, as a service has it. */
   readonly module?: string;
   /** Starts serving. @returns how to stop, and where it can be reached, for the log. */
-  readonly open: (door: Door, surroundings: Surroundings) => Promise<{ readonly url: string; close(): Promise<void> }>;
+  readonly open: (edge: Edge, surroundings: ServiceContext) => Promise<{ readonly url: string; close(): Promise<void> }>;
 };
 
-export type AnyService = Service<never> | Performer<never> | DoorService;
+export type AnyService = Service<never> | Performer<never> | EdgeService;
 
 /** Declares a listening service. */
 export function defineService<Deps = object>(service: Omit<Service<Deps>, 'shape'>): Service<Deps> {
@@ -138,11 +140,11 @@ export function definePerformer<Deps = object>(
   return { shape: 'performer', concurrency: 16, registry: false, ...performer };
 }
 
-/** Declares a door. */
-export const defineDoor = (door: Omit<DoorService, 'shape'>): DoorService => ({ shape: 'door', ...door });
+/** Declares an edge. */
+export const defineEdge = (edge: Omit<EdgeService, 'shape'>): EdgeService => ({ shape: 'edge', ...edge });
 
-/** Asks for `clock.rang` at `atMs`. `name` is a token, unique within the run. */
-export const alarm = (name: string, atMs: number): Alarm => ({ ring: name, atMs });
+/** Asks for `timer.fired` at `atMs`. `name` is a token, unique within the run. */
+export const timer = (name: string, atMs: number): Timer => ({ timer: name, atMs });
 
 /**
  * Makes `instanceof` true for errors of this class in every copy of this file: a module may bring one along, with its own `@reel/sdk`.

@@ -23,6 +23,10 @@ export {
 } from '@reel/contracts/plan.ts';
 export {
   cancelRequested,
+  closingCancelling,
+  closingCompleted,
+  closingExhausted,
+  closingFailing,
   keyClaimed,
   runApproved,
   runCancelled,
@@ -36,10 +40,6 @@ export {
   runRefused,
   runRequested,
   runStranded,
-  turnedCancelling,
-  turnedCompleted,
-  turnedExhausted,
-  turnedFailing,
 } from '@reel/contracts/run.ts';
 export {
   stepAccepted,

@@ -1,12 +1,11 @@
 /** `@reel/sdk`: everything that services, performers and tools of your own import. README.md beside it says what each name is. */
 
-export { type Entry, type History, isVoid, type Void } from '@reel/bus/history.ts';
+export { type Entry, type History, type Invalid, isInvalid } from '@reel/bus/history.ts';
 export { keepSecret } from '@reel/bus/runtime/secrets.ts';
 export {
-  type Acting,
-  type Alarm,
+  type Answers,
   type ApprovedCall,
-  alarm,
+  type CallContext,
   definePerformer,
   defineService,
   Failure,
@@ -17,11 +16,12 @@ export {
   type Offers,
   type Opened,
   type Performer,
-  type Ring,
-  type Said,
   type Service,
-  type Surroundings,
+  type ServiceContext,
   SWEEP,
+  type Timer,
+  type TimerFired,
+  timer,
   Unsent,
 } from '@reel/bus/service.ts';
 export { answerRevision, type Parts, type Place, parseAddress, planRevision, theRun, undoneBy, undoOf } from '@reel/contracts/address.ts';

@@ -1,5 +1,5 @@
 /** Performers, tools and expressions of your own in a test: called as Reel calls them, with nothing else running. */
-import type { Acting, ApprovedCall, Performer } from '@reel/bus/service.ts';
+import type { ApprovedCall, CallContext, Performer } from '@reel/bus/service.ts';
 import { keyOf } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compile } from '@reel/contracts/workflow/expression.ts';
@@ -14,7 +14,7 @@ const quiet = (): void => {};
 export async function perform<Deps extends object>(
   performer: Performer<Deps>,
   call: Partial<ApprovedCall>,
-  context: Deps & Partial<Acting>,
+  context: Deps & Partial<CallContext>,
 ): Promise<Json> {
   const at = call.at ?? { kind: performer.kind, id: 's', n: 1 };
   const whole: ApprovedCall = { run: 'R', uses: '', arguments: {}, effect: 'once', timeoutMs: 60_000, ...call, at };

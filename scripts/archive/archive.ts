@@ -5,8 +5,8 @@ import { type History, historyOf } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { reelStream } from '@reel/bus/jetstream/names.ts';
 import type { Raw } from '@reel/bus/log.ts';
-import { BUCKET_NAME, bucketShelf, type Shelf } from '@reel/bus/operator/archive-store.ts';
-import type { WholeLog } from '@reel/bus/operator/full-log.ts';
+import { type ArchiveStore, BUCKET_NAME, bucketArchiveStore } from '@reel/bus/operator/archive-store.ts';
+import type { FullLog } from '@reel/bus/operator/full-log.ts';
 import { line, print, printJson } from '@reel/bus/process/terminal.ts';
 import { blobSubject, mayHaveBlobs, unpack } from '@reel/bus/runtime/large-values.ts';
 import { entriesOf, gathered } from '@reel/bus/verifier/gather.ts';
@@ -25,14 +25,14 @@ const BUCKET = 'nats-object-store:';
 
 /** Uses the place that is named: a folder, or `nats-object-store:BUCKET` at the broker of the installation in `dir`. */
 export async function withShelf<T>(place: string, dir: string, use: (shelf: Archive) => Promise<T>): Promise<T> {
-  const open = async (shelf: Shelf): Promise<Archive> => ({ ...shelf, beside: await besideIn(dir, shelf.place) });
+  const open = async (shelf: ArchiveStore): Promise<Archive> => ({ ...shelf, beside: await besideIn(dir, shelf.place) });
   if (!place.startsWith(BUCKET)) return await use(await open(folderShelf(place)));
   const bucket = place.slice(BUCKET.length);
   if (!BUCKET_NAME.grammar.test(bucket))
     throw new Refused(`the bucket in "${place}" is called "${bucket}", and its name has to be ${BUCKET_NAME.inWords}`);
   const connection = await connect(await brokerIn(dir), 'provisioner');
   try {
-    return await use(await open(bucketShelf(connection, bucket)));
+    return await use(await open(bucketArchiveStore(connection, bucket)));
   } finally {
     await connection.close();
   }
@@ -82,7 +82,7 @@ function begin(accepted: readonly Accepted[], newest: Volume | undefined, shard:
  * `gone`: volumes of the archive that are lost; what the log still has of them is archived again.
  */
 export async function archive(
-  log: WholeLog,
+  log: FullLog,
   shards: number,
   shelf: Archive,
   beforeMs: number,
@@ -136,7 +136,7 @@ export async function archive(
 }
 
 /** The runs of which something from a position on is archived, with the position of the last fact that is. */
-async function archivedSince(shelf: Shelf, volumes: readonly Volume[], shard: number, from: number): Promise<Map<string, number>> {
+async function archivedSince(shelf: ArchiveStore, volumes: readonly Volume[], shard: number, from: number): Promise<Map<string, number>> {
   const done = new Map<string, number>();
   for (const volume of volumes) {
     if ((volume.manifest.shards.find((one) => one.shard === shard)?.last ?? 0) < from) continue;
@@ -148,7 +148,7 @@ async function archivedSince(shelf: Shelf, volumes: readonly Volume[], shard: nu
 
 /** Looks up in the whole archive which of these runs it has. */
 async function recall(
-  shelf: Shelf,
+  shelf: ArchiveStore,
   volumes: readonly Volume[],
   shard: number,
   runs: readonly string[],
@@ -165,7 +165,7 @@ async function recall(
 type Values = { readonly blobs: ReadonlyMap<string, string>; readonly lacking: readonly Lacking[] };
 
 /** The values that stand beside these facts, and those that should. */
-async function valuesOf(log: WholeLog, shard: number, run: string, raws: readonly Raw[]): Promise<Values> {
+async function valuesOf(log: FullLog, shard: number, run: string, raws: readonly Raw[]): Promise<Values> {
   const blobs = new Map<string, string>();
   const lacking: Lacking[] = [];
   const load = log.blobs(shard, run);

@@ -1,5 +1,5 @@
 /** `reel archive --check`: holds the log against its archive, fact by fact. Nothing may be relied on to be in the log for ever. */
-import type { WholeLog } from '@reel/bus/operator/full-log.ts';
+import type { FullLog } from '@reel/bus/operator/full-log.ts';
 import { type Archive, type Damaged, indexOf, keptFrom, lostEnd, volumesOf } from './read.ts';
 
 type Looking = {
@@ -14,7 +14,7 @@ type Looking = {
  * was said of a run after its end is due when the log is next archived, and not before.
  */
 export async function unarchived(
-  log: WholeLog,
+  log: FullLog,
   shards: number,
   shelf: Archive,
   { beforeMs, tell }: Looking,

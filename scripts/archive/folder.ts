@@ -1,12 +1,12 @@
 /** A folder as the place of an archive. */
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Shelf } from '@reel/bus/operator/archive-store.ts';
+import type { ArchiveStore } from '@reel/bus/operator/archive-store.ts';
 
 /** What is not complete carries this at its end, and may be thrown away. */
 const UNFINISHED = '.new';
 
-export function folderShelf(path: string): Shelf {
+export function folderShelf(path: string): ArchiveStore {
   const folder = resolve(path);
   return {
     place: folder,

@@ -1,11 +1,11 @@
 /** Reads an archive back: its volumes in order, one run, or everything; what is damaged is named. */
-import type { Shelf } from '@reel/bus/operator/archive-store.ts';
+import type { ArchiveStore } from '@reel/bus/operator/archive-store.ts';
 import { Indexed, isManifest, Manifest, manifestName, runsIn, type Stored, sha256, unpressed } from './format.ts';
 
 /** A file of an archive is not what it was when it was written. */
 export class Damaged extends Error {
   readonly file: string;
-  constructor(shelf: Shelf, file: string, why: string) {
+  constructor(shelf: ArchiveStore, file: string, why: string) {
     super(`${shelf.place}/${file} is damaged: ${why}`);
     this.file = file;
   }
@@ -28,7 +28,7 @@ export type Accepted = {
 };
 export type Newest = { readonly volume: number; readonly sha256: string };
 
-export type Archive = Shelf & { readonly beside?: Beside };
+export type Archive = ArchiveStore & { readonly beside?: Beside };
 
 export type Volume = { readonly manifest: Manifest; readonly sha256: string };
 
@@ -42,7 +42,7 @@ const refuse: Tell = (damaged) => {
  * The manifests of an archive, the oldest first; one is damaged that is missing, unreadable, or not the one that the next names.
  * @param tell what is damaged. @throws Damaged where nothing else is said.
  */
-export async function volumesOf(shelf: Shelf, tell: Tell = refuse): Promise<Volume[]> {
+export async function volumesOf(shelf: ArchiveStore, tell: Tell = refuse): Promise<Volume[]> {
   const names = ((await shelf.names()) ?? []).filter(isManifest).sort();
   const volumes: Volume[] = [];
   let last: { readonly volume: number; readonly sha256?: string } = { volume: 0, sha256: '' };
@@ -84,7 +84,7 @@ export function lostEnd({ beside, ...shelf }: Archive, volumes: readonly Volume[
  * What an archive has of a shard's positions from one on: when each was stored, ms since the epoch. Where a position was used again after a
  * loss the archive has both of its messages, and what was archived later counts.
  */
-export async function keptFrom(shelf: Shelf, volumes: readonly Volume[], shard: number, from: number): Promise<Map<number, number>> {
+export async function keptFrom(shelf: ArchiveStore, volumes: readonly Volume[], shard: number, from: number): Promise<Map<number, number>> {
   const kept = new Map<number, number>();
   for (const volume of volumes) {
     if ((volume.manifest.shards.find((one) => one.shard === shard)?.last ?? 0) < from) continue;
@@ -94,7 +94,7 @@ export async function keptFrom(shelf: Shelf, volumes: readonly Volume[], shard: 
   return kept;
 }
 
-function manifestIn(shelf: Shelf, name: string, text: string): Manifest | Damaged {
+function manifestIn(shelf: ArchiveStore, name: string, text: string): Manifest | Damaged {
   try {
     return Manifest.parse(JSON.parse(text));
   } catch (error) {
@@ -103,7 +103,7 @@ function manifestIn(shelf: Shelf, name: string, text: string): Manifest | Damage
 }
 
 /** A file, when it is what its manifest says. @throws Damaged */
-async function sound(shelf: Shelf, { name, bytes, sha256: wanted }: Manifest['factsFile']): Promise<Buffer> {
+async function sound(shelf: ArchiveStore, { name, bytes, sha256: wanted }: Manifest['factsFile']): Promise<Buffer> {
   const content = await shelf.read(name).catch((error: Error) => {
     throw new Damaged(shelf, name, `it cannot be read (${error.message})`);
   });
@@ -114,7 +114,7 @@ async function sound(shelf: Shelf, { name, bytes, sha256: wanted }: Manifest['fa
 }
 
 /** The runs of a volume and where they stand in it. @throws Damaged */
-export async function indexOf(shelf: Shelf, { manifest }: Volume): Promise<Indexed[]> {
+export async function indexOf(shelf: ArchiveStore, { manifest }: Volume): Promise<Indexed[]> {
   const text = unpressed(await sound(shelf, manifest.indexFile));
   const index = text
     .split('\n')
@@ -129,7 +129,7 @@ export async function indexOf(shelf: Shelf, { manifest }: Volume): Promise<Index
 }
 
 /** Everything of a volume, block by block. @throws Damaged */
-export async function* runsOf(shelf: Shelf, volume: Volume): AsyncGenerator<Stored> {
+export async function* runsOf(shelf: ArchiveStore, volume: Volume): AsyncGenerator<Stored> {
   const index = await indexOf(shelf, volume);
   const content = await sound(shelf, volume.manifest.factsFile);
   let done = -1;
@@ -159,7 +159,7 @@ export async function runFrom(shelf: Archive, run: string, tell: Tell): Promise<
   return whole;
 }
 
-async function partsOf(shelf: Shelf, volume: Volume, run: string): Promise<Stored[]> {
+async function partsOf(shelf: ArchiveStore, volume: Volume, run: string): Promise<Stored[]> {
   const found = (await indexOf(shelf, volume)).filter((one) => one.run === run);
   if (found.length === 0) return [];
   const content = await sound(shelf, volume.manifest.factsFile);

@@ -1,7 +1,7 @@
 /** Writes volumes of an archive: as many as it takes, each complete before the next is begun. */
 
 import type { Raw } from '@reel/bus/log.ts';
-import type { Shelf } from '@reel/bus/operator/archive-store.ts';
+import type { ArchiveStore } from '@reel/bus/operator/archive-store.ts';
 import { fileOf, type Indexed, linesOf, Manifest, manifestName, pressed, type Stored, sha256, VERSION } from './format.ts';
 
 /** So many facts, or so many bytes, go into one volume: what is lost when archiving is killed, and what is in memory meanwhile. */
@@ -13,7 +13,7 @@ const BLOCK_CHARACTERS = 512 * 1024;
 export type Written = { volumes: number; runs: number; facts: number };
 
 /** @param last the newest manifest that there is. */
-export function openVolumes(shelf: Shelf, last: { readonly manifest: Manifest; readonly sha256: string } | undefined) {
+export function openVolumes(shelf: ArchiveStore, last: { readonly manifest: Manifest; readonly sha256: string } | undefined) {
   const written: Written = { volumes: 0, runs: 0, facts: 0 };
   const resumes = new Map(last?.manifest.shards.map(({ shard, resume }) => [shard, resume]));
   let previous = last;

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openWholeLog } from '@reel/bus/operator/full-log.ts';
+import { openFullLog } from '@reel/bus/operator/full-log.ts';
 import { OPERATOR } from '@reel/bus/runtime/role.ts';
 import { findingText } from '@reel/bus/verifier/protocol.ts';
 import { nothingVerified, verifyShard } from '@reel/bus/verifier/verify.ts';
@@ -30,7 +30,7 @@ const natsPid = Number(await readFile(installationIn(dir).pidFile, 'utf8'));
 async function check(): Promise<{ runs: number; findings: string[]; facts: number; storedBytes: number }> {
   const connection = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, OPERATOR);
   const verified = nothingVerified();
-  await verifyShard(await openWholeLog(connection), 0, { now: Date.now(), cast: await castIn(dir) }, verified);
+  await verifyShard(await openFullLog(connection), 0, { now: Date.now(), cast: await castIn(dir) }, verified);
   await connection.close();
   const storedBytes = await bytesBelow(join(dir, 'jetstream'));
   return { runs: verified.runs, findings: verified.findings.map(findingText), facts: verified.facts, storedBytes };

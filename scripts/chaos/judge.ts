@@ -1,6 +1,6 @@
 /** What has to be true when everything is over: the protocol was kept, every run ended by name, nothing happened twice, and the world is as the runs say. */
-import { type Entry, type History, historyOf, isVoid } from '@reel/bus/history.ts';
-import type { WholeLog } from '@reel/bus/operator/full-log.ts';
+import { type Entry, type History, historyOf, isInvalid } from '@reel/bus/history.ts';
+import type { FullLog } from '@reel/bus/operator/full-log.ts';
 import { entriesOf } from '@reel/bus/verifier/gather.ts';
 import { nothingVerified, type Verified, verifyShard } from '@reel/bus/verifier/verify.ts';
 import { type Place, parseAddress, theRun } from '@reel/contracts/address.ts';
@@ -17,7 +17,7 @@ import { type Asked, FINAL } from './driver.ts';
 export type Told = { readonly entries: readonly Entry[]; readonly history: History };
 
 /** Reads every run, by its id. */
-export async function readRuns(log: WholeLog): Promise<Map<string, Told>> {
+export async function readRuns(log: FullLog): Promise<Map<string, Told>> {
   const raws = new Map<string, Parameters<typeof entriesOf>[0][number][]>();
   for await (const raw of log.facts(0)) {
     const run = parseAddress(raw.subject)?.run ?? '';
@@ -34,7 +34,7 @@ export async function readRuns(log: WholeLog): Promise<Map<string, Told>> {
   return told;
 }
 
-export async function verified(log: WholeLog, dir: string): Promise<Verified> {
+export async function verified(log: FullLog, dir: string): Promise<Verified> {
   const all = nothingVerified();
   await verifyShard(log, 0, { now: Date.now(), cast: await castIn(dir) }, all);
   return all;
@@ -56,8 +56,8 @@ function ends(asked: readonly Asked[], runs: ReadonlyMap<string, Told>): string[
     const what = `${errand.name} ${n} (${id ?? 'not accepted'})`;
     if (status === undefined || !FINAL.has(status)) return [`${what} has not ended: ${status ?? 'nobody knows how it stands'}`];
     const outcome = runs.get(id ?? '')?.history.occupant(theRun, 'outcome');
-    const isSo = outcome !== undefined && !isVoid(outcome) && outcome.type === `run.outcome.${status}`;
-    const found = outcome === undefined ? 'no outcome' : isVoid(outcome) ? outcome.void : outcome.type;
+    const isSo = outcome !== undefined && !isInvalid(outcome) && outcome.type === `run.outcome.${status}`;
+    const found = outcome === undefined ? 'no outcome' : isInvalid(outcome) ? outcome.invalid : outcome.type;
     return isSo || (status === 'stranded' && outcome !== undefined) ? [] : [`${what} was told to be ${status}, and the log has ${found}`];
   });
 }
@@ -109,12 +109,12 @@ function effectsOf(run: string, desk: Desk, world: World): Effect[] {
 /** Every effect of a run is meant to be there, or is taken back, or is told of. */
 function left(run: string, { entries, history }: Told, desk: Desk, world: World): string[] {
   const outcome = history.occupant(theRun, 'outcome');
-  if (outcome === undefined || isVoid(outcome)) return [];
+  if (outcome === undefined || isInvalid(outcome)) return [];
   const keyOf = ({ kind, id }: Place): string => `${run}.${kind}.${id}`;
   const { stranded = [], remaining = [] } = outcome.data as { [list in 'stranded' | 'remaining']?: Place[] };
   const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
   const told = new Set([...[...stranded, ...remaining, ...doubtsIn(entries)].map(keyOf), ...residues]);
-  const accepted = entries.filter((one): one is Event => !isVoid(one) && one.type === 'step.check.accepted');
+  const accepted = entries.filter((one): one is Event => !isInvalid(one) && one.type === 'step.check.accepted');
   const meant = new Set([...accepted.map(({ at }) => keyOf(at)), ...accepted.flatMap((one) => supplied(one, history)).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
   return effectsOf(run, desk, world).flatMap(({ key, uses, stands }) => {

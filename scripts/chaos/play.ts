@@ -1,9 +1,9 @@
 /** Chaos: real processes and a real broker, runs of every kind, faults without end, and then the question what became of all that. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openRoom } from '@reel/bus/operator/storage-limit.ts';
+import { openStorageLimit } from '@reel/bus/operator/storage-limit.ts';
 import type { ToolList } from '@reel/gateway/shapes.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { startWorld } from '../demo/world-server.ts';
@@ -122,7 +122,7 @@ export async function play(options: ChaosOptions): Promise<Report> {
         effects: outside.desk.effects.size + Object.keys(world.ledger).length,
         faultsRaised: [...runs.values()]
           .flatMap(({ entries }) => entries)
-          .filter((entry) => !isVoid(entry) && entry.type === 'fault.fault.raised').length,
+          .filter((entry) => !isInvalid(entry) && entry.type === 'fault.fault.raised').length,
         askedAgain: client.again(),
         findings: [
           ...protocol.findings.map(({ rule, address, message }) => `${rule}: ${address}: ${message}`),
@@ -229,7 +229,7 @@ async function startAll(local: Local, { apart, dir }: ChaosOptions, replicas: Re
 
 async function targetOf(local: Local, replicas: readonly Replica[], disk: Disk | undefined): Promise<Target & { close(): Promise<void> }> {
   const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'provisioner');
-  const room = await openRoom(connection);
+  const room = await openStorageLimit(connection);
   return {
     replicas,
     disk,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { given } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import { runApproved, runCancelled, runRequested, turnedCancelling } from '@reel/contracts/run.ts';
+import { closingCancelling, runApproved, runCancelled, runRequested } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import type { Told } from './judge.ts';
 import { recoveries } from './recovery.ts';
@@ -12,7 +12,7 @@ const problem = { code: 'cancelled', message: 'enough' };
 const facts = [
   runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }),
   runApproved(theRun, { policies: [], policySet: 's', question: 'q' }),
-  turnedCancelling(theRun, { problem }),
+  closingCancelling(theRun, { problem }),
   runCancelled(theRun, { problem, undone: [] }),
 ];
 /** A run of so many of these facts, a second apart. */

@@ -1,5 +1,5 @@
 /** How soon runs went on after a fault, as the log tells it: from the fault to the next fact of each run in flight that it touched. */
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { type Fault, type Kind, kinds } from './faults.ts';
 import type { Told } from './judge.ts';
@@ -61,7 +61,7 @@ export function recoveries(faults: readonly Fault[], runs: ReadonlyMap<string, T
 function lifeOf({ entries, history }: Told): Life {
   return {
     times: entries.map(({ time }) => time),
-    tellers: entries.map((entry) => (isVoid(entry) ? '' : entry.source)),
+    tellers: entries.map((entry) => (isInvalid(entry) ? '' : entry.source)),
     // What a client claimed its key with is no run.
     hasBegun: history.occupant(theRun, 'request') !== undefined,
     hasEnded: history.occupant(theRun, 'outcome') !== undefined,

@@ -149,7 +149,7 @@ test('JSON and YAML from outside are read where digits are kept', () => {
     'contracts/workflow/text-place.ts',
     // What Reel itself wrote.
     'infra/bus/process/process-log.ts',
-    'infra/bus/signals/presence.ts',
+    'infra/bus/runtime/component-of.ts',
     // Looks at the shape of a body, and is done with it.
     'services/gateway/body.ts',
     // The offline model: a request of our own.

@@ -1,6 +1,6 @@
 /** The cast: who says what, and who hears it, printed from the code; with the mistakes that can be seen in it. */
 
-import { heard, spoken } from '@reel/bus/runtime/perform.ts';
+import { publishedFacts, subscribedFacts } from '@reel/bus/runtime/perform.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 import { story } from '@reel/contracts/story.ts';
 import { load, SERVICES } from '@reel/services/main.ts';
@@ -40,12 +40,13 @@ const FOR_READERS = new Set([
   'run.outcome.stranded',
 ]);
 
-const says = (service: AnyService): readonly string[] => (service.shape === 'performer' ? spoken : service.says).map(({ type }) => type);
+const says = (service: AnyService): readonly string[] =>
+  (service.shape === 'performer' ? publishedFacts : service.publishes).map(({ type }) => type);
 const hears = (service: AnyService): readonly string[] =>
-  service.shape === 'performer' ? heard.map(({ type }) => type) : service.shape === 'door' ? [] : Object.keys(service.on);
+  service.shape === 'performer' ? subscribedFacts.map(({ type }) => type) : service.shape === 'edge' ? [] : Object.keys(service.on);
 
 /** Every fact with its tellers and listeners, in the order of a run; a performer stands for its kind. */
-export function castOf(services: readonly AnyService[]): Part[] {
+export function topologyOf(services: readonly AnyService[]): Part[] {
   return story.map(({ type }) => ({
     type,
     tellers: services.filter((service) => says(service).includes(type)).map(({ name }) => name),
@@ -54,10 +55,10 @@ export function castOf(services: readonly AnyService[]): Part[] {
 }
 
 /** What is wrong with a cast: a fact that nobody says or nobody hears, a slot with two tellers that is not declared as such. */
-export function castFaults(services: readonly AnyService[]): string[] {
+export function topologyFaults(services: readonly AnyService[]): string[] {
   const faults: string[] = [];
   const slots = new Map<string, Set<string>>();
-  for (const { type, tellers, listeners } of castOf(services)) {
+  for (const { type, tellers, listeners } of topologyOf(services)) {
     if (type === 'fault.fault.raised') continue;
     if (tellers.length === 0) faults.push(`${type}: nobody says it`);
     if (listeners.length === 0 && !FOR_READERS.has(type)) faults.push(`${type}: nobody hears it`);
@@ -77,7 +78,7 @@ export function castFaults(services: readonly AnyService[]): string[] {
 export const ownServices = (): Promise<AnyService[]> => Promise.all(SERVICES.map(load));
 
 /** The cast as a table for the terminal. */
-export function castTable(parts: readonly Part[]): string {
+export function topologyTable(parts: readonly Part[]): string {
   const rows = [
     ['fact', 'said by', 'heard by'],
     ...parts.map(({ type, tellers, listeners }) => [type, tellers.join(', ') || 'any', listeners.join(', ') || '(readers)']),

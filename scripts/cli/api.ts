@@ -3,7 +3,7 @@
 import { type Meter, metered, perEvent, upTo } from '@reel/bus/process/bounded-read.ts';
 import { inLine, line } from '@reel/bus/process/terminal.ts';
 import { withoutTrailing } from '@reel/contracts/trailing.ts';
-import type { CloudEvent, ProblemDetails, Tokens, VoidEntry } from '@reel/gateway/shapes.ts';
+import type { CloudEvent, InvalidEntry, ProblemDetails, Tokens } from '@reel/gateway/shapes.ts';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { reachable } from '../local/local.ts';
 import { EXIT, exitOf } from './exit-codes.ts';
@@ -20,7 +20,7 @@ export class Refused extends Error {
   }
 }
 
-export type Told = CloudEvent | VoidEntry;
+export type Told = CloudEvent | InvalidEntry;
 
 /** A run of a thousand steps with large results; and a fact, every letter of which may take six in JSON. */
 const ANSWER_BYTES = 512 * 1024 * 1024;

@@ -11,8 +11,8 @@ const component = (name: string, more: Partial<Component> = {}): Component => ({
   pid: 1,
   startedAt: '2026-11-01T10:00:00.000Z',
   version: '0.1.0',
-  hears: [],
-  says: [],
+  subscribes: [],
+  publishes: [],
   offers: {},
   ...more,
 });

@@ -8,7 +8,7 @@ import { defineService } from '@reel/sdk';
 
 export default defineService<{ tell: (text: string) => void }>({
   name: '${name}',
-  says: [],
+  publishes: [],
   deps: async ({ log }) => ({ deps: { tell: (text) => log.info({}, text) } }),
   on: {
     'run.outcome.completed': async ({ at }, { tell }) => {

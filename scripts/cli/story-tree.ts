@@ -56,7 +56,7 @@ export function storyTree(inColour: boolean, width: number): (told: Told) => str
     const timeMs = Date.parse(told.time);
     startMs ??= timeMs;
     const when = `+${((timeMs - startMs) / 1000).toFixed(3)}`.padStart(9);
-    if ('void' in told) return `${when}  ${painted(cut(`void ${told.address}: ${told.void}`, width - 11), 'bad', inColour)}`;
+    if ('invalid' in told) return `${when}  ${painted(cut(`void ${told.address}: ${told.invalid}`, width - 11), 'bad', inColour)}`;
     const depth = depthOf(told, depths);
     const branch = depth === 0 ? '' : `${'│ '.repeat(depth - 1)}├ `;
     const { subject, answer, mood } = factOf(told);
@@ -77,7 +77,7 @@ export function storyTree(inColour: boolean, width: number): (told: Told) => str
 function factOf(told: CloudEvent): { subject: string; answer: string; mood: Colour } {
   const [about = '', slot, last = ''] = told.type.split('.');
   const subject = ['run', 'plan', 'answer'].includes(about) ? about : placeOf(told);
-  return { subject: inLine(subject), answer: inLine(slot === 'turn' ? `turned: ${last}` : last), mood: MOOD[last] ?? 'plain' };
+  return { subject: inLine(subject), answer: inLine(slot === 'closing' ? `turned: ${last}` : last), mood: MOOD[last] ?? 'plain' };
 }
 
 /** The first consequence of a fact goes on in its line; the others branch off. */

@@ -79,7 +79,10 @@ export async function remember({ dir }: Pick<Installation, 'dir'>, roles: readon
   if (wrong.length > 0) throw new Error(wrong.join('\n'));
   await mkdir(join(dir, 'cast'), { recursive: true });
   for (const role of roles) {
-    const admitted: Admitted = { ...role, granted: granted.filter((slot) => role.says.some((one) => `${one.about}.${one.slot}` === slot)) };
+    const admitted: Admitted = {
+      ...role,
+      granted: granted.filter((slot) => role.publishes.some((one) => `${one.about}.${one.slot}` === slot)),
+    };
     await writeWhole(join(dir, 'cast', `${role.name}.json`), `${JSON.stringify(admitted, null, 2)}\n`);
   }
 }

@@ -2,12 +2,12 @@
 
 import { type Broker, connect } from '@reel/bus/jetstream/connect.ts';
 import { type Damage, type Inspection, inspect } from '@reel/bus/operator/damage.ts';
-import { openWholeLog, type WholeLog } from '@reel/bus/operator/full-log.ts';
+import { type FullLog, openFullLog } from '@reel/bus/operator/full-log.ts';
 import { streamsOf } from '@reel/bus/provisioning/permissions.ts';
 import { durablesOf } from '@reel/bus/provisioning/provision.ts';
 import type { Role } from '@reel/bus/runtime/role.ts';
 import { OPERATOR } from '@reel/bus/runtime/role.ts';
-import { type Cast, castOf } from '@reel/bus/verifier/publishers.ts';
+import { type Publishers, publishersOf } from '@reel/bus/verifier/publishers.ts';
 import { z } from 'zod';
 import { ownServices } from '../check/topology.ts';
 import { Refused } from '../cli/api.ts';
@@ -32,12 +32,12 @@ export async function brokerIn(dir: string): Promise<Broker> {
 }
 
 /** Reads the log of the installation in `dir`, and closes it again. */
-export async function withLog<T>(dir: string, read: (log: WholeLog, shards: number, lost: Lost) => Promise<T>): Promise<T> {
+export async function withLog<T>(dir: string, read: (log: FullLog, shards: number, lost: Lost) => Promise<T>): Promise<T> {
   const connection = await connect(await brokerIn(dir), OPERATOR);
   try {
     const roles = await rolesIn(installationIn(dir));
     const inspection = await inspect(connection, streamsOf(roles, SHARDS), OPERATOR);
-    return await read(await openWholeLog(connection), SHARDS, (how) => lostFrom(dir, { roles, inspection, how }));
+    return await read(await openFullLog(connection), SHARDS, (how) => lostFrom(dir, { roles, inspection, how }));
   } finally {
     await connection.close();
   }
@@ -59,7 +59,7 @@ async function lostFrom(
 }
 
 /** Who may say what in the installation in `dir`. */
-export const castIn = async (dir: string): Promise<Cast> => castOf(await ownServices(), await rolesIn(installationIn(dir)));
+export const castIn = async (dir: string): Promise<Publishers> => publishersOf(await ownServices(), await rolesIn(installationIn(dir)));
 
 /** A date, and perhaps a time of it and a zone. `Date.parse` takes much else for one: "7" for the year 2001. */
 const DATE = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/;

@@ -17,7 +17,7 @@ const victims: fc.Arbitrary<Pick<Deadly, 'victim' | 'of'>> = fc.constantFrom(
   { victim: 'validator', of: 'outcome' },
   { victim: 'saga-tracker', of: 'verdict' },
   { victim: 'saga-tracker', of: 'outcome' },
-  { victim: 'saga-tracker', of: 'turn' },
+  { victim: 'saga-tracker', of: 'closing' },
   { victim: 'saga-tracker', of: 'ring' },
   { victim: 'tool-executor', of: 'call' },
 );

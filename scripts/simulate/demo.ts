@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { MALICE, TROUBLE } from '@reel/bus/simulator/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
@@ -28,14 +28,14 @@ assert.ok(workflow);
 
 /** Whoever is asked says yes, and takes the first of every choice of which nothing else is known. */
 function votesOf(who: string, requestedBy: string, answers: { readonly [step: string]: Json } = {}) {
-  return async (entry: Entry, door: Door): Promise<void> => {
-    if (isVoid(entry) || entry.type !== 'step.verdict.held') return;
+  return async (entry: Entry, edge: Edge): Promise<void> => {
+    if (isInvalid(entry) || entry.type !== 'step.verdict.held') return;
     // A model whose executor dies four times running has failed for good: whoever wants the answer has it tried again.
     const hasFailed = entry.at.id.includes('-escalation-');
     const form = hasFailed ? { action: 'retry' } : (answers[entry.at.id] ?? filled((entry.data as { form: object }).form));
     const voter = hasFailed ? requestedBy : who;
     const vote = { question: entry.address, decision: 'grant' as const, who: voter, why: 'so', form };
-    await storeVote(door, { shard: 0, run: entry.at.run }, vote);
+    await storeVote(edge, { shard: 0, run: entry.at.run }, vote);
   };
 }
 

@@ -1,7 +1,7 @@
 /** Goals as stories: models that plan, answer and judge are mostly sensible and sometimes not, and so are tools and people. */
 import assert from 'node:assert/strict';
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { type ApprovedCall, definePerformer, Failure } from '@reel/bus/service.ts';
 import { type Random, randomFor } from '@reel/bus/simulator/random.ts';
 import { MALICE, TROUBLE } from '@reel/bus/simulator/simulator.ts';
@@ -113,24 +113,24 @@ const SUPPLIED = { n: 2, text: 'x', steps: [], claims: [], pass: true, reasons: 
 
 /** People fill in forms, sometimes wrongly at first, sometimes say no, and sometimes nothing, so that the question expires. */
 function peopleOf(goal: Goal, world: World) {
-  return async (entry: Entry, door: Door): Promise<void> => {
-    if (entry.seq === goal.cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
-    if (isVoid(entry) || !/^(step|plan|undo)\.verdict\.held$/.test(entry.type)) return;
+  return async (entry: Entry, edge: Edge): Promise<void> => {
+    if (entry.seq === goal.cancelAfter) await edge.publish(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
+    if (isInvalid(entry) || !/^(step|plan|undo)\.verdict\.held$/.test(entry.type)) return;
     const { at, address } = entry;
     const luck = luckOf(goal, 'person', entry);
     if (at.kind !== 'plan' && luck.happens(goal.temper)) return;
     const decision = luck.happens(goal.temper / 4) ? ('refuse' as const) : ('grant' as const);
-    const form = at.kind === ASKED || at.id.includes('-escalation-') ? await settled(luck, at, door, world) : { n: 3 };
+    const form = at.kind === ASKED || at.id.includes('-escalation-') ? await settled(luck, at, edge, world) : { n: 3 };
     for (const filled of luck.happens(goal.temper) ? ['rubbish', form] : [form]) {
       const vote = { question: address, decision, who: 'eve', why: 'so', form: filled };
-      await storeVote(door, { shard: 0, run: RUN }, vote);
+      await storeVote(edge, { shard: 0, run: RUN }, vote);
     }
   };
 }
 
-async function settled(luck: Random, at: Place, door: Door, world: World): Promise<Json> {
+async function settled(luck: Random, at: Place, edge: Edge, world: World): Promise<Json> {
   const action = (['supply', 'retry', 'end'] as const)[luck.below(3)];
-  const asked = (await door.look(0, RUN)).find(at.kind === ASKED ? undoRequested : stepRequested, at)?.data.call.arguments as
+  const asked = (await edge.history(0, RUN)).find(at.kind === ASKED ? undoRequested : stepRequested, at)?.data.call.arguments as
     | Partial<Question>
     | undefined;
   return action === 'supply' && asked?.unknown !== true ? { action, result: SUPPLIED } : (escalated(action, asked ?? {}, world) ?? null);
@@ -173,15 +173,15 @@ function sceneOf(goal: Goal): Scene {
 
 function check({ temper, once, cancelAfter }: Goal, { history, entries, outcome }: Played): void {
   // Only who is asked and says nothing can hold it up for so long.
-  const isUnanswered = entries.some((one) => !isVoid(one) && one.type === 'step.ruling.expired');
+  const isUnanswered = entries.some((one) => !isInvalid(one) && one.type === 'step.ruling.expired');
   if (!isUnanswered) assert.notEqual(outcome?.type, 'run.outcome.exhausted', 'it stood still until its deadline');
-  if (temper === 0 && !once && cancelAfter === null && !entries.some(isVoid)) assert.equal(outcome?.type, 'run.outcome.completed');
+  if (temper === 0 && !once && cancelAfter === null && !entries.some(isInvalid)) assert.equal(outcome?.type, 'run.outcome.completed');
   keptInPlans(history);
 }
 
 /** No plan goes around what may have taken effect. */
 function keptInPlans(history: History): void {
-  const lost = history.entries().filter((one) => one.at.kind === 'tool' && !isVoid(one) && one.type === 'step.outcome.unknown');
+  const lost = history.entries().filter((one) => one.at.kind === 'tool' && !isInvalid(one) && one.type === 'step.outcome.unknown');
   for (let n = 2; history.find(planProposed, planRevision(n)) !== undefined; n += 1) {
     const proposal = history.find(planProposed, planRevision(n)) as Event<{ plan: Workflow }>;
     const sinceSeq = history.entries().find(({ address }) => address === proposal.cause)?.seq ?? 0;

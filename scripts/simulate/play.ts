@@ -1,9 +1,9 @@
 /** Plays one story once, and holds it up to everything that has to be true of a run. */
 import assert from 'node:assert/strict';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 import { CALM, type Faults, type Player, type Simulation, type SimulationOptions, simulate } from '@reel/bus/simulator/simulator.ts';
-import { castOf } from '@reel/bus/verifier/publishers.ts';
+import { publishersOf } from '@reel/bus/verifier/publishers.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import gateway from '@reel/gateway/gateway.ts';
@@ -67,14 +67,14 @@ function staged(scene: Scene, players: readonly Player[], faults: Faults, { seed
     seed,
     faults,
     script,
-    onFact: (entry, door) => scene.onFact?.(entry, door, simulation.later),
+    onFact: (entry, edge) => scene.onFact?.(entry, edge, simulation.later),
     ...(change.bus === undefined ? {} : { bus: change.bus() }),
   });
   return simulation;
 }
 
 async function begin(simulation: Simulation, { request: { deadlineInMs = HOUR_MS, ...request } }: Scene): Promise<void> {
-  await simulation.door.say(0, RUN, runRequested(theRun, { ...request, deadlineMs: simulation.now() + deadlineInMs }));
+  await simulation.edge.publish(0, RUN, runRequested(theRun, { ...request, deadlineMs: simulation.now() + deadlineInMs }));
 }
 
 function endOf(simulation: Simulation, players: readonly Player[]): Played {
@@ -84,8 +84,8 @@ function endOf(simulation: Simulation, players: readonly Player[]): Played {
     simulation,
     history,
     entries: history.entries(),
-    cast: castOf([gateway, ...players.map(({ service }) => service as AnyService)]),
-    outcome: outcome === undefined || isVoid(outcome) ? undefined : outcome,
+    cast: publishersOf([gateway, ...players.map(({ service }) => service as AnyService)]),
+    outcome: outcome === undefined || isInvalid(outcome) ? undefined : outcome,
   };
 }
 
@@ -97,7 +97,7 @@ const conclusions = ({ entries, history }: Played): string[] =>
   entries
     .filter(({ at: { kind, slot } }) => kind !== 'vote' && slot !== 'retry' && slot !== 'wake' && slot !== 'late')
     .filter(({ at }) => at.slot !== 'check' || history.occupant(at, 'late') === undefined)
-    .map((entry) => `${entry.address} ${isVoid(entry) ? 'void' : entry.type}`)
+    .map((entry) => `${entry.address} ${isInvalid(entry) ? 'invalid' : entry.type}`)
     .sort();
 
 async function sameAsOnACalmDay<Data>(story: Story<Data>, data: Data, played: Played): Promise<void> {

@@ -1,6 +1,6 @@
 /** What has to be true of every run that was played, whatever went wrong: beside the protocol, that nobody is left waiting. */
 import assert from 'node:assert/strict';
-import { type History, isVoid, type Void } from '@reel/bus/history.ts';
+import { type History, type Invalid, isInvalid } from '@reel/bus/history.ts';
 import { hasResult, plansUpTo } from '@reel/bus/verifier/derived.ts';
 import { findings } from '@reel/bus/verifier/protocol.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
@@ -12,7 +12,7 @@ import { type Played, RUN } from './story.ts';
 export function keepsItsPromises({ simulation, history, entries, outcome, cast }: Played): void {
   assert.ok(history.occupant(theRun, 'outcome') !== undefined, 'the run has not ended');
   const found = findings(entries, { cast, now: simulation.now() });
-  const spoilt = entries.filter(isVoid);
+  const spoilt = entries.filter(isInvalid);
   if (spoilt.length > 0) {
     spoiltThereOnly(found, spoilt);
     return;
@@ -31,7 +31,7 @@ export function keepsItsPromises({ simulation, history, entries, outcome, cast }
 }
 
 /** Rubbish breaks the protocol where it stands, and nowhere else. */
-function spoiltThereOnly(found: readonly string[], spoilt: readonly Void[]): void {
+function spoiltThereOnly(found: readonly string[], spoilt: readonly Invalid[]): void {
   const elsewhere = found.filter((line) => !spoilt.some(({ address }) => line.includes(address)));
   assert.deepEqual(elsewhere, [], 'more is wrong than the rubbish');
 }
@@ -57,7 +57,7 @@ function isAnswered({ type, at, address }: Event, history: History): void {
 
 /** The planner asks for nothing before what it depends on is over, nor in answer to what came after the turn. `then`: what it knew. */
 function isInItsTime({ at, address }: Event, then: History): void {
-  assert.ok(then.occupant(theRun, 'turn') === undefined, `${address} was asked for though the run had turned`);
+  assert.ok(then.occupant(theRun, 'closing') === undefined, `${address} was asked for though the run had turned`);
   const [plan] = plansUpTo(then.entries(), Number.POSITIVE_INFINITY);
   if (plan === undefined) return;
   const step = plan.steps.find(({ id }) => id === at.id);

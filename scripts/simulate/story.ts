@@ -1,8 +1,8 @@
 /** What the simulator plays: somebody asks for something, performers act in a world of their own, and in the end the world is looked at. */
-import type { Door } from '@reel/bus/edge.ts';
+import type { Edge } from '@reel/bus/edge.ts';
 import type { Entry, History } from '@reel/bus/history.ts';
 import type { Faults, Player, Simulation } from '@reel/bus/simulator/simulator.ts';
-import type { Cast } from '@reel/bus/verifier/publishers.ts';
+import type { Publishers } from '@reel/bus/verifier/publishers.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Judge } from '@reel/policy/cedar.ts';
@@ -23,7 +23,7 @@ export type Scene = {
   /** What ends the processes of a service that handle it, as a player's `kills`. */
   readonly kills?: (service: string, what: string, inQuarantine: boolean) => boolean;
   /** What people do about a fact: vote, cancel. */
-  readonly onFact?: (entry: Entry, door: Door, later: Simulation['later']) => void | Promise<void>;
+  readonly onFact?: (entry: Entry, edge: Edge, later: Simulation['later']) => void | Promise<void>;
   /** What has to be true at the end, beside what has to be of every run. @throws AssertionError */
   readonly check: (played: Played) => void;
 };
@@ -33,7 +33,7 @@ export type Played = {
   readonly history: History;
   readonly entries: readonly Entry[];
   /** Who may say what. */
-  readonly cast: Cast;
+  readonly cast: Publishers;
   /** How the run ended, unless what stands there cannot be read. */
   readonly outcome: Event | undefined;
 };

@@ -1,6 +1,6 @@
 /** Random workflows as stories: the tools, the people and whoever cancels them behave as their plan says. */
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
 import { MALICE, type Simulation, TROUBLE } from '@reel/bus/simulator/simulator.ts';
 import { ASKED, theRun } from '@reel/contracts/address.ts';
@@ -51,19 +51,19 @@ function doingOf({ steps }: Plan, { at: { kind, id, n } }: ApprovedCall): Doing 
 
 /** Who is asked answers after a while, or does not; and somebody may cancel the whole. */
 function peopleOf({ steps, cancelAfter }: Plan, world: World) {
-  return async (entry: Entry, door: Door, later: Simulation['later']): Promise<void> => {
-    if (entry.seq === cancelAfter) await door.say(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
-    if (isVoid(entry) || !['step.verdict.held', 'undo.verdict.held'].includes(entry.type)) return;
+  return async (entry: Entry, edge: Edge, later: Simulation['later']): Promise<void> => {
+    if (entry.seq === cancelAfter) await edge.publish(0, RUN, cancelRequested(theRun, { who: 'ada', why: 'so' }));
+    if (isInvalid(entry) || !['step.verdict.held', 'undo.verdict.held'].includes(entry.type)) return;
     const { at, address } = entry;
     const step = steps[Number(/^s(\d+)/.exec(at.id)?.[1])] as PlannedStep;
     later(THINKING_MS, async () => {
-      const asked = (await door.look(0, RUN)).find(at.kind === ASKED ? undoRequested : stepRequested, at)?.data.call.arguments ?? {};
+      const asked = (await edge.history(0, RUN)).find(at.kind === ASKED ? undoRequested : stepRequested, at)?.data.call.arguments ?? {};
       const isEscalated = at.kind === ASKED || at.id.includes('-escalation-');
       const form = isEscalated ? escalated(step.escalated, asked, world) : { n: 1 };
       const decision = isEscalated ? 'grant' : step.answer;
       if (decision === undefined || form === undefined) return;
       const vote = { question: address, who: 'eve', why: 'so', decision, form };
-      await storeVote(door, { shard: 0, run: RUN }, vote);
+      await storeVote(edge, { shard: 0, run: RUN }, vote);
     });
   };
 }

@@ -1,6 +1,6 @@
 /** A world for plans made at random: its tools do as they are told to misbehave, and every effect of theirs is kept by its key. */
 import assert from 'node:assert/strict';
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { type ApprovedCall, Failure } from '@reel/bus/service.ts';
 import type { Place } from '@reel/contracts/address.ts';
@@ -117,7 +117,7 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
     const effect = history.find(words, { kind, id, n })?.data?.call.effect;
     return `${history.run}.${kind}.${id}${effect === 'once' ? `.${n}` : ''}`;
   };
-  const keysOf = (type: string): string[] => entries.flatMap((one) => (!isVoid(one) && one.type === type ? [keyOf(one.at)] : []));
+  const keysOf = (type: string): string[] => entries.flatMap((one) => (!isInvalid(one) && one.type === type ? [keyOf(one.at)] : []));
   const { stranded = [], undone = [], remaining = [] } = outcome.data as { [list in 'stranded' | 'undone' | 'remaining']?: Place[] };
   const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
   // Where rubbish stands in the place of a residue, nobody can tell of it.
@@ -150,7 +150,7 @@ export function escalated(action: Escalated['action'] | undefined, asked: Partia
 /** The attempts of which a person said what they had given. */
 function suppliedIn(history: History, entries: readonly Entry[]): Place[] {
   return entries.flatMap((entry) => {
-    if (isVoid(entry) || entry.type !== 'step.check.accepted' || entry.at.kind !== 'person') return [];
+    if (isInvalid(entry) || entry.type !== 'step.check.accepted' || entry.at.kind !== 'person') return [];
     const question = history.find(stepRequested, entry.at)?.data.call.arguments as Partial<Question> | undefined;
     const said = history.find(stepSucceeded, entry.at)?.data.output as Partial<Escalated> | undefined;
     return question?.attempt !== undefined && said?.action === 'supply' ? [question.attempt] : [];

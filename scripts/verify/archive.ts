@@ -1,6 +1,6 @@
 /** Verifies an archive against the protocol as if it were the log; what is damaged is named, and the rest is verified all the same. */
 
-import type { Shelf } from '@reel/bus/operator/archive-store.ts';
+import type { ArchiveStore } from '@reel/bus/operator/archive-store.ts';
 import { type Verified, verifyRun } from '@reel/bus/verifier/verify.ts';
 import type { Circumstances } from '@reel/bus/verifier/view.ts';
 import { blobsOf, type Indexed, type Stored } from '../archive/format.ts';
@@ -60,7 +60,7 @@ export async function verifyArchive(
 }
 
 /** What came when the rest of its run was archived already is verified together with that. */
-async function remember(shelf: Shelf, volume: Volume, index: readonly Indexed[], more: Map<string, Stored[]>): Promise<void> {
+async function remember(shelf: ArchiveStore, volume: Volume, index: readonly Indexed[], more: Map<string, Stored[]>): Promise<void> {
   const late = new Map(index.filter(({ of }) => of === 'more').map(({ run, first }) => [run, first]));
   for await (const stored of runsOf(shelf, volume)) {
     if (late.get(stored.run) === stored.raws[0]?.seq) more.set(stored.run, [...(more.get(stored.run) ?? []), stored]);

@@ -8,8 +8,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openAcks } from '@reel/bus/jetstream/publisher.ts';
-import { openWholeLog } from '@reel/bus/operator/full-log.ts';
+import { openPublisher } from '@reel/bus/jetstream/publisher.ts';
+import { openFullLog } from '@reel/bus/operator/full-log.ts';
 import { write } from '@reel/bus/process/terminal.ts';
 import { SERVICES } from '@reel/services/main.ts';
 import { client, inARow } from '../bench/load.ts';
@@ -51,10 +51,10 @@ try {
 async function tellAgain(run: string, wanted: number): Promise<number> {
   const broker = { servers: local.nats, credentials: installationIn(local.dir).credentials };
   const reading = await connect(broker, 'operator');
-  const raws = await (await openWholeLog(reading)).run(0, run);
+  const raws = await (await openFullLog(reading)).run(0, run);
   await reading.close();
   const connection = await connect(broker, 'provisioner');
-  const publish = openAcks(connection, '_INBOX_provisioner');
+  const publish = openPublisher(connection, '_INBOX_provisioner');
   let count = 0;
   for (let runs = 0; count < wanted; ) {
     const batch: Promise<unknown>[] = [];

@@ -1,12 +1,12 @@
 /** What the HTTP API is served with. */
 import { randomBytes } from 'node:crypto';
-import type { Door } from '@reel/bus/edge.ts';
+import type { Edge } from '@reel/bus/edge.ts';
 import type { Logger } from '@reel/bus/service.ts';
 import type { Admission, Followers } from './admission.ts';
 import type { Runs } from './runs.ts';
 
 export type Surroundings = {
-  readonly door: Door;
+  readonly edge: Edge;
   readonly runs: Runs;
   readonly admission: Admission;
   /** Who follows a run by its events, and who waits for the end of one. */

@@ -26,29 +26,29 @@ export function appOf(surroundings: Surroundings): OpenAPIHono {
   return app;
 }
 
-function addApprovals(app: OpenAPIHono, { door, runs }: Surroundings): void {
-  app.openapi(routes.approvals, async (c) => c.json({ approvals: await approvalsOf(door, runs, c.req.valid('query').run) }, 200));
+function addApprovals(app: OpenAPIHono, { edge, runs }: Surroundings): void {
+  app.openapi(routes.approvals, async (c) => c.json({ approvals: await approvalsOf(edge, runs, c.req.valid('query').run) }, 200));
   app.openapi(routes.decide, async (c) => {
-    const ruling = await decide(door, c.req.param('id'), c.req.valid('json'), traceOf(c.req.header('traceparent')));
+    const ruling = await decide(edge, c.req.param('id'), c.req.valid('json'), traceOf(c.req.header('traceparent')));
     return c.json(ruling, ruling.ruling === 'pending' ? 202 : 200);
   });
 }
 
 /** What is there: tools, services, and whether all is well. */
-function addComponents(app: OpenAPIHono, { door }: Surroundings): void {
+function addComponents(app: OpenAPIHono, { edge }: Surroundings): void {
   app.openapi(routes.tools, async (c) => {
-    const tools = [...(await door.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return c.json({ tools, refused: refusedTools(door.components()) }, 200);
+    const tools = [...(await edge.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return c.json({ tools, refused: refusedTools(edge.components()) }, 200);
   });
   app.openapi(routes.components, async (c) => {
-    await door.ready();
-    return c.json({ components: [...door.components()] }, 200);
+    await edge.ready();
+    return c.json({ components: [...edge.components()] }, 200);
   });
   app.openapi(routes.healthy, (c) => c.json({ status: 'alive' }, 200));
   app.openapi(routes.ready, async (c) => {
-    const ails = await door.ailment();
+    const ails = await edge.ailment();
     if (ails?.stores === false) throw new HttpProblem(503, 'not-ready', 'The log takes nothing more', ails.why);
-    await door.ready().catch((error: Error) => {
+    await edge.ready().catch((error: Error) => {
       throw new HttpProblem(503, 'not-ready', 'The log cannot be read', error.message);
     });
     return c.json({ status: 'ready' }, 200);

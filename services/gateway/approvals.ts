@@ -1,7 +1,7 @@
 /** What waits for a person, and what they decide: a vote, of which policy says whether it counts. */
 
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
@@ -17,22 +17,22 @@ import type { Approval, Ruling } from './shapes.ts';
 import { castVote, type Vote } from './voting.ts';
 
 /** Everything held, the oldest first. */
-export async function approvalsOf(door: Door, runs: Runs, run: string | undefined): Promise<Approval[]> {
+export async function approvalsOf(edge: Edge, runs: Runs, run: string | undefined): Promise<Approval[]> {
   const listed = run === undefined ? runs.open() : [runs.get(run)].filter((one) => one !== undefined);
-  const each = await Promise.all(listed.flatMap((one) => [...one.held.values()].map((held) => approvalOf(door, one, held))));
+  const each = await Promise.all(listed.flatMap((one) => [...one.held.values()].map((held) => approvalOf(edge, one, held))));
   return each.sort((a, b) => (a.heldAt < b.heldAt ? -1 : 1));
 }
 
-async function approvalOf(door: Door, run: Listed, held: Entry): Promise<Approval> {
+async function approvalOf(edge: Edge, run: Listed, held: Entry): Promise<Approval> {
   const { kind, id, n } = held.at;
-  const history = await door.look(run.shard, run.id);
+  const history = await edge.history(run.shard, run.id);
   const request = history.occupant({ kind, id, n }, 'request');
-  const call = request === undefined || isVoid(request) ? undefined : (request.data as { call?: Call }).call;
+  const call = request === undefined || isInvalid(request) ? undefined : (request.data as { call?: Call }).call;
   const { prompt, form, policies } = (held as Entry & { data: { prompt: string; form?: JsonSchema; policies: string[] } }).data;
   const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
   // A step's question ends with its run at the latest; one about what is in doubt may outlive it.
   const ownMs = expiresAt({ kind, id, n }, held.time, call, deadlineMs);
-  const untilMs = kind === 'person' && history.occupant(theRun, 'turn') === undefined ? Math.min(ownMs, deadlineMs) : ownMs;
+  const untilMs = kind === 'person' && history.occupant(theRun, 'closing') === undefined ? Math.min(ownMs, deadlineMs) : ownMs;
   return {
     id: approvalId(held),
     run: run.id,
@@ -56,13 +56,13 @@ type Decision = { decision: 'grant' | 'refuse'; who: string; why: string; form?:
 const PATIENCE_MS = 10_000;
 
 /** Casts a vote and waits for what policy makes of it. @throws HttpProblem */
-export async function decide(door: Door, id: string, decision: Decision, traceparent: string): Promise<Ruling> {
+export async function decide(edge: Edge, id: string, decision: Decision, traceparent: string): Promise<Ruling> {
   const at = parseAddress(`reel.${id}.verdict`);
-  const known = at !== undefined && at.shard < door.shards;
-  const history = known ? await door.look(at.shard, at.run) : undefined;
+  const known = at !== undefined && at.shard < edge.shards;
+  const history = known ? await edge.history(at.shard, at.run) : undefined;
   // What another replica has just told of may not have come here yet: the leader is asked, once.
-  const held = known ? (history?.occupant(at, 'verdict') ?? (await door.occupant(at.shard, at.run, at, 'verdict'))) : undefined;
-  if (at === undefined || history === undefined || held === undefined || isVoid(held) || !held.type.endsWith('.held')) {
+  const held = known ? (history?.occupant(at, 'verdict') ?? (await edge.occupant(at.shard, at.run, at, 'verdict'))) : undefined;
+  if (at === undefined || history === undefined || held === undefined || isInvalid(held) || !held.type.endsWith('.held')) {
     throw new HttpProblem(404, 'no-such-approval', 'Nothing is held under this id', `"${id}" is not among GET /v1/approvals`);
   }
   const vote: Vote = {
@@ -86,13 +86,13 @@ export async function decide(door: Door, id: string, decision: Decision, tracepa
         { path: 'body.form', message: wrong, value: (decision.form ?? null) as never },
       ]);
   }
-  const { vote: address, answer } = await castVote(door, at, vote, { patienceMs: PATIENCE_MS, traceparent });
+  const { vote: address, answer } = await castVote(edge, at, vote, { patienceMs: PATIENCE_MS, traceparent });
   return answerTo(id, at.run, decision, address, answer);
 }
 
 /** The address of the vote that was ruled on, where these are its words: a vote that is sent again gets the answer that it got. */
 function addressOfSame(history: History, ruled: Entry, vote: Vote): string | undefined {
-  const { vote: address = '' } = (isVoid(ruled) ? {} : ruled.data) as { vote?: string };
+  const { vote: address = '' } = (isInvalid(ruled) ? {} : ruled.data) as { vote?: string };
   const at = parseAddress(address);
   const cast = at === undefined ? undefined : history.find(voteCast, at);
   return cast !== undefined && digestOf(cast.data) === digestOf(vote) ? address : undefined;
@@ -101,7 +101,7 @@ function addressOfSame(history: History, ruled: Entry, vote: Vote): string | und
 function answerTo(id: string, run: string, { who, why, form }: Decision, vote: string, entry: Entry | undefined): Ruling {
   const own = { id, run, who, why, vote, ...(form === undefined ? {} : { form: form as never }) };
   if (entry === undefined) return { ...own, ruling: 'pending' };
-  if (isVoid(entry)) throw new HttpProblem(409, 'unreadable-ruling', 'What stands as the ruling cannot be read', entry.void);
+  if (isInvalid(entry)) throw new HttpProblem(409, 'unreadable-ruling', 'What stands as the ruling cannot be read', entry.invalid);
   if (entry.at.kind === 'vote') {
     const { problem } = entry.data as { problem: { code: string; message: string } };
     throw new HttpProblem(403, problem.code, 'The vote does not count', problem.message);
@@ -111,8 +111,8 @@ function answerTo(id: string, run: string, { who, why, form }: Decision, vote: s
 }
 
 function alreadyRuled(entry: Entry): HttpProblem {
-  const { who } = (isVoid(entry) ? {} : entry.data) as { who?: string };
-  const answer = isVoid(entry) ? 'decided' : entry.type.split('.')[2];
+  const { who } = (isInvalid(entry) ? {} : entry.data) as { who?: string };
+  const answer = isInvalid(entry) ? 'decided' : entry.type.split('.')[2];
   return new HttpProblem(
     409,
     'already-ruled',

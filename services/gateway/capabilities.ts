@@ -2,7 +2,7 @@
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 
-export type Means = {
+export type Capabilities = {
   readonly tools: ReadonlyMap<string, ToolDefinition>;
   /** Those of them, and those that nobody offers right now. */
   readonly registered: ReadonlyMap<string, ToolDefinition>;
@@ -14,8 +14,8 @@ export type Means = {
 };
 
 /** What services of Reel's own perform. If nobody does right now, they are away, and what they offer is not known. */
-export const OURS: { readonly [kind: string]: string } = { tool: 'tool-executor', model: 'model-executor', person: 'human-executor' };
+export const BUILT_IN: { readonly [kind: string]: string } = { tool: 'tool-executor', model: 'model-executor', person: 'human-executor' };
 
 /** Those of them that are away. */
-export const away = (kinds: ReadonlySet<string>): string[] =>
-  Object.entries(OURS).flatMap(([kind, service]) => (kinds.has(kind) ? [] : [service]));
+export const unavailable = (kinds: ReadonlySet<string>): string[] =>
+  Object.entries(BUILT_IN).flatMap(([kind, service]) => (kinds.has(kind) ? [] : [service]));

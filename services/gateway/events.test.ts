@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Door, Tokens } from '@reel/bus/edge.ts';
+import type { Edge, Tokens } from '@reel/bus/edge.ts';
 import type { Entry } from '@reel/bus/history.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
 import { simulate } from '@reel/bus/simulator/simulator.ts';
 import { given } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
-import { runApproved, runCompleted, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
+import { closingCompleted, runApproved, runCompleted, runRequested } from '@reel/contracts/run.ts';
 import { stepSkipped } from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { streamOf } from './events.ts';
@@ -19,7 +19,7 @@ const begun = [
 ];
 const skipped = (count: number) =>
   Array.from({ length: count }, (_, n) => stepSkipped({ kind: 'tool', id: `s${n}`, n: 1 }, { when: 'no' }));
-const over = [turnedCompleted(theRun, {}), runCompleted(theRun, { answer: null })];
+const over = [closingCompleted(theRun, {}), runCompleted(theRun, { answer: null })];
 const piece: Tokens = { at: { kind: 'model', id: 'm', n: 1 }, text: 'word ' };
 
 /** A stream of a run of which `begun` has been said; what is said and shown after that is the test's to say. */
@@ -33,16 +33,16 @@ function open(tokens = true) {
     to.add(one);
     return () => void to.delete(one);
   };
-  const door: Door = {
-    ...simulate({ players: [], seed: 1 }).door,
-    look: async () => {
+  const edge: Edge = {
+    ...simulate({ players: [], seed: 1 }).edge,
+    history: async () => {
       if (away-- > 0) throw new LogUnavailable('for a moment');
       return history;
     },
     follow: (listener) => listen(listening.said, listener),
     watch: (_, listener) => listen(listening.shown, listener),
   };
-  const response = streamOf(door, { shard: 0, run: 'R', lastSeq: 0, tokens, closing: closing.signal, leave: () => {} });
+  const response = streamOf(edge, { shard: 0, run: 'R', lastSeq: 0, tokens, closing: closing.signal, leave: () => {} });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const frame = async (): Promise<string | undefined> => {
     const { value } = await reader.read();
@@ -85,7 +85,7 @@ test('a reader who does not keep up goes without what is shown, and gets everyth
   assert.ok(kinds.filter((kind) => kind === 'tokens').length < 500);
   assert.deepEqual(
     kinds.filter((kind) => kind !== 'tokens'),
-    ['run.verdict.approved', ...skipped(100).map(({ type }) => type), 'run.turn.completed', 'run.outcome.completed'],
+    ['run.verdict.approved', ...skipped(100).map(({ type }) => type), 'run.closing.completed', 'run.outcome.completed'],
   );
 });
 
@@ -103,7 +103,7 @@ test('a reader who keeps up gets every piece, and one who did not ask gets none'
   await other.frame();
   other.show(1);
   other.say(over);
-  assert.deepEqual((await other.rest()).map(kindOf), ['run.verdict.approved', 'run.turn.completed', 'run.outcome.completed']);
+  assert.deepEqual((await other.rest()).map(kindOf), ['run.verdict.approved', 'run.closing.completed', 'run.outcome.completed']);
 });
 
 test('a reader who is thousands of facts behind gets them all in the end, each once and in order', async () => {
@@ -125,7 +125,7 @@ test('a log that is away for a moment is looked at again, and the reader need no
   await frame();
   lose();
   say(over);
-  assert.deepEqual((await rest()).map(kindOf), ['run.turn.completed', 'run.outcome.completed']);
+  assert.deepEqual((await rest()).map(kindOf), ['run.closing.completed', 'run.outcome.completed']);
 });
 
 test('whoever leaves, and a gateway that closes, leave no listener behind', async () => {

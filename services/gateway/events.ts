@@ -1,15 +1,15 @@
 /** The facts of a run as readers get them: JSON at once, or a stream that resumes where it was cut off. */
 
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import type { CloudEvent, VoidEntry } from './shapes.ts';
+import type { CloudEvent, InvalidEntry } from './shapes.ts';
 
 const sequence = (seq: number): string => String(seq).padStart(20, '0');
 
-export function eventOf(entry: Entry): CloudEvent | VoidEntry {
+export function eventOf(entry: Entry): CloudEvent | InvalidEntry {
   const time = new Date(entry.time).toISOString();
-  if (isVoid(entry)) return { void: entry.void, address: entry.address, time, sequence: sequence(entry.seq) };
+  if (isInvalid(entry)) return { invalid: entry.invalid, address: entry.address, time, sequence: sequence(entry.seq) };
   const { address, source, type, cause, traceparent, data, at } = entry;
   return {
     specversion: '1.0',
@@ -28,7 +28,7 @@ export function eventOf(entry: Entry): CloudEvent | VoidEntry {
 
 const isEnd = ({ at }: Entry): boolean => at.kind === 'run' && at.slot === 'outcome';
 const frame = (entry: Entry): string =>
-  `id: ${entry.seq}\nevent: ${isVoid(entry) ? 'void' : entry.type}\ndata: ${JSON.stringify(eventOf(entry))}\n\n`;
+  `id: ${entry.seq}\nevent: ${isInvalid(entry) ? 'invalid' : entry.type}\ndata: ${JSON.stringify(eventOf(entry))}\n\n`;
 
 /**
  * What may wait for a reader, in bytes; nothing is added before some of it is taken. Whatever else there is for it stands in the log, so
@@ -60,12 +60,12 @@ export const nothingLeft = (history: History, lastSeq: number): boolean =>
   history.occupant(theRun, 'outcome') !== undefined && (history.entries().at(-1)?.seq ?? 0) <= lastSeq;
 
 /** Server-sent events of one run, until it is over or the reader has gone. */
-export function streamOf(door: Door, reading: Reading): Response {
+export function streamOf(edge: Edge, reading: Reading): Response {
   let telling: ReturnType<typeof tell> | undefined;
   const body = new ReadableStream<Uint8Array>(
     {
       start: (controller) => {
-        telling = tell(door, reading, controller);
+        telling = tell(edge, reading, controller);
       },
       pull: () => telling?.goOn(),
       cancel: () => telling?.stop(),
@@ -79,7 +79,7 @@ type Controller = Pick<ReadableStreamDefaultController<Uint8Array>, 'enqueue' | 
 
 /** Tells a reader the run from the log, from where the reader is and as fast as it takes it, and what is shown meanwhile. */
 function tell(
-  door: Door,
+  edge: Edge,
   { shard, run, lastSeq, tokens, closing, leave }: Reading,
   controller: Controller,
 ): { stop(): void; goOn(): void } {
@@ -97,7 +97,7 @@ function tell(
     controller.close();
   };
   async function send(): Promise<void> {
-    const history = await door.look(shard, run);
+    const history = await edge.history(shard, run);
     const entries = history.entries();
     for (let next = indexAfter(entries, sent); open && room() > 0; next += 1) {
       const entry = entries[next];
@@ -132,13 +132,13 @@ function tell(
       },
     );
   }
-  const unfollow = door.follow((entry) => {
+  const unfollow = edge.follow((entry) => {
     if (entry.at.run !== run) return;
     more = true;
     goOn();
   });
   const unwatch = tokens
-    ? door.watch(run, (shown) => {
+    ? edge.watch(run, (shown) => {
         if (caughtUp && QUEUED_BYTES - room() < SHOWN_BYTES) write(`event: tokens\ndata: ${JSON.stringify(shown)}\n\n`);
       })
     : () => {};

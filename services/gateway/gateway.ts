@@ -1,9 +1,9 @@
-/** The door to Reel: runs are requested, followed, decided on and stopped over HTTP. On loopback, unless whoever runs it keeps others away. */
+/** The edge to Reel: runs are requested, followed, decided on and stopped over HTTP. On loopback, unless whoever runs it keeps others away. */
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Door } from '@reel/bus/edge.ts';
-import { defineDoor } from '@reel/bus/service.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { defineEdge } from '@reel/bus/service.ts';
 import { cancelRequested, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { checkAgainst } from '@reel/contracts/schema.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
@@ -15,10 +15,10 @@ import { serverFor } from './server.ts';
 /** How long those who are being answered have to hear it to the end, well within the time that a process has to stop. */
 const LEAVE_MS = 5000;
 
-export default defineDoor({
+export default defineEdge({
   name: 'gateway',
-  says: [keyClaimed, runRequested, cancelRequested, voteCast],
-  open: async (door, { env, log }) => {
+  publishes: [keyClaimed, runRequested, cancelRequested, voteCast],
+  open: async (edge, { env, log }) => {
     const port = Number(env['REEL_PORT'] ?? 7070);
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new Error(`REEL_PORT is "${env['REEL_PORT']}" and has to be a port: 0 (any free one) to 65535`);
@@ -26,11 +26,11 @@ export default defineDoor({
     const names = (env['REEL_HOSTNAMES'] ?? '').toLowerCase().split(',').filter(Boolean);
     const closing = new AbortController();
     const runs = openRuns();
-    const unfollow = door.follow(runs.enter);
-    await recall(door, runs);
+    const unfollow = edge.follow(runs.enter);
+    await recall(edge, runs);
     const admission = openAdmission(runs, env['REEL_MAX_BACKLOG']);
     const [streams, waiting] = [openFollowers(env['REEL_MAX_FOLLOWERS']), openFollowers(env['REEL_MAX_FOLLOWERS'])];
-    const app = appOf({ door, runs, admission, streams, waiting, log, names, closing: closing.signal });
+    const app = appOf({ edge, runs, admission, streams, waiting, log, names, closing: closing.signal });
     // The first schema takes a quarter of a second to compile, and would keep everybody waiting.
     checkAgainst({ properties: { first: { type: 'string', pattern: '^(a|b)*c' } } }, { first: 'abc' });
     const server = serverFor(app.fetch);
@@ -51,9 +51,9 @@ export default defineDoor({
 });
 
 /** The runs that began before: what is about runs as a whole, and what is held in those that are open. */
-async function recall(door: Door, runs: Runs): Promise<void> {
-  for (let shard = 0; shard < door.shards; shard += 1) for await (const entry of door.runs(shard, 1)) runs.enter(entry);
-  for (const { id, shard } of runs.open()) for (const entry of (await door.look(shard, id)).entries()) runs.enter(entry);
+async function recall(edge: Edge, runs: Runs): Promise<void> {
+  for (let shard = 0; shard < edge.shards; shard += 1) for await (const entry of edge.runs(shard, 1)) runs.enter(entry);
+  for (const { id, shard } of runs.open()) for (const entry of (await edge.history(shard, id)).entries()) runs.enter(entry);
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

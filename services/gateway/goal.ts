@@ -4,7 +4,7 @@ import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { compileSchema } from '@reel/contracts/schema.ts';
 import { compile } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import { away, type Means } from './capabilities.ts';
+import { type Capabilities, unavailable } from './capabilities.ts';
 import { HttpProblem, nobodyThere } from './problems.ts';
 import type { GoalRequest } from './shapes.ts';
 
@@ -16,7 +16,7 @@ const LEVEL_MS = 600_000;
 export function frameOf(
   { answer, escalate, rubric }: GoalRequest,
   requestedBy: string,
-  { kinds, models }: Pick<Means, 'kinds' | 'models'>,
+  { kinds, models }: Pick<Capabilities, 'kinds' | 'models'>,
 ): Workflow {
   const errors = [...wrongSchema(answer?.schema), ...(answer?.assert ?? []).flatMap(wrongExpression)];
   if (errors.length > 0)
@@ -27,7 +27,7 @@ export function frameOf(
       `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`,
       errors,
     );
-  const missing = away(kinds);
+  const missing = unavailable(kinds);
   if (missing.length > 0) throw nobodyThere(`a goal needs the ${missing.join(', ')}, which cannot be heard: start it, or ask again`);
   for (const capability of ['plan', 'answer', ...(rubric === undefined ? [] : ['judge'])]) {
     if (models.some(({ capabilities }) => capabilities.includes(capability))) continue;

@@ -30,7 +30,7 @@ function started(compensated: boolean): Draft[] {
   return [...begun, s.stepRequested(at, { call: whole }), s.stepApproved(at, grounds), s.stepStarted(at, { nonce: 'x' })];
 }
 const paid = (compensated = true, output: Json = { id: 7 }): Draft[] => [...started(compensated), s.stepSucceeded(at, { output })];
-const turn = r.turnedFailing(theRun, { problem });
+const turn = r.closingFailing(theRun, { problem });
 const undo = undoOf(at, 1);
 const undoing = [
   u.undoRequested(undo, { call: { uses: 'repay', arguments: {}, effect: 'once', timeoutMs: 1 } }),
@@ -50,7 +50,7 @@ test('nothing is told to remain while a run goes on, nor of one that took back o
     told(...paid(), turn, ...undoing, u.undoStarted(undo, { nonce: 'x' }), u.undoSucceeded(undo, { output: 1 }), failed()),
     [],
   );
-  assert.deepEqual(told(...paid(false), r.turnedCompleted(theRun, {}), r.runCompleted(theRun, { answer: 1 })), []);
+  assert.deepEqual(told(...paid(false), r.closingCompleted(theRun, {}), r.runCompleted(theRun, { answer: 1 })), []);
 });
 
 test('what nothing undoes remains, with what it returned; where its result was rejected, that is said as well', () => {
@@ -76,7 +76,7 @@ test('what nobody can tell remains in doubt; what came late, or was needed by no
   assert.deepEqual(told(...doubtful, turn, stranded), [['pay', 'charge', 'in-doubt', undefined]]);
   const late = [...doubtful, turn, failed(), s.stepLate(at, { output: { id: 7 } }), s.stepResidue(at, { problem })];
   assert.deepEqual(told(...late), one('late'));
-  const completed = [r.turnedCompleted(theRun, {}), r.runCompleted(theRun, { answer: 1 })];
+  const completed = [r.closingCompleted(theRun, {}), r.runCompleted(theRun, { answer: 1 })];
   const unused = [...paid(), s.stepRejected(at, { problem }), ...completed, s.stepResidue(at, { problem })];
   assert.deepEqual(told(...unused), one('result-rejected'));
 });

@@ -1,5 +1,5 @@
 /** What a run has left in the world, told from its facts: which attempts, what they returned, and why it is still there. Pure. */
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { type Place, theRun, undoOf } from '@reel/contracts/address.ts';
 import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
 import type { Remainder } from '@reel/contracts/run.ts';
@@ -11,9 +11,10 @@ import type { Remaining } from './shapes.ts';
 const SHOWN_BYTES = 2000;
 
 const word = (entry: Entry | undefined): string | undefined =>
-  entry === undefined ? undefined : isVoid(entry) ? 'void' : entry.type.split('.')[2];
+  entry === undefined ? undefined : isInvalid(entry) ? 'invalid' : entry.type.split('.')[2];
 // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, and each was parsed when it was read
-const dataOf = (entry: Entry | undefined): { [field: string]: any } => (entry === undefined || isVoid(entry) ? {} : (entry.data as object));
+const dataOf = (entry: Entry | undefined): { [field: string]: any } =>
+  entry === undefined || isInvalid(entry) ? {} : (entry.data as object);
 
 /**
  * In the order in which its outcome lists them, and then what came later. Nothing while it is not over: until then it may be undone. What a
@@ -23,7 +24,7 @@ export function remainingIn(history: History): Remaining[] {
   const outcome = history.occupant(theRun, 'outcome');
   if (outcome === undefined) return [];
   const { remaining = [], stranded = [] } = dataOf(outcome) as { [list in 'remaining' | 'stranded']?: Remainder[] };
-  const residues = history.entries().filter((entry) => entry.at.slot === 'residue' && !isVoid(entry)) as Event<{ problem: Problem }>[];
+  const residues = history.entries().filter((entry) => entry.at.slot === 'residue' && !isInvalid(entry)) as Event<{ problem: Problem }>[];
   const found = [...remaining, ...stranded, ...residues.map(({ at: { kind, id, n }, data }) => ({ kind, id, n, problem: data.problem }))];
   const byPlace = new Map(found.map((one) => [`${one.kind}.${one.id}.${one.n}`, one]));
   return [...byPlace.values()].filter((at) => !triesAt(history, at).some(isDone)).map((one) => described(history, one));

@@ -1,6 +1,6 @@
 /** Runs: submitted, listed, read, followed and cancelled. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { type Surroundings, traceOf } from './app-context.ts';
 import { cancelRun } from './cancelling.ts';
@@ -39,34 +39,39 @@ function ended(
 }
 
 /** The shard of a run. @throws HttpProblem 404 */
-async function find({ door, runs }: Pick<Surroundings, 'door' | 'runs'>, id: string): Promise<number> {
-  const shard = runs.get(id)?.shard ?? (/^[A-Za-z0-9_-]{1,64}$/.test(id) ? await door.find(id) : undefined);
+async function find({ edge, runs }: Pick<Surroundings, 'edge' | 'runs'>, id: string): Promise<number> {
+  const shard = runs.get(id)?.shard ?? (/^[A-Za-z0-9_-]{1,64}$/.test(id) ? await edge.find(id) : undefined);
   if (shard === undefined)
     throw new HttpProblem(404, 'no-such-run', 'There is no such run', `"${id}" was never requested, or has aged out`);
   return shard;
 }
 
 /** Where a run stands. @throws HttpProblem 409 when its request cannot be read */
-async function stateOf({ door }: Pick<Surroundings, 'door'>, shard: number, run: string): Promise<Run> {
-  const history = await door.look(shard, run);
+async function stateOf({ edge }: Pick<Surroundings, 'edge'>, shard: number, run: string): Promise<Run> {
+  const history = await edge.history(shard, run);
   const state = runState(history);
   if (state !== undefined) return state;
   const request = history.occupant(theRun, 'request');
-  const why = request !== undefined && isVoid(request) ? request.void : 'there is no request';
-  throw new HttpProblem(409, 'void-request', 'The request of this run cannot be read', `nothing will be done about "${run}": ${why}`);
+  const why = request !== undefined && isInvalid(request) ? request.invalid : 'there is no request';
+  throw new HttpProblem(
+    409,
+    'invalid-request-fact',
+    'The request of this run cannot be read',
+    `nothing will be done about "${run}": ${why}`,
+  );
 }
 
 /** Submitting, and following to the end for as long as the caller prefers. */
 function addSubmit(app: OpenAPIHono, surroundings: Surroundings): void {
-  const { door, runs, admission, waiting } = surroundings;
+  const { edge, runs, admission, waiting } = surroundings;
   app.openapi(routes.submit, async (c) => {
     const { 'idempotency-key': key, prefer } = c.req.valid('header');
-    const ails = await door.ailment();
-    if (ails !== undefined && (key === undefined || !(await isClaimed(door, key)))) throw noRoom(ails.why);
+    const ails = await edge.ailment();
+    if (ails !== undefined && (key === undefined || !(await isClaimed(edge, key)))) throw noRoom(ails.why);
     const leave = admission.enter();
     // What was accepted once is found again under its key, however many wait.
-    if (leave === undefined && (key === undefined || !(await isClaimed(door, key)))) throw admission.full();
-    const submitting = submit(door, c.req.valid('json'), key, traceOf(c.req.header('traceparent')));
+    if (leave === undefined && (key === undefined || !(await isClaimed(edge, key)))) throw admission.full();
+    const submitting = submit(edge, c.req.valid('json'), key, traceOf(c.req.header('traceparent')));
     const { run, shard, created } = await submitting.finally(leave);
     const waitMs = prefer === undefined ? 0 : Number(prefer.slice('wait='.length)) * 1000;
     // It is a preference: where too many wait, the answer is that the run is under way.
@@ -110,31 +115,31 @@ function addReading(app: OpenAPIHono, surroundings: Surroundings): void {
 
 /** The facts of a run: all there are, or a stream of them. */
 function addEvents(app: OpenAPIHono, surroundings: Surroundings): void {
-  const { door, streams, closing } = surroundings;
+  const { edge, streams, closing } = surroundings;
   app.openapi(routes.events, async (c) => {
     const run = c.req.param('id');
     const shard = await find(surroundings, run);
     if (takesEvents(c.req.header('accept'))) {
       const lastSeq = Number(c.req.valid('header')['last-event-id'] ?? 0);
       // A browser comes again until it is told that there is no more.
-      if (nothingLeft(await door.look(shard, run), lastSeq)) return c.body(null, 204);
+      if (nothingLeft(await edge.history(shard, run), lastSeq)) return c.body(null, 204);
       if (c.req.method === 'HEAD') return c.body(null, 200, streamHeaders);
       const leave = streams.enter();
       if (leave === undefined) throw streams.full();
-      return streamOf(door, { shard, run, lastSeq, leave, tokens: c.req.valid('query').tokens === 'true', closing });
+      return streamOf(edge, { shard, run, lastSeq, leave, tokens: c.req.valid('query').tokens === 'true', closing });
     }
-    return c.json({ events: (await door.look(shard, run)).entries().map(eventOf) }, 200);
+    return c.json({ events: (await edge.history(shard, run)).entries().map(eventOf) }, 200);
   });
 }
 
 function addCancel(app: OpenAPIHono, surroundings: Surroundings): void {
-  const { door } = surroundings;
+  const { edge } = surroundings;
   app.openapi(routes.cancel, async (c) => {
     const run = c.req.param('id');
     const shard = await find(surroundings, run);
     await stateOf(surroundings, shard, run);
     const asked = CancelRequest.parse(c.req.valid('json') ?? {});
-    const answer = await cancelRun(door, shard, run, { ...asked, traceparent: traceOf(c.req.header('traceparent')) });
+    const answer = await cancelRun(edge, shard, run, { ...asked, traceparent: traceOf(c.req.header('traceparent')) });
     const { status } = await stateOf(surroundings, shard, run);
     const body = { id: run, status, ...answer, links: linksOf(run) };
     return answer.changed ? c.json(body, 202) : c.json(body, 200);

@@ -1,6 +1,6 @@
 /** A run as its facts say it stands: status, steps, what it waits for and who owes it. Pure. */
 
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { ASKED, aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { approvedPlan, everPlanned } from '@reel/contracts/run/approved.ts';
@@ -13,9 +13,10 @@ import { usageIn, usageOf } from './usage.ts';
 const LAST_MS = 8.64e15;
 /** A moment as it is told, though it may have been said by somebody who knew no end. */
 export const iso = (ms: number): string => new Date(Math.max(-LAST_MS, Math.min(ms, LAST_MS))).toISOString();
-const answerOf = (entry: Entry): string => (isVoid(entry) ? 'void' : (entry.type.split('.')[2] ?? 'void'));
+const answerOf = (entry: Entry): string => (isInvalid(entry) ? 'invalid' : (entry.type.split('.')[2] ?? 'invalid'));
 // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, and each was parsed when it was read
-const dataOf = (entry: Entry | undefined): { [field: string]: any } => (entry === undefined || isVoid(entry) ? {} : (entry.data as object));
+const dataOf = (entry: Entry | undefined): { [field: string]: any } =>
+  entry === undefined || isInvalid(entry) ? {} : (entry.data as object);
 
 /** Where the run is, told from the facts about the run as a whole. */
 export function statusOf(
@@ -24,7 +25,7 @@ export function statusOf(
   verdict: Entry | undefined,
   ruling: Entry | undefined,
 ): RunStatus {
-  if (outcome !== undefined) return isVoid(outcome) ? 'stranded' : (answerOf(outcome) as RunStatus);
+  if (outcome !== undefined) return isInvalid(outcome) ? 'stranded' : (answerOf(outcome) as RunStatus);
   if (turn !== undefined)
     return (
       ({ completed: 'completing', cancelling: 'cancelling', exhausted: 'exhausting' } as const)[answerOf(turn) as 'completed'] ?? 'failing'
@@ -47,7 +48,7 @@ export function runState(history: History): Run | undefined {
   const request = history.find(runRequested, theRun);
   if (request === undefined) return undefined;
   const slot = (name: string): Entry | undefined => history.occupant(theRun, name);
-  const [turn, outcome] = [slot('turn'), slot('outcome')];
+  const [turn, outcome] = [slot('closing'), slot('outcome')];
   const attempts = attemptsOf(history.entries());
   const end = dataOf(outcome);
   const cancel = history.find(cancelRequested, theRun);
@@ -63,7 +64,7 @@ export function runState(history: History): Run | undefined {
     requestedAt: iso(request.time),
     deadlineAt: iso(request.data.deadlineMs),
     ...(outcome === undefined ? {} : { endedAt: iso(outcome.time) }),
-    ...(turn === undefined ? {} : { turnedAt: iso(turn.time) }),
+    ...(turn === undefined ? {} : { closingAt: iso(turn.time) }),
     held: waitsFor.filter(({ owedBy }) => owedBy === 'a person').length,
     links: linksOf(history.run),
     ...(request.data.goal === undefined ? {} : { goal: request.data.goal.text }),
@@ -81,7 +82,7 @@ export function runState(history: History): Run | undefined {
     faults: history
       .entries()
       .flatMap((entry) =>
-        !isVoid(entry) && entry.type === 'fault.fault.raised'
+        !isInvalid(entry) && entry.type === 'fault.fault.raised'
           ? [{ service: entry.at.id, ...(entry.data as { event: string; problem: Problem }) }]
           : [],
       ),
@@ -136,7 +137,7 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
     const call = dataOf(slots.get('request'))['call'];
     const outcome = slots.get('outcome');
     const late = slots.get('late');
-    const status = newest(attempt, history.occupant(theRun, 'turn') !== undefined);
+    const status = newest(attempt, history.occupant(theRun, 'closing') !== undefined);
     // A late result that was accepted settles whatever had gone wrong.
     const problem = status === 'accepted' ? undefined : problemIn(attempt);
     const told = [outcome, late].find((entry) => 'output' in dataOf(entry));
@@ -189,7 +190,7 @@ function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): W
   };
   const run = (slot: string): Entry | undefined => history.occupant(theRun, slot);
   const verdict = run('verdict');
-  const turn = run('turn');
+  const turn = run('closing');
   for (const { at, slots } of attempts.values()) {
     const about = aboutOf(at.kind);
     const asked = slots.get('request') ?? slots.get('proposal');
@@ -224,7 +225,7 @@ function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): W
   else
     owe(
       theRun,
-      'turn',
+      'closing',
       ['answer', 'plan'].includes(last.at.kind) && last.at.slot !== 'proposal' && answerOf(last) !== 'approved'
         ? 'saga-tracker'
         : last.at.kind === 'answer'

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Entry } from '@reel/bus/history.ts';
 import { given } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import { runApproved, runCompleted, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
+import { closingCompleted, runApproved, runCompleted, runRequested } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { openAdmission } from './admission.ts';
 import { openRuns, summaryOf } from './runs.ts';
@@ -12,7 +12,7 @@ const workflow = Workflow.parse({ name: 'w', steps: [{ id: 's', uses: 't' }] });
 const story = given([
   runRequested(theRun, { requestedBy: 'ann', workflow, input: {}, tools: {}, deadlineMs: 1 }),
   runApproved(theRun, { policies: [], policySet: 'sha256:0', question: 'sha256:0' }),
-  turnedCompleted(theRun, {}),
+  closingCompleted(theRun, {}),
   runCompleted(theRun, { answer: null }),
 ]).log.entries;
 /** The facts of the same story, up to `count` of them, as those of another run. */

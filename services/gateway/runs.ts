@@ -1,6 +1,6 @@
 /** The list of runs and of what is held in them: kept in memory from the facts, bounded, and rebuilt from the log at the start. */
 
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { addressOf, type Place } from '@reel/contracts/address.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { newestFirst } from './pages.ts';
@@ -64,7 +64,7 @@ export function openRuns(): Runs {
   /** Nothing is kept of it but its line: there are many, and an answer may be large. */
   function finish(run: Listed, outcome: Entry): void {
     run.over = {
-      status: statusOf(run.slots.get('turn'), outcome, run.slots.get('verdict'), run.slots.get('ruling')),
+      status: statusOf(run.slots.get('closing'), outcome, run.slots.get('verdict'), run.slots.get('ruling')),
       endedMs: outcome.time,
     };
     run.slots = nothing;
@@ -75,7 +75,7 @@ export function openRuns(): Runs {
     const { at } = entry;
     const whole = at.kind === 'run';
     if (whole && at.slot === 'request') {
-      if (!isVoid(entry)) begin(entry as EventOf<'run.request.requested'>);
+      if (!isInvalid(entry)) begin(entry as EventOf<'run.request.requested'>);
       return;
     }
     if (whole && at.slot !== 'control') waiting.delete(at.run);
@@ -83,11 +83,11 @@ export function openRuns(): Runs {
     const run = runs.get(at.run);
     if (run === undefined || run.over !== undefined) return;
     const cost =
-      at.slot === 'outcome' && !isVoid(entry) ? (entry.data as { usage?: { costMicrousd?: number } }).usage?.costMicrousd : undefined;
+      at.slot === 'outcome' && !isInvalid(entry) ? (entry.data as { usage?: { costMicrousd?: number } }).usage?.costMicrousd : undefined;
     if (cost !== undefined) run.costMicrousd = (run.costMicrousd ?? 0) + cost;
     if (whole) run.slots.set(at.slot, entry);
-    if (at.slot === 'verdict' && !isVoid(entry) && entry.type.endsWith('.held')) run.held.set(placeKey(at), entry);
-    if (at.slot === 'ruling' || at.slot === 'outcome' || (at.slot === 'start' && !isVoid(entry) && entry.type.endsWith('.withdrawn')))
+    if (at.slot === 'verdict' && !isInvalid(entry) && entry.type.endsWith('.held')) run.held.set(placeKey(at), entry);
+    if (at.slot === 'ruling' || at.slot === 'outcome' || (at.slot === 'start' && !isInvalid(entry) && entry.type.endsWith('.withdrawn')))
       run.held.delete(placeKey(at));
     if (whole && at.slot === 'outcome') finish(run, entry);
   }
@@ -111,7 +111,7 @@ export function openRuns(): Runs {
 export function summaryOf({ id, workflow, requestedBy, requestedMs, costMicrousd, slots, held, over }: Listed): RunSummary {
   return {
     id,
-    status: over?.status ?? statusOf(slots.get('turn'), undefined, slots.get('verdict'), slots.get('ruling')),
+    status: over?.status ?? statusOf(slots.get('closing'), undefined, slots.get('verdict'), slots.get('ruling')),
     workflow,
     requestedBy,
     requestedAt: new Date(requestedMs).toISOString(),

@@ -114,7 +114,7 @@ export const StepStatus = z.enum([
   'rejected',
   'postponed',
   'due',
-  'void',
+  'invalid',
 ]);
 export type StepStatus = z.infer<typeof StepStatus>;
 
@@ -210,7 +210,7 @@ export const Run = RunSummary.extend({
   problem: Problem.optional(),
   /** Somebody asked for it to stop. */
   cancel: z.object({ who: z.string(), why: z.string(), at: Time }).optional(),
-  turnedAt: Time.optional(),
+  closingAt: Time.optional(),
   undone: z.array(Place),
   stranded: z.array(Remainder),
   /** What it left in the world, once it is over; `stranded` is part of it. */
@@ -242,11 +242,13 @@ export const CloudEvent = z
 export type CloudEvent = z.infer<typeof CloudEvent>;
 
 /** What stands in a slot and cannot be read: why, and where. */
-export const VoidEntry = z.object({ void: z.string(), address: z.string(), time: Time, sequence: z.string() }).meta({ id: 'VoidEntry' });
-export type VoidEntry = z.infer<typeof VoidEntry>;
+export const InvalidEntry = z
+  .object({ invalid: z.string(), address: z.string(), time: Time, sequence: z.string() })
+  .meta({ id: 'VoidEntry' });
+export type InvalidEntry = z.infer<typeof InvalidEntry>;
 
 /** GET /v1/runs/{id}/events, as JSON: everything said, in order. */
-export const RunEvents = z.object({ events: z.array(z.union([CloudEvent, VoidEntry])) }).meta({ id: 'RunEvents' });
+export const RunEvents = z.object({ events: z.array(z.union([CloudEvent, InvalidEntry])) }).meta({ id: 'RunEvents' });
 export type RunEvents = z.infer<typeof RunEvents>;
 
 /** POST /v1/runs/{id}/cancel; the body may be left out. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { it } from 'node:test';
-import type { Door } from '@reel/bus/edge.ts';
+import type { Edge } from '@reel/bus/edge.ts';
 import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { simulate } from '@reel/bus/simulator/simulator.ts';
 import { keyClaimed } from '@reel/contracts/run.ts';
@@ -25,22 +25,22 @@ const body = { requestedBy: 'ann', workflow: 'name: w\nsteps: [{ id: a, uses: lo
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** With the tool, and after everybody who had it has gone. */
-function doors(): { there: Door; gone: Door } {
-  const { door } = simulate({ players: [], tools: [look] });
-  const present = { ...door, kinds: () => new Set(['tool']) };
+function edges(): { there: Edge; gone: Edge } {
+  const { edge } = simulate({ players: [], tools: [look] });
+  const present = { ...edge, kinds: () => new Set(['tool']) };
   return { there: present, gone: { ...present, tools: async () => new Map(), kinds: () => new Set() } };
 }
 
 it('is the same run when its tool has gone since', async () => {
-  const { there, gone } = doors();
+  const { there, gone } = edges();
   const first = await submit(there, body, 'k', traceparent);
   assert.equal(first.created, true);
   assert.deepEqual(await submit(gone, body, 'k', traceparent), { ...first, created: false });
 });
 
 /** How a submission is answered that is not accepted. */
-async function refusal(door: Door, more: object): Promise<[status: number, code: string, retryAfter: string | undefined]> {
-  const error = await submit(door, { ...body, ...more }, undefined, traceparent).then(
+async function refusal(edge: Edge, more: object): Promise<[status: number, code: string, retryAfter: string | undefined]> {
+  const error = await submit(edge, { ...body, ...more }, undefined, traceparent).then(
     () => assert.fail('it was accepted'),
     (problem: unknown) => problem,
   );
@@ -49,13 +49,13 @@ async function refusal(door: Door, more: object): Promise<[status: number, code:
 }
 
 it('is checked like anything new where the key is new', async () => {
-  const { there, gone } = doors();
+  const { there, gone } = edges();
   await submit(there, body, 'k', traceparent);
   await assert.rejects(submit(gone, body, 'other', traceparent), (error) => error instanceof HttpProblem && error.status === 503);
 });
 
 it('is to be asked for again while those are away who would know whether it can be carried out', async () => {
-  const { there, gone } = doors();
+  const { there, gone } = edges();
   const wait = [503, 'nobody-there', '5'];
   const model = { workflow: 'name: w\nsteps: [{ id: a, kind: model, prompt: Think. }]' };
   const goal = { workflow: undefined, goal: 'a bed near Lisbon' };
@@ -71,14 +71,14 @@ it('is to be asked for again while those are away who would know whether it can 
 });
 
 it('is to be asked for again while nobody offers a tool that is known', async () => {
-  const { there } = doors();
+  const { there } = edges();
   const restarting = { ...there, tools: async () => new Map(), kinds: () => new Set(['tool', 'model', 'person']) };
   assert.deepEqual(await refusal(restarting, {}), [503, 'nobody-there', '5']);
   assert.deepEqual(await refusal(restarting, { workflow: 'name: w\nsteps: [{ id: a, uses: lok }]' }), [422, 'invalid-workflow', undefined]);
 });
 
 it('is wrong all the same, whoever is away, when it is wrong in itself, or asks for a kind that nobody of Reel’s performs', async () => {
-  const { there, gone } = doors();
+  const { there, gone } = edges();
   const wrong = [422, 'invalid-workflow', undefined];
   for (const workflow of [
     'name: w\nsteps: [{ id: a, uses: look, dependsOn: [b] }]',
@@ -90,16 +90,16 @@ it('is wrong all the same, whoever is away, when it is wrong in itself, or asks 
 });
 
 it('is refused in other words, under the same key', async () => {
-  const { there } = doors();
+  const { there } = edges();
   await submit(there, body, 'k', traceparent);
   await assert.rejects(submit(there, { ...body, input: { x: 1 } }, 'k', traceparent), /was asked for in other words/);
 });
 
 it('is the same run when an earlier version took it on', async () => {
-  const { there, gone } = doors();
+  const { there, gone } = edges();
   const { workflow } = readWorkflow(body.workflow, new Map([[look.name, look]]));
   const earlier = keyClaimed({ kind: 'claim', id: 'key', n: 1 }, { run: 'OLD', request: digestOf({ ...body, workflow }) });
-  await there.say(0, hash('sha256', 'k').slice(0, 40), earlier);
+  await there.publish(0, hash('sha256', 'k').slice(0, 40), earlier);
   assert.equal((await submit(there, body, 'k', traceparent)).run, 'OLD');
   await assert.rejects(submit(gone, body, 'k', traceparent), /nobody performs|wrong/);
 });

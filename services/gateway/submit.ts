@@ -1,20 +1,20 @@
 /** Submitting a run: checked at the edge, with everything that it depends on from outside taken along. */
 
 import { hash } from 'node:crypto';
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { digestOf } from '@reel/bus/runtime/digest.ts';
-import { checkSayable } from '@reel/bus/runtime/publish.ts';
+import { checkPublishable } from '@reel/bus/runtime/publish.ts';
 import { type Place, theRun } from '@reel/contracts/address.ts';
 import { type Goal, keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
-import type { Attempt } from '@reel/contracts/workflow/attempt.ts';
+import type { PlannedAttempt } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { pathText } from '@reel/contracts/workflow/place.ts';
 import { monotonicFactory } from 'ulid';
 import { checkDepth } from './body.ts';
-import { away, type Means, OURS } from './capabilities.ts';
+import { BUILT_IN, type Capabilities, unavailable } from './capabilities.ts';
 import { wrongBy } from './field-errors.ts';
 import { frameOf } from './goal.ts';
 import { lifetimeOf } from './lifetime.ts';
@@ -29,29 +29,29 @@ const claim: Place = { kind: 'claim', id: 'key', n: 1 };
 type Submitted = { readonly run: string; readonly shard: number; readonly created: boolean };
 
 /** Requests a run. @returns its id, and whether it is new. @throws HttpProblem */
-export async function submit(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
-  const before = key === undefined ? undefined : await askedBefore(door, key, digestOf(body));
-  return before ?? (await request(door, body, key, traceparent));
+export async function submit(edge: Edge, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
+  const before = key === undefined ? undefined : await askedBefore(edge, key, digestOf(body));
+  return before ?? (await request(edge, body, key, traceparent));
 }
 
 /** The run that this was answered with already: it is the same whoever has come or gone since that it depends on. */
-async function askedBefore(door: Door, key: string, digest: string): Promise<Submitted | undefined> {
-  const claimed = await door.occupant(0, placeOf(key), claim, keyClaimed.slot);
+async function askedBefore(edge: Edge, key: string, digest: string): Promise<Submitted | undefined> {
+  const claimed = await edge.occupant(0, placeOf(key), claim, keyClaimed.slot);
   if (claimed === undefined) return undefined;
   const { run, body } = claimedBy(claimed) ?? {};
   // By which words an earlier version claimed it is only known once these have been understood.
   if (run === undefined || body !== digest) return undefined;
-  const shard = shardOf(run, door.shards);
-  return (await door.occupant(shard, run, theRun, 'request')) === undefined ? undefined : { run, shard, created: false };
+  const shard = shardOf(run, edge.shards);
+  return (await edge.occupant(shard, run, theRun, 'request')) === undefined ? undefined : { run, shard, created: false };
 }
 
-async function request(door: Door, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
+async function request(edge: Edge, body: RunRequest, key: string | undefined, traceparent: string): Promise<Submitted> {
   const means = {
-    tools: await door.tools(),
-    registered: await door.registered(),
-    kinds: door.kinds(),
-    models: door.models(),
-    refused: new Map(refusedTools(door.components()).map(({ tool, why }) => [tool, why])),
+    tools: await edge.tools(),
+    registered: await edge.registered(),
+    kinds: edge.kinds(),
+    models: edge.models(),
+    refused: new Map(refusedTools(edge.components()).map(({ tool, why }) => [tool, why])),
   };
   const goal = typeof body.goal === 'string' ? { text: body.goal } : body.goal;
   const workflow = goal === undefined ? await checked(body.workflow as string | object, means) : frameOf(goal, body.requestedBy, means);
@@ -77,16 +77,16 @@ async function request(door: Door, body: RunRequest, key: string | undefined, tr
   let run = ulid();
   let created = true;
   // A key is claimed for good: nothing is refused after that.
-  checkSayable(requested, { source: 'gateway', shard: 0, run, traceparent });
+  checkPublishable(requested, { source: 'gateway', shard: 0, run, traceparent });
   if (key !== undefined) {
-    const claimed = await claimKey(door, key, { run, request: digestOf({ ...body, workflow }), body: digestOf(body) });
+    const claimed = await claimKey(edge, key, { run, request: digestOf({ ...body, workflow }), body: digestOf(body) });
     created = claimed === run;
     run = claimed;
   }
-  const shard = shardOf(run, door.shards);
-  if (!created && (await door.occupant(shard, run, theRun, 'request')) !== undefined) return { run, shard, created };
-  const said = await door.say(shard, run, requested, { traceparent });
-  if (!said.said && key === undefined) throw new Error(`run ${run} exists already`);
+  const shard = shardOf(run, edge.shards);
+  if (!created && (await edge.occupant(shard, run, theRun, 'request')) !== undefined) return { run, shard, created };
+  const said = await edge.publish(shard, run, requested, { traceparent });
+  if (!said.published && key === undefined) throw new Error(`run ${run} exists already`);
   return { run, shard, created };
 }
 
@@ -95,17 +95,17 @@ const shardOf = (run: string, shards: number): number => (shards === 1 ? 0 : Num
 const placeOf = (key: string): string => hash('sha256', key).slice(0, 40);
 
 /** Whether a run was requested under this Idempotency-Key. */
-export const isClaimed = async (door: Door, key: string): Promise<boolean> =>
-  (await door.occupant(0, placeOf(key), claim, keyClaimed.slot)) !== undefined;
+export const isClaimed = async (edge: Edge, key: string): Promise<boolean> =>
+  (await edge.occupant(0, placeOf(key), claim, keyClaimed.slot)) !== undefined;
 
 type Claim = EventOf<'claim.claim.claimed'>['data'];
 
-const claimedBy = (claimed: Entry): Claim | undefined => (isVoid(claimed) ? undefined : (claimed.data as Claim));
+const claimedBy = (claimed: Entry): Claim | undefined => (isInvalid(claimed) ? undefined : (claimed.data as Claim));
 
 /** A slot keyed by the hash of the key names the run; whoever comes second follows, if the request is the same. @throws HttpProblem */
-async function claimKey(door: Door, key: string, mine: Claim): Promise<string> {
-  const said = await door.say(0, placeOf(key), keyClaimed(claim, mine));
-  if (said.said) return mine.run;
+async function claimKey(edge: Edge, key: string, mine: Claim): Promise<string> {
+  const said = await edge.publish(0, placeOf(key), keyClaimed(claim, mine));
+  if (said.published) return mine.run;
   const first = claimedBy(said.occupant);
   if (first !== undefined && (first.request === mine.request || first.body === mine.body)) return first.run;
   const message = `"${key}" belongs to run ${first?.run ?? '(unreadable)'}, which was asked for in other words: use a new key`;
@@ -120,13 +120,13 @@ const goalOf = ({ text, rubric, review }: GoalRequest): Goal => ({
   ...(review === undefined ? {} : { review }),
 });
 
-const known = new Map<string, { tools: Means['tools']; others: string; workflow: Workflow }>();
+const known = new Map<string, { tools: Capabilities['tools']; others: string; workflow: Workflow }>();
 const KNOWN = 500;
 /** A longer one, in characters, is checked each time: what is known has to stay within bounds. */
 const LONGEST = 32_768;
 
 /** The workflow, when nothing is wrong with it. What was checked against the same means is not checked again. */
-async function checked(source: string | object, means: Means): Promise<Workflow> {
+async function checked(source: string | object, means: Capabilities): Promise<Workflow> {
   const { tools, kinds, models } = means;
   const text = typeof source === 'string' ? source : JSON.stringify(source);
   const others = JSON.stringify([[...kinds], models]);
@@ -151,9 +151,9 @@ async function checked(source: string | object, means: Means): Promise<Workflow>
 }
 
 /** True where nothing is wrong with the workflow but that somebody is away: a tool that is known, or services of Reel's own. */
-async function mayDo(source: string | object, { tools, registered, kinds, models }: Means): Promise<boolean> {
-  if (away(kinds).length === 0 && registered.size === tools.size) return false;
-  const all = new Set([...kinds, ...Object.keys(OURS)]);
+async function mayDo(source: string | object, { tools, registered, kinds, models }: Capabilities): Promise<boolean> {
+  if (unavailable(kinds).length === 0 && registered.size === tools.size) return false;
+  const all = new Set([...kinds, ...Object.keys(BUILT_IN)]);
   const means = { tools: kinds.has('tool') ? registered : undefined, kinds: all, models: kinds.has('model') ? models : undefined };
   return (await readApart(source, means)).workflow !== undefined;
 }
@@ -169,7 +169,7 @@ async function withinReach<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-const attemptsIn = ({ steps }: Workflow): Attempt[] =>
+const attemptsIn = ({ steps }: Workflow): PlannedAttempt[] =>
   steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]));
 
 /** The tools that a workflow can come to call: those it names, and those that undo them. */

@@ -1,11 +1,11 @@
 /** What the models of a run came to, summed over every attempt that told. Pure. */
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import type { Usage } from '@reel/contracts/model.ts';
 import type { RunUsage } from './shapes.ts';
 
 /** The usage that a fact tells of, if it is an outcome that does. */
 export function usageIn(entry: Entry | undefined): Usage | undefined {
-  if (entry === undefined || isVoid(entry) || entry.at.slot !== 'outcome') return undefined;
+  if (entry === undefined || isInvalid(entry) || entry.at.slot !== 'outcome') return undefined;
   return (entry.data as { usage?: Usage }).usage;
 }
 

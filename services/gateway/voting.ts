@@ -1,7 +1,7 @@
 /** A person's voice: each vote has a place of its own, so that one that did not count is followed by the next. */
 import { hash } from 'node:crypto';
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { addressOf, type Parts, type Place } from '@reel/contracts/address.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
@@ -26,26 +26,26 @@ export function placeOfVote(history: History, vote: Vote): Place {
     const cast = history.occupant(place, voteCast.slot);
     if (cast === undefined) return place;
     const answered = history.occupant(place, voteDenied.slot) !== undefined;
-    if (!answered && !isVoid(cast) && digestOf(cast.data) === digestOf(vote)) return place;
+    if (!answered && !isInvalid(cast) && digestOf(cast.data) === digestOf(vote)) return place;
   }
 }
 
 /** Stores a vote at its place. What another replica has just stored may not be read here yet: then the slot says so, and the next is taken. */
 export async function storeVote(
-  door: Door,
+  edge: Edge,
   { shard, run }: Pick<Parts, 'shard' | 'run'>,
   vote: Vote,
   traceparent?: string,
 ): Promise<Place> {
-  let place = placeOfVote(await door.look(shard, run), vote);
-  while (!(await door.say(shard, run, voteCast(place, vote), { cause: vote.question, traceparent })).said)
+  let place = placeOfVote(await edge.history(shard, run), vote);
+  while (!(await edge.publish(shard, run, voteCast(place, vote), { cause: vote.question, traceparent })).published)
     place = { ...place, n: place.n + 1 };
   return place;
 }
 
 /** Casts a vote on what is held at `at`. @returns its address, and the ruling or the denial that answers it in time. */
 export async function castVote(
-  door: Door,
+  edge: Edge,
   at: Parts,
   vote: Vote,
   { patienceMs, traceparent }: Waiting,
@@ -64,10 +64,10 @@ export async function castVote(
     const isDenial = entry.at.kind === 'vote' && entry.at.slot === voteDenied.slot && entry.at.id === place.id && entry.at.n === place.n;
     if (isRuling || isDenial) answered.resolve(entry);
   };
-  const listen = door.follow(hear);
+  const listen = edge.follow(hear);
   const timer = setTimeout(() => answered.resolve(undefined), patienceMs);
   try {
-    place = await storeVote(door, at, vote, traceparent);
+    place = await storeVote(edge, at, vote, traceparent);
     for (const entry of early) hear(entry);
     return { vote: addressOf({ shard: at.shard, run: at.run, ...place, slot: voteCast.slot }), answer: await answered.promise };
   } finally {

@@ -6,10 +6,10 @@ import { LONGEST_MS, type Model } from './configuration.ts';
 import { afterRefusal, type Dialect, dialectOf, formOf } from './dialect.ts';
 
 /** How one attempt is made: `key` is its own, so that a provider which heeds it is never paid twice. It is over when `signal` aborts. */
-export type Attempt = { readonly key: string; readonly signal: AbortSignal };
+export type ChatAttempt = { readonly key: string; readonly signal: AbortSignal };
 
 /** Asks for what the call says. @returns the chunks as they come; it ends early, without an error, when the signal aborts. */
-export type Chat = (call: ApprovedCall, attempt: Attempt) => Promise<AsyncIterable<unknown>>;
+export type Chat = (call: ApprovedCall, attempt: ChatAttempt) => Promise<AsyncIterable<unknown>>;
 
 /** The way to a model. Nothing is sent before it is asked. */
 export function openChat({ id, baseUrl, apiKey, answerBytes, request }: Model): Chat {
@@ -28,7 +28,7 @@ export function openChat({ id, baseUrl, apiKey, answerBytes, request }: Model): 
     fetch: async (url, init) => await streamed(within(await fetch(url, init), answerBytes)),
   });
   let dialect = dialectOf(request);
-  const ask = async (call: ApprovedCall, { key, signal }: Attempt, as: Dialect): Promise<AsyncIterable<unknown>> => {
+  const ask = async (call: ApprovedCall, { key, signal }: ChatAttempt, as: Dialect): Promise<AsyncIterable<unknown>> => {
     const { format, words } = formOf(as, call.output);
     const system = [call.prompt, words].filter((part) => part !== undefined).join('\n\n');
     const body = {

@@ -3,7 +3,7 @@
 import { TooMuch } from '@reel/bus/process/bounded-read.ts';
 import { MAX_BYTES } from '@reel/bus/runtime/large-values.ts';
 import { excerpt, tellWeakSecrets } from '@reel/bus/runtime/secrets.ts';
-import { type Acting, type ApprovedCall, definePerformer, Failure, type Surroundings } from '@reel/bus/service.ts';
+import { type ApprovedCall, type CallContext, definePerformer, Failure, type ServiceContext } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compileSchema, SchemaError } from '@reel/contracts/schema.ts';
 import { type Chat, openChat } from './chat.ts';
@@ -18,7 +18,7 @@ import { usageOf } from './usage.ts';
 type Deps = { readonly models: ReadonlyMap<string, { readonly model: Model; readonly chat: Chat }> };
 
 /** Opens the models that are configured, or the stand-in where none is, and offers them. @throws ConfigError */
-export async function openModels({ env, log, offer }: Surroundings) {
+export async function openModels({ env, log, offer }: ServiceContext) {
   const configured = await readModels(env);
   tellWeakSecrets(log);
   const offline = configured === undefined ? await startOffline({ folder: env['REEL_SCENARIOS'] }) : undefined;
@@ -44,7 +44,7 @@ const scripted = (baseUrl: string): Model => ({
 });
 
 /** Makes one approved call. @throws Failure with one of the codes that begin with `model-`. */
-export async function performCall(call: ApprovedCall, { models, ...acting }: Deps & Acting): Promise<Json> {
+export async function performCall(call: ApprovedCall, { models, ...acting }: Deps & CallContext): Promise<Json> {
   const found = models.get(call.uses);
   if (found === undefined) {
     const there = [...models.keys()].join(', ');

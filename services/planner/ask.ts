@@ -5,13 +5,13 @@ import type { Place } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { type Call, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import { type Escalated, escalationForm, escalationId, type Planned, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
-import { setbackOf } from './attempt-failure.ts';
+import { attemptFailureOf } from './attempt-failure.ts';
 import { callOf } from './call.ts';
-import type { Situation } from './planning-context.ts';
+import type { PlanningContext } from './planning-context.ts';
 import { endsAt } from './retry.ts';
 
 /** @param at a place that the plan has. @throws Uncomputable */
-export async function ask({ history, progress, request }: Situation, at: Place): Promise<Draft> {
+export async function ask({ history, progress, request }: PlanningContext, at: Place): Promise<Draft> {
   const planned = plannedAs(progress.plan, at.id);
   if (planned === undefined) throw new Error(`the plan has nothing called "${at.id}"`);
   const call = await callOf(planned.attempt, planned.step.id, at.n, progress, request);
@@ -31,15 +31,15 @@ function leftMs(history: History, { attempt }: Planned, at: Place): number | und
 }
 
 /** What the person said who was asked at this level about a step that had failed. */
-export function whatWasSaid({ history }: Pick<Situation, 'history'>, { step, level }: Planned): Escalated | undefined {
+export function whatWasSaid({ history }: Pick<PlanningContext, 'history'>, { step, level }: Planned): Escalated | undefined {
   return history.find(stepSucceeded, { kind: 'person', id: escalationId(step.id, level), n: 1 })?.data.output as Escalated | undefined;
 }
 
 const WRONG = new Set(['model-nonsense', 'schema-broken', 'assertion-failed']);
 
 /** A model that is asked once more is told what was wrong with what it said. */
-function corrected(call: Call, at: Place, { history }: Pick<Situation, 'history'>): Call {
-  const before = at.n > 1 ? setbackOf(history, { ...at, n: at.n - 1 })?.problem : undefined;
+function corrected(call: Call, at: Place, { history }: Pick<PlanningContext, 'history'>): Call {
+  const before = at.n > 1 ? attemptFailureOf(history, { ...at, n: at.n - 1 })?.problem : undefined;
   if (before === undefined || !WRONG.has(before.code)) return call;
   return { ...call, prompt: `${call.prompt ?? ''}\n\nYour previous result was not accepted: ${before.message}` };
 }
@@ -49,7 +49,7 @@ export type Began = { readonly at: Place; readonly problem: Problem; readonly un
 
 /** Asks the next person about a step that has failed for good, or undefined when there is nobody left to ask. */
 export function escalated(
-  { history, progress, request }: Situation,
+  { history, progress, request }: PlanningContext,
   { step, level }: Planned,
   { at, problem, unknown }: Began,
 ): Draft | undefined {

@@ -18,7 +18,7 @@ import {
  * How an attempt went wrong: whether its effect may yet be in the world (`doubtful`), whether nobody knows if it is (`unknown`), and
  * whether trying again can help. `seq`, `time`: of the fact.
  */
-export type Setback = {
+export type AttemptFailure = {
   readonly problem: Problem;
   readonly doubtful: boolean;
   readonly unknown: boolean;
@@ -31,11 +31,11 @@ export type Setback = {
  * An attempt can time out before it is judged and be denied afterwards: whatever comes second must not lead to a second try beside
  * the first.
  */
-export function setbackOf(history: History, at: Place): Setback | undefined {
+export function attemptFailureOf(history: History, at: Place): AttemptFailure | undefined {
   const effect = history.find(stepRequested, at)?.data.call.effect ?? 'once';
   const isFree = effect === 'read-only' || effect === 'metered';
-  const found: Setback[] = [];
-  const note = (event: Event | undefined, how: Pick<Setback, 'problem' | 'doubtful' | 'again'> & { unknown?: boolean }): void => {
+  const found: AttemptFailure[] = [];
+  const note = (event: Event | undefined, how: Pick<AttemptFailure, 'problem' | 'doubtful' | 'again'> & { unknown?: boolean }): void => {
     if (event !== undefined) found.push({ unknown: false, ...how, seq: event.seq, time: event.time });
   };
   const final = { doubtful: false, again: false };
@@ -61,6 +61,6 @@ export function setbackOf(history: History, at: Place): Setback | undefined {
   if (rejected !== undefined) note(rejected, { problem: rejected.data.problem, doubtful: !isFree, again: isFree });
   const first = found.sort((a, b) => a.seq - b.seq)[0];
   // That this attempt had no effect says nothing about one before it.
-  const before = first !== undefined && !isFree && at.n > 1 ? setbackOf(history, { ...at, n: at.n - 1 }) : undefined;
+  const before = first !== undefined && !isFree && at.n > 1 ? attemptFailureOf(history, { ...at, n: at.n - 1 }) : undefined;
   return first !== undefined && before?.doubtful ? { ...first, doubtful: true, unknown: first.unknown || before.unknown } : first;
 }

@@ -1,11 +1,11 @@
 /** A step of the plan as a concrete call: templates filled in, and what the registry knew about the tool when the run was requested. */
 import type { Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import type { Call } from '@reel/contracts/step.ts';
-import { type Attempt, effectOf, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import { effectOf, type PlannedAttempt, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
 import { candidatesFor, modelFor, wanted } from '@reel/contracts/workflow/route.ts';
-import { inStep, Uncomputable } from './expression-failure.ts';
+import { ExpressionFailure, inStep } from './expression-failure.ts';
 import type { Progress } from './progress.ts';
 import type { RunRequest } from './request.ts';
 
@@ -15,7 +15,7 @@ const MODEL_TIMEOUT_MS = 120_000;
 const OTHER_TIMEOUT_MS = 60_000;
 
 /** @param id the step's. @param n the number of the attempt. @throws Uncomputable when a template cannot be filled in, or no model fits. */
-export async function callOf(attempt: Attempt, id: string, n: number, progress: Progress, request: RunRequest): Promise<Call> {
+export async function callOf(attempt: PlannedAttempt, id: string, n: number, progress: Progress, request: RunRequest): Promise<Call> {
   const fill = <T extends Json>(field: string, template: T): Promise<T> =>
     inStep(id, [field], async () => (await renderTemplate(template, await progress.scopeFor(referencesOf(template), id))) as T);
   const filled = await fill('with', attempt.with);
@@ -26,7 +26,7 @@ export async function callOf(attempt: Attempt, id: string, n: number, progress: 
 
 /** Which model is asked, and why: each attempt goes to the next that fits. */
 function routed(
-  attempt: Attempt,
+  attempt: PlannedAttempt,
   id: string,
   n: number,
   { models = [] }: RunRequest,
@@ -35,7 +35,7 @@ function routed(
   const chosen = modelFor(candidates, n);
   if (chosen === undefined) {
     const message = `there was no model ${wanted(attempt)} when the run was requested: configure one (OPENAI_API_KEY, OPENAI_BASE_URL, REEL_MODEL; or REEL_MODELS)`;
-    throw new Uncomputable({ code: 'no-model', message, step: id, retryable: false });
+    throw new ExpressionFailure({ code: 'no-model', message, step: id, retryable: false });
   }
   const of = candidates.length === 1 ? 'the only model' : `one of ${candidates.length} models`;
   const why =
@@ -46,7 +46,7 @@ function routed(
   return { uses: chosen.name, routing: why, timeoutMs, ...(attempt.output === undefined ? {} : { output: attempt.output }) };
 }
 
-function toolCall(attempt: Attempt, filled: Call['arguments'], request: RunRequest): Call {
+function toolCall(attempt: PlannedAttempt, filled: Call['arguments'], request: RunRequest): Call {
   const tool = request.tools[attempt.uses];
   const compensation = attempt.compensate ?? tool?.compensation;
   return {
@@ -61,7 +61,7 @@ function toolCall(attempt: Attempt, filled: Call['arguments'], request: RunReque
 
 type Fill = <T extends Json>(field: string, template: T) => Promise<T>;
 
-async function otherCall(attempt: Attempt, filled: Call['arguments'], fill: Fill): Promise<Call> {
+async function otherCall(attempt: PlannedAttempt, filled: Call['arguments'], fill: Fill): Promise<Call> {
   const { kind, form, prompt, compensate } = attempt;
   return {
     uses: usesOf(attempt),

@@ -8,13 +8,13 @@ import { runRequested } from '@reel/contracts/run.ts';
 import { stepAccepted, stepLate, stepRejected } from '@reel/contracts/step.ts';
 import { escalationId, levelsOf, type Planned, plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import { withRegistered } from '@reel/contracts/workflow/registered.ts';
-import { setbackOf } from './attempt-failure.ts';
-import { Uncomputable } from './expression-failure.ts';
+import { attemptFailureOf } from './attempt-failure.ts';
+import { ExpressionFailure } from './expression-failure.ts';
 import { answerRefused, firstPlan, isBeingMade, mayRevise, planRefused, revise } from './goal.ts';
-import { follow } from './plan-handover.ts';
-import { abandon, isOver, type Situation, situationIn } from './planning-context.ts';
-import { decided, goOn, passed } from './progression.ts';
-import { awake, mend } from './recovery.ts';
+import { handOver } from './plan-handover.ts';
+import { abandon, isOver, type PlanningContext, planningContextIn } from './planning-context.ts';
+import { decided, passed, proceed } from './progression.ts';
+import { awake, recover } from './recovery.ts';
 
 /** The plan of a run that may begin: the workflow that was asked for, or to have one made for the goal. */
 export function propose(history: History): Draft[] {
@@ -26,13 +26,13 @@ export function propose(history: History): Draft[] {
 }
 
 /** Asks for what comes next, where anything does. What cannot be computed ends the plan; a goal may have another. */
-async function inSituation(history: History, next: (situation: Situation) => Promise<Draft[]> | Draft[]): Promise<Draft[]> {
-  const situation = situationIn(history);
+async function inSituation(history: History, next: (situation: PlanningContext) => Promise<Draft[]> | Draft[]): Promise<Draft[]> {
+  const situation = planningContextIn(history);
   if (situation === undefined) return [];
   try {
     return await next(situation);
   } catch (error) {
-    if (!(error instanceof Uncomputable)) throw error;
+    if (!(error instanceof ExpressionFailure)) throw error;
     const { request, progress } = situation;
     const canRevise = request.goal !== undefined && !isBeingMade(progress.plan) && error.problem.step !== undefined && mayRevise(history);
     return canRevise ? await revise(situation, [error.problem]) : abandon(history, error.problem);
@@ -41,7 +41,9 @@ async function inSituation(history: History, next: (situation: Situation) => Pro
 
 /** A plan may be carried out: everything that waits for nothing is asked for. If it follows another, what that one left is taken up. */
 export const begin = (history: History, at: Place): Promise<Draft[]> =>
-  inSituation(history, async (situation) => (at.n === 1 ? goOn(situation, situation.progress.graph.roots, false) : follow(situation, at)));
+  inSituation(history, async (situation) =>
+    at.n === 1 ? proceed(situation, situation.progress.graph.roots, false) : handOver(situation, at),
+  );
 
 /** A step is over: everything that waited for it last is asked for. */
 export const settled = (history: History, at: Place, seq: number): Promise<Draft[]> =>
@@ -56,19 +58,19 @@ export const settled = (history: History, at: Place, seq: number): Promise<Draft
   });
 
 /** An attempt came to nothing, if this is the fact that first says so. */
-export const setBack = (history: History, at: Place, seq: number): Promise<Draft[]> =>
+export const attemptFailed = (history: History, at: Place, seq: number): Promise<Draft[]> =>
   inSituation(history, async (situation) => {
-    const setback = setbackOf(history, at);
+    const setback = attemptFailureOf(history, at);
     const planned = plannedAs(situation.progress.plan, at.id);
     if (planned === undefined || resultOf(history, situation.progress.plan, planned.step) !== undefined) return [];
-    if (setback?.seq === seq) return await mend(situation, at, setback);
+    if (setback?.seq === seq) return await recover(situation, at, setback);
     return history.find(stepLate, at) !== undefined && history.find(stepRejected, at)?.seq === seq
       ? await undecided(situation, planned)
       : [];
   });
 
 /** What came late is not what was promised. If a person has spoken meanwhile, and was not heeded for its sake, they are now. */
-async function undecided(situation: Situation, { step }: Planned): Promise<Draft[]> {
+async function undecided(situation: PlanningContext, { step }: Planned): Promise<Draft[]> {
   const { history, progress } = situation;
   for (const level of levelsOf(progress.plan).keys()) {
     const id = escalationId(step.id, level + 1);

@@ -3,7 +3,7 @@ import type { Problem } from '@reel/contracts/envelope.ts';
 import { type Path, pathText } from '@reel/contracts/workflow/place.ts';
 import { ExpressionError } from '@reel/contracts/workflow/program.ts';
 
-export class Uncomputable extends Error {
+export class ExpressionFailure extends Error {
   readonly problem: Problem;
   constructor(problem: Problem) {
     super(problem.message);
@@ -19,6 +19,6 @@ export async function inStep<T>(step: string | undefined, path: Path, work: () =
     if (!(error instanceof ExpressionError)) throw error;
     const where = step === undefined ? pathText(path) : `step "${step}", ${pathText(path)}`;
     const problem = { code: 'expression-failed', message: `${where}: ${error.message}`, retryable: false };
-    throw new Uncomputable(step === undefined ? problem : { ...problem, step });
+    throw new ExpressionFailure(step === undefined ? problem : { ...problem, step });
   }
 }

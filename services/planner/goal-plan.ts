@@ -12,7 +12,7 @@ import type { RunRequest } from './request.ts';
 
 const KINDS = new Set(['tool', 'model', 'person']);
 
-export type Means = {
+export type Capabilities = {
   readonly request: RunRequest;
   readonly kept: readonly WorkflowStep[];
   /** The ids that stood for something in this run: new steps, and what is done in their places, may not have them. */
@@ -22,7 +22,7 @@ export type Means = {
 
 /** The steps of the plan, and everything that is wrong with them: the places are those of the steps as the model gave them. */
 export async function proposedSteps(
-  { request, kept, used, tools }: Means,
+  { request, kept, used, tools }: Capabilities,
   proposed: readonly Json[],
 ): Promise<{ steps: WorkflowStep[]; errors: string[] }> {
   const parsed = StrictWorkflow.shape.steps.min(0).safeParse(proposed);

@@ -13,7 +13,7 @@ import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts'
 import { planSchema } from '@reel/contracts/workflow/plan-schema.ts';
 import { isReasoning, type Planning, planningIn } from '@reel/contracts/workflow/reasoning.ts';
 import { answering, proposedSteps, sinksOf } from './goal-plan.ts';
-import { abandon, newestRevision, type Situation } from './planning-context.ts';
+import { abandon, newestRevision, type PlanningContext } from './planning-context.ts';
 import { literal, promptFor } from './prompts.ts';
 import type { RunRequest } from './request.ts';
 import { type Kept, keptIn } from './step-status.ts';
@@ -39,7 +39,7 @@ export const mayRevise = (history: History): boolean => tasksIn(history).filter(
 
 /** Steps have failed for good: a model is asked for another way. @param broken why steps could not even be asked for. */
 export async function revise(
-  { history, request }: Pick<Situation, 'history' | 'request'>,
+  { history, request }: Pick<PlanningContext, 'history' | 'request'>,
   broken: readonly Problem[] = [],
 ): Promise<Draft[]> {
   const kept = keptIn(history, request.models);
@@ -51,7 +51,7 @@ export async function revise(
 }
 
 /** A model has made a plan, or a person in its stead: it is carried out if it can be. */
-export async function planMade({ history, request, progress }: Situation, step: WorkflowStep): Promise<Draft[]> {
+export async function planMade({ history, request, progress }: PlanningContext, step: WorkflowStep): Promise<Draft[]> {
   const end = await progress.endOf(step);
   const made = (end === undefined || typeof end === 'string' ? {} : end.result) as { steps?: Json[]; more?: string };
   const kept = keptIn(history, request.models);
@@ -91,7 +91,7 @@ export function planRefused(history: History, request: RunRequest | undefined, p
 }
 
 /** An answer that was not accepted goes back, with the reasons. */
-export function answerRefused(situation: Situation, n: number, problem: Problem): Draft[] {
+export function answerRefused(situation: PlanningContext, n: number, problem: Problem): Draft[] {
   const { history, request, progress } = situation;
   if (request.goal === undefined || n > REPAIRS) return abandon(history, problem);
   const previous = history.find(answerProposed, answerRevision(n))?.data.answer ?? null;

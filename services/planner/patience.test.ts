@@ -17,7 +17,7 @@ import {
   stepTimedOut,
   stepUnknown,
 } from '@reel/contracts/step.ts';
-import { SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { CIRCUIT_OPEN } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { asked, asTool, done, failed, grounds, problem, tools } from './goal.fixture.ts';
 import planner from './planner.ts';
@@ -125,7 +125,7 @@ describe('a step that is tried again', () => {
     assert.deepEqual(await tell([...facts, stepDue(asTool('a'), {})]), []);
   });
   it('meets a server that rests: that was no try, and a fallback is better than waiting', async () => {
-    const resting = stepFailed(asTool('a'), trouble({ code: SERVER_RESTING, retryAfterMs: 9000 }));
+    const resting = stepFailed(asTool('a'), trouble({ code: CIRCUIT_OPEN, retryAfterMs: 9000 }));
     assert.equal(await waitAfter([...retried({ attempts: 1 }), ...asked(asTool('a')), resting]), 9000);
     const fallback = retried({ attempts: 1 }, { fallback: { uses: 'secret' } });
     assert.deepEqual(await tell([...fallback, ...asked(asTool('a')), resting]), ['step.request.requested tool.a-fallback.1']);

@@ -6,23 +6,23 @@ import { approvedPlans, isApproved } from '@reel/contracts/run/approved.ts';
 import { stepAccepted, stepDue, stepPostponed } from '@reel/contracts/step.ts';
 import { plannedAs } from '@reel/contracts/workflow/attempt.ts';
 import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
-import { setbackOf } from './attempt-failure.ts';
-import type { Situation } from './planning-context.ts';
-import { decided, goOn } from './progression.ts';
-import { awake, mend } from './recovery.ts';
+import { attemptFailureOf } from './attempt-failure.ts';
+import type { PlanningContext } from './planning-context.ts';
+import { decided, proceed } from './progression.ts';
+import { awake, recover } from './recovery.ts';
 import { newestAttempt } from './step-status.ts';
 
 /**
  * Whoever loses the first fact of an answer says none of the others. So what nobody else can be saying comes first, then what makes yet
  * another plan, and last what may be on its way already, in answer to what happened while the plan before this one still held.
  */
-export async function follow(situation: Situation, { n }: Place): Promise<Draft[]> {
+export async function handOver(situation: PlanningContext, { n }: Place): Promise<Draft[]> {
   const { history, progress } = situation;
   const { steps } = progress.plan;
   const untilSeq = endOfPlanBefore(history, n);
   const known = new Set(approvedPlans(history)[1]?.steps.map(({ id }) => id));
   const unasked = steps.filter(({ kind, id }) => history.occupant({ kind, id, n: 1 }, 'request') === undefined);
-  const mine = await goOn(
+  const mine = await proceed(
     situation,
     unasked.filter(({ id }) => !known.has(id)),
     true,
@@ -33,7 +33,7 @@ export async function follow(situation: Situation, { n }: Place): Promise<Draft[
     if (left !== undefined) (left.seq > untilSeq ? mine : others).push(...left.drafts);
   }
   const passed = unasked.filter(({ id }) => known.has(id));
-  others.push(...(await goOn(situation, passed, false)));
+  others.push(...(await proceed(situation, passed, false)));
   const planning = [...mine, ...others].filter(({ at }) => at.kind === 'plan');
   const isStep = ({ at }: Draft): boolean => at.kind !== 'plan';
   return [...mine.filter(isStep), ...planning, ...others.filter(isStep)];
@@ -49,7 +49,7 @@ function endOfPlanBefore(history: History, n: number): number {
 type Left = { readonly seq: number; readonly drafts: Draft[] };
 
 /** The newest of a step, and what is owed to it. */
-async function leftAt(situation: Situation, step: WorkflowStep): Promise<Left | undefined> {
+async function leftAt(situation: PlanningContext, step: WorkflowStep): Promise<Left | undefined> {
   const { history, progress } = situation;
   const at = newestAttempt(history, progress.plan, step);
   if (at === undefined) return undefined;
@@ -62,6 +62,6 @@ async function leftAt(situation: Situation, step: WorkflowStep): Promise<Left | 
     const due = history.find(stepDue, at);
     return due === undefined ? undefined : { seq: due.seq, drafts: await awake(situation, at) };
   }
-  const setback = setbackOf(history, at);
-  return setback === undefined ? undefined : { seq: setback.seq, drafts: await mend(situation, at, setback) };
+  const setback = attemptFailureOf(history, at);
+  return setback === undefined ? undefined : { seq: setback.seq, drafts: await recover(situation, at, setback) };
 }

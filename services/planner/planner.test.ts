@@ -4,7 +4,7 @@ import { given, told } from '@reel/bus/testing/given.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planAbandoned, planApproved, planGranted, planHeld, planProposed } from '@reel/contracts/plan.ts';
-import { runApproved, runGranted, runHeld, runRequested, turnedFailing } from '@reel/contracts/run.ts';
+import { closingFailing, runApproved, runGranted, runHeld, runRequested } from '@reel/contracts/run.ts';
 import {
   type Call,
   stepAccepted,
@@ -306,7 +306,7 @@ describe('the planner', () => {
     assert.deepEqual(told(await answerTo([...planned(diamond), ...done('elsewhere')])), []);
   });
   it('stays quiet once the run has turned', async () => {
-    const turned = [...planned(diamond), turnedFailing(theRun, { problem }), ...done('a')] as Draft[];
+    const turned = [...planned(diamond), closingFailing(theRun, { problem }), ...done('a')] as Draft[];
     assert.deepEqual(told(await answerTo(turned)), []);
   });
 });

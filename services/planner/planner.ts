@@ -6,16 +6,16 @@ import { answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { planAbandoned, planProposed } from '@reel/contracts/plan.ts';
 import { stepPostponed, stepRequested, stepSkipped } from '@reel/contracts/step.ts';
-import { answerDenied, begin, planDenied, propose, setBack, settled, tryAgain } from './decide.ts';
+import { answerDenied, attemptFailed, begin, planDenied, propose, settled, tryAgain } from './decide.ts';
 
 const cameToNothing = (
   { at, seq }: { readonly at: Parts; readonly seq: number },
   { history }: { readonly history: History },
-): Promise<Draft[]> => setBack(history, at, seq);
+): Promise<Draft[]> => attemptFailed(history, at, seq);
 
 export default defineService({
   name: 'planner',
-  says: [planProposed, planAbandoned, stepRequested, stepSkipped, stepPostponed, answerProposed],
+  publishes: [planProposed, planAbandoned, stepRequested, stepSkipped, stepPostponed, answerProposed],
   on: {
     'run.verdict.approved': (_, { history }) => propose(history),
     'run.ruling.granted': (_, { history }) => propose(history),

@@ -8,13 +8,13 @@ import { runRequested } from '@reel/contracts/run.ts';
 import { type Progress, progressOf } from './progress.ts';
 import type { RunRequest } from './request.ts';
 
-export type Situation = { readonly history: History; readonly request: RunRequest; readonly progress: Progress };
+export type PlanningContext = { readonly history: History; readonly request: RunRequest; readonly progress: Progress };
 
 /**
  * The situation, or undefined when nothing is to be done: the run has turned or been given up, or the next revision of its plan is on its
  * way. What happens meanwhile is made up for when that revision is approved.
  */
-export function situationIn(history: History): Situation | undefined {
+export function planningContextIn(history: History): PlanningContext | undefined {
   const request = history.find(runRequested, theRun)?.data;
   const newest = newestRevision(history);
   if (request === undefined || isOver(history) || newest === 0 || !isApproved(history, planRevision(newest))) return undefined;
@@ -24,7 +24,7 @@ export function situationIn(history: History): Situation | undefined {
 
 /** Nothing is planned any more once the run has turned or been given up. */
 export function isOver(history: History): boolean {
-  if (history.occupant(theRun, 'turn') !== undefined) return true;
+  if (history.occupant(theRun, 'closing') !== undefined) return true;
   return history.find(planAbandoned, planRevision(newestRevision(history))) !== undefined;
 }
 

@@ -12,7 +12,7 @@ import { knownIn } from '@reel/contracts/workflow/known.ts';
 import { ExpressionError } from '@reel/contracts/workflow/program.ts';
 import { inStep } from './expression-failure.ts';
 import type { RunRequest } from './request.ts';
-import { standingOf } from './step-status.ts';
+import { stepStatusOf } from './step-status.ts';
 
 /** How a step ended: with a result; passed over because its condition did not hold; or failed, when the run does without it. */
 export type End = { readonly result: Json } | 'skipped' | 'omitted';
@@ -41,7 +41,7 @@ export function progressOf(history: History, plan: Workflow, request: RunRequest
   async function endOf(step: WorkflowStep): Promise<End | undefined> {
     if (ends.has(step.id)) return ends.get(step.id);
     let end: End | undefined = resultOf(history, plan, step);
-    if (end === undefined && step.optional && standingOf(history, plan, step, request.models) === 'omitted') end = 'omitted';
+    if (end === undefined && step.optional && stepStatusOf(history, plan, step, request.models) === 'omitted') end = 'omitted';
     // That a step is skipped is worked out, not read: its fact may not be stored yet when the other half of a join arrives.
     if (end === undefined && step.when !== undefined && (await isPassedOver(step, String(step.when)))) end = 'skipped';
     ends.set(step.id, end);

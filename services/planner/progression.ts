@@ -11,22 +11,22 @@ import type { WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { referencesOf } from '@reel/contracts/workflow/graph.ts';
 import { isPlanning } from '@reel/contracts/workflow/reasoning.ts';
 import { ask, whatWasSaid } from './ask.ts';
-import { setbackOf } from './attempt-failure.ts';
+import { attemptFailureOf } from './attempt-failure.ts';
 import { inStep } from './expression-failure.ts';
 import { isUnfinished, planMade } from './goal.ts';
-import { abandon, type Situation } from './planning-context.ts';
+import { abandon, type PlanningContext } from './planning-context.ts';
 import type { Progress } from './progress.ts';
 import { newestAttempt } from './step-status.ts';
 
 /** Nobody works on this step any more, and it has a result. */
-export async function passed(situation: Situation, step: WorkflowStep): Promise<Draft[]> {
+export async function passed(situation: PlanningContext, step: WorkflowStep): Promise<Draft[]> {
   if (isPlanning(step)) return await planMade(situation, step);
   const dependents = situation.progress.graph.dependents.get(step.id) ?? [];
-  return await goOn(situation, dependents, dependents.length === 0);
+  return await proceed(situation, dependents, dependents.length === 0);
 }
 
 /** A person has said how a step that failed goes on; unless its own result has come after all, and was there first. */
-export async function decided(situation: Situation, planned: Planned): Promise<Draft[]> {
+export async function decided(situation: PlanningContext, planned: Planned): Promise<Draft[]> {
   const { step, level } = planned;
   const said = whatWasSaid(situation, planned);
   if (isSettledOtherwise(situation, planned, said)) return [];
@@ -47,7 +47,7 @@ export async function decided(situation: Situation, planned: Planned): Promise<D
  * What was late may have come before the person spoke. If they want it done again, or given up, it is waited for until it has been checked;
  * a result that they supply is there already.
  */
-function isSettledOtherwise({ history, progress }: Situation, { step, level }: Planned, said: Escalated | undefined): boolean {
+function isSettledOtherwise({ history, progress }: PlanningContext, { step, level }: Planned, said: Escalated | undefined): boolean {
   const at = { kind: 'person', id: escalationId(step.id, level), n: 1 };
   const saidSeq = history.find(stepAccepted, at)?.seq ?? 0;
   const found = resultOf(history, progress.plan, step);
@@ -62,7 +62,7 @@ function isSettledOtherwise({ history, progress }: Situation, { step, level }: P
  * Asks for those of the candidates that are ready and passes over those whose condition does not hold. It proposes the answer when
  * that was all; only what nobody waits for (`isLast`) can have been the last to be missing.
  */
-export async function goOn(situation: Situation, candidates: readonly WorkflowStep[], isLast: boolean): Promise<Draft[]> {
+export async function proceed(situation: PlanningContext, candidates: readonly WorkflowStep[], isLast: boolean): Promise<Draft[]> {
   const { progress } = situation;
   const { dependents } = progress.graph;
   const drafts: Draft[] = [];
@@ -90,12 +90,12 @@ export async function goOn(situation: Situation, candidates: readonly WorkflowSt
 }
 
 /** The steps that the answer does without, and why. */
-async function omittedIn({ history, progress }: Situation): Promise<Omitted[]> {
+async function omittedIn({ history, progress }: PlanningContext): Promise<Omitted[]> {
   const omitted: Omitted[] = [];
   for (const step of progress.plan.steps) {
     if (!step.optional || (await progress.endOf(step)) !== 'omitted') continue;
     const at = newestAttempt(history, progress.plan, step);
-    const problem = at === undefined ? undefined : setbackOf(history, at)?.problem;
+    const problem = at === undefined ? undefined : attemptFailureOf(history, at)?.problem;
     if (problem !== undefined) omitted.push({ step: step.id, problem });
   }
   return omitted;

@@ -3,18 +3,18 @@ import type { Place } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { resultOf } from '@reel/contracts/run/results.ts';
 import { stepPostponed, stepRequested } from '@reel/contracts/step.ts';
-import { isAway } from '@reel/contracts/tool.ts';
+import { isUnavailable } from '@reel/contracts/tool.ts';
 import { fallbackId, plannedAs, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { ask, type Began, escalated } from './ask.ts';
-import { type Setback, setbackOf } from './attempt-failure.ts';
+import { type AttemptFailure, attemptFailureOf } from './attempt-failure.ts';
 import { isBeingMade, mayRevise, revise } from './goal.ts';
-import { abandon, type Situation } from './planning-context.ts';
+import { abandon, type PlanningContext } from './planning-context.ts';
 import { passed } from './progression.ts';
 import { waitBefore } from './retry.ts';
 import { mayFallBack, mayPlanAround } from './step-status.ts';
 
 /** @throws Uncomputable */
-export async function mend(situation: Situation, at: Place, setback: Setback): Promise<Draft[]> {
+export async function recover(situation: PlanningContext, at: Place, setback: AttemptFailure): Promise<Draft[]> {
   const { history, progress } = situation;
   const planned = plannedAs(progress.plan, at.id);
   if (planned === undefined) return [];
@@ -24,7 +24,7 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
   if (problem.code === 'model-unscripted') return abandon(history, { ...problem, step: step.id });
   const waitMs = waitBefore(history, planned, at, setback, situation.request.models);
   const canFallBack = mayFallBack(planned, setback);
-  if (waitMs !== undefined && !(canFallBack && isAway(problem))) {
+  if (waitMs !== undefined && !(canFallBack && isUnavailable(problem))) {
     return waitMs > 0 ? [stepPostponed(at, { untilMs: time + waitMs })] : [await ask(situation, { ...at, n: at.n + 1 })];
   }
   if (canFallBack) {
@@ -43,18 +43,18 @@ export async function mend(situation: Situation, at: Place, setback: Setback): P
 }
 
 /** The wait after an attempt is over: it is tried again, unless the time of the step is over as well. @throws Uncomputable */
-export async function awake(situation: Situation, at: Place): Promise<Draft[]> {
+export async function awake(situation: PlanningContext, at: Place): Promise<Draft[]> {
   const { history, progress, request } = situation;
   const planned = plannedAs(progress.plan, at.id);
-  const setback = setbackOf(history, at);
+  const setback = attemptFailureOf(history, at);
   // What was late may have come after all.
   if (planned === undefined || setback === undefined || resultOf(history, progress.plan, planned.step) !== undefined) return [];
   const isInTime = waitBefore(history, planned, at, setback, request.models) !== undefined;
-  return isInTime ? [await ask(situation, { ...at, n: at.n + 1 })] : await mend(situation, at, setback);
+  return isInTime ? [await ask(situation, { ...at, n: at.n + 1 })] : await recover(situation, at, setback);
 }
 
 /** A person who did not answer was asked about a problem that was there before. */
-function whatBeganIt({ history, progress }: Situation, at: Place, { problem, unknown }: Setback): Began {
+function whatBeganIt({ history, progress }: PlanningContext, at: Place, { problem, unknown }: AttemptFailure): Began {
   const asked = history.find(stepRequested, at)?.data.call.arguments as Partial<Question> | undefined;
   if (plannedAs(progress.plan, at.id)?.role !== 'escalation' || asked?.attempt === undefined) return { at, problem, unknown };
   return { at: asked.attempt, problem: asked.problem ?? problem, unknown: asked.unknown ?? false };

@@ -3,13 +3,13 @@
 import type { History } from '@reel/bus/history.ts';
 import { backoffMs } from '@reel/bus/runtime/backoff.ts';
 import type { Place } from '@reel/contracts/address.ts';
-import { restsBefore } from '@reel/contracts/run/tries.ts';
+import { circuitOpenBefore } from '@reel/contracts/run/tries.ts';
 import { stepRequested } from '@reel/contracts/step.ts';
-import type { Attempt, Planned } from '@reel/contracts/workflow/attempt.ts';
+import type { Planned, PlannedAttempt } from '@reel/contracts/workflow/attempt.ts';
 import { candidatesFor, modelFor } from '@reel/contracts/workflow/route.ts';
-import { type Setback, setbackOf } from './attempt-failure.ts';
+import { type AttemptFailure, attemptFailureOf } from './attempt-failure.ts';
 import type { RunRequest } from './request.ts';
-import { goesOnAt } from './retry-time.ts';
+import { retryDecidedAt } from './retry-time.ts';
 
 /** A model that is asked again gets so long to come round, where the plan does not say. */
 const MODEL_DELAY_MS = 500;
@@ -19,16 +19,16 @@ export function waitBefore(
   history: History,
   planned: Planned,
   at: Place,
-  setback: Setback,
+  setback: AttemptFailure,
   models: RunRequest['models'],
 ): number | undefined {
   const { attempt, attempts } = planned;
   const { again, problem, time } = setback;
-  const counted = at.n - restsBefore(history, { ...at, n: at.n + 1 });
+  const counted = at.n - circuitOpenBefore(history, { ...at, n: at.n + 1 });
   if (!again || counted >= attempts) return undefined;
   const askedMs = at.kind === 'model' ? askedToWaitMs(history, planned, at, time, models) : (problem.retryAfterMs ?? 0);
   const waitMs = Math.max(grownMs(history, planned, at, models), askedMs);
-  return Math.max(time + waitMs, goesOnAt(history, at, setback)) < endsAt(history, attempt, at) ? waitMs : undefined;
+  return Math.max(time + waitMs, retryDecidedAt(history, at, setback)) < endsAt(history, attempt, at) ? waitMs : undefined;
 }
 
 /** The models take turns: each is left alone for as long as it said when it was asked last, whoever was asked since. */
@@ -36,14 +36,14 @@ function askedToWaitMs(history: History, { attempt }: Planned, at: Place, time: 
   const next = modelFor(candidatesFor(attempt, models), at.n + 1)?.name;
   for (let n = at.n; n >= 1; n -= 1) {
     if (history.find(stepRequested, { ...at, n })?.data.call.uses !== next) continue;
-    const last = setbackOf(history, { ...at, n });
+    const last = attemptFailureOf(history, { ...at, n });
     return last === undefined ? 0 : Math.max(last.time + (last.problem.retryAfterMs ?? 0) - time, 0);
   }
   return 0;
 }
 
 /** When its time is over, with all its attempts, in ms since the epoch. */
-export function endsAt(history: History, { withinMs }: Attempt, at: Place): number {
+export function endsAt(history: History, { withinMs }: PlannedAttempt, at: Place): number {
   const begun = withinMs === undefined ? undefined : history.find(stepRequested, { ...at, n: 1 });
   return begun === undefined ? Number.POSITIVE_INFINITY : begun.time + (withinMs as number);
 }

@@ -8,7 +8,7 @@ import { type Escalated, escalationId, fallbackId, levelsOf, type Planned, plann
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { ancestorsOf, graphOf } from '@reel/contracts/workflow/graph.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
-import { type Setback, setbackOf } from './attempt-failure.ts';
+import { type AttemptFailure, attemptFailureOf } from './attempt-failure.ts';
 import type { RunRequest } from './request.ts';
 import { waitBefore } from './retry.ts';
 
@@ -16,18 +16,18 @@ import { waitBefore } from './retry.ts';
  * `omitted`: it has failed for good, and the run does without it. `open`: somebody may still act on it, or the planner will ask for more of it, or it ends the run. `at`: the attempt by which it failed,
  * so that only another plan can help.
  */
-export type Standing = 'unasked' | 'skipped' | 'done' | 'omitted' | 'open' | { readonly at: Place; readonly setback: Setback };
+export type StepStatus = 'unasked' | 'skipped' | 'done' | 'omitted' | 'open' | { readonly at: Place; readonly setback: AttemptFailure };
 
 /** True when the fallback is next. What may have been done must not be done another way as well. */
-export const mayFallBack = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
+export const mayFallBack = ({ role, step }: Planned, { doubtful }: AttemptFailure): boolean =>
   role === 'step' && step.fallback !== undefined && !doubtful;
 
 /** True when another plan may go another way. What may have been done is for a person to look at, and so is what a person was asked about. */
-export const mayPlanAround = ({ role, step }: Planned, { doubtful }: Setback): boolean =>
+export const mayPlanAround = ({ role, step }: Planned, { doubtful }: AttemptFailure): boolean =>
   (role === 'step' || role === 'fallback') && !doubtful && !isReasoning(step);
 
 /** How a step of this plan stands at the end of the history. */
-export function standingOf(history: History, plan: Workflow, step: WorkflowStep, models: RunRequest['models']): Standing {
+export function stepStatusOf(history: History, plan: Workflow, step: WorkflowStep, models: RunRequest['models']): StepStatus {
   if (history.find(stepSkipped, { kind: step.kind, id: step.id, n: 1 }) !== undefined) return 'skipped';
   const at = newestAttempt(history, plan, step);
   if (at === undefined) return 'unasked';
@@ -36,7 +36,7 @@ export function standingOf(history: History, plan: Workflow, step: WorkflowStep,
     const said = history.find(stepSucceeded, at)?.data.output as Escalated | undefined;
     return said?.action === 'supply' ? 'done' : 'open';
   }
-  const setback = setbackOf(history, at);
+  const setback = attemptFailureOf(history, at);
   const planned = plannedAs(plan, at.id);
   if (setback === undefined || planned === undefined) return 'open';
   if (history.find(stepPostponed, at) !== undefined && history.find(stepDue, at) === undefined) return 'open';
@@ -76,7 +76,7 @@ export function keptIn(history: History, models: RunRequest['models']): Kept {
     const { byId } = graphOf(plan);
     for (const step of plan.steps) {
       if (kept.has(step.id) || failed.has(step.id) || isReasoning(step)) continue;
-      const standing = standingOf(history, plan, step, models);
+      const standing = stepStatusOf(history, plan, step, models);
       if (standing === 'unasked') continue;
       if (typeof standing === 'object') {
         const { problem } = standing.setback;
@@ -90,7 +90,7 @@ export function keptIn(history: History, models: RunRequest['models']): Kept {
       // Whatever it waited for is over, though the fact that says it was passed over may not be stored yet.
       for (const id of ancestorsOf(graphOf(plan), step.id)) {
         const before = byId.get(id);
-        if (before !== undefined && !kept.has(id) && standingOf(history, plan, before, models) === 'unasked') kept.set(id, before);
+        if (before !== undefined && !kept.has(id) && stepStatusOf(history, plan, before, models) === 'unasked') kept.set(id, before);
       }
     }
   }

@@ -1,19 +1,19 @@
 /** Judges what is about to happen: first by what the run itself has approved, then by the policies. It only computes. */
 
-import { type History, isVoid } from '@reel/bus/history.ts';
+import { type History, isInvalid } from '@reel/bus/history.ts';
 import { canonical, digestOf } from '@reel/bus/runtime/digest.ts';
 import { ASKED, aboutOf, askedAbout, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
 import { answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json, JsonSchema } from '@reel/contracts/envelope.ts';
 import { type Family, families } from '@reel/contracts/judged.ts';
 import { approvedPlan, approvedPlans, isApproved } from '@reel/contracts/run/approved.ts';
-import { restsBefore } from '@reel/contracts/run/tries.ts';
-import { runDenied, runRequested, turnedCompleted } from '@reel/contracts/run.ts';
+import { circuitOpenBefore } from '@reel/contracts/run/tries.ts';
+import { closingCompleted, runDenied, runRequested } from '@reel/contracts/run.ts';
 import { type Call, stepFailed, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Compensation, Effect, ToolDefinition } from '@reel/contracts/tool.ts';
 import { undoFailed, undoSucceeded } from '@reel/contracts/undo.ts';
-import { type Attempt, type Question as Doubtful, effectOf, levelsOf, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
+import { type Question as Doubtful, effectOf, levelsOf, type PlannedAttempt, plannedAs, usesOf } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { isReasoning } from '@reel/contracts/workflow/reasoning.ts';
 import { candidatesFor } from '@reel/contracts/workflow/route.ts';
@@ -102,7 +102,7 @@ const noApprovedRun = object('no-approved-run', 'the run itself was not approved
 const runTurned = object('run-turned', 'the run has turned: nothing new begins in it but undos');
 
 /** Whatever stands there, even if it cannot be read: the turn is taken. */
-const turned = (history: History): boolean => history.occupant(theRun, 'turn') !== undefined;
+const turned = (history: History): boolean => history.occupant(theRun, 'closing') !== undefined;
 
 function objectionToStep(at: Place, call: Call, run: Run, history: History): Objection | undefined {
   if (turned(history)) return runTurned;
@@ -115,7 +115,7 @@ function objectionToStep(at: Place, call: Call, run: Run, history: History): Obj
     const plans = `${attempt.kind} "${usesOf(attempt)}"`;
     return object('not-in-plan', `the approved plan has ${plans} as step "${at.id}", and asked for is ${at.kind} "${call.uses}"`);
   }
-  if (at.n - restsBefore(history, at) > attempts)
+  if (at.n - circuitOpenBefore(history, at) > attempts)
     return object('not-in-plan', `attempt ${at.n} of step "${at.id}": the approved plan allows ${attempts}`);
   const tool = at.kind === 'tool' ? toolOf(run, call.uses) : undefined;
   const differs = at.kind === 'tool' ? toolDiffers(call, tool) : effectDiffers(call, effectOf(attempt));
@@ -123,11 +123,11 @@ function objectionToStep(at: Place, call: Call, run: Run, history: History): Obj
 }
 
 /** What performs it is in the plan; which model is asked, as long as it fits, is not. */
-const mayUse = (attempt: Attempt, uses: string, { models = [] }: Run): boolean =>
+const mayUse = (attempt: PlannedAttempt, uses: string, { models = [] }: Run): boolean =>
   attempt.kind === 'model' ? candidatesFor(attempt, models).some(({ name }) => name === uses) : usesOf(attempt) === uses;
 
 function objectionToUndo(at: Place, call: Call, run: Run, history: History): Objection | undefined {
-  if (!turned(history) || history.find(turnedCompleted, theRun) !== undefined) {
+  if (!turned(history) || history.find(closingCompleted, theRun) !== undefined) {
     return object('not-turned', 'nothing is undone while the run goes on, nor when it has been completed');
   }
   if (at.kind === ASKED) return objectionToAsking(at, call, history);
@@ -149,7 +149,7 @@ function objectionToAsking(at: Place, call: Call, history: History): Objection |
   if (attempt === undefined || step === undefined || at.id !== askedAbout(step, at.n).id || !isApproved(history, step))
     return object('not-in-doubt', `${at.id} is no attempt that was approved, so nobody need be asked about it`);
   const outcome = history.occupant(attempt, 'outcome');
-  const isKnown = outcome !== undefined && !isVoid(outcome) && KNOWN.has(outcome.type);
+  const isKnown = outcome !== undefined && !isInvalid(outcome) && KNOWN.has(outcome.type);
   if (outcome === undefined || isKnown)
     return object('not-in-doubt', `what became of attempt ${attempt.n} at ${attempt.kind} "${attempt.id}" is known, or not to be told yet`);
   if (!approvedPlans(history).some((plan) => levelsOf(plan).some(({ to }) => to === call.uses)))

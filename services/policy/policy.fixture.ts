@@ -2,7 +2,7 @@
 import { planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
-import { runApproved, runRequested, turnedFailing } from '@reel/contracts/run.ts';
+import { closingFailing, runApproved, runRequested } from '@reel/contracts/run.ts';
 import { type Call, stepRequested } from '@reel/contracts/step.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
@@ -68,7 +68,7 @@ export const planned: readonly Draft[] = [
 
 export const approvedOn = grounds;
 
-export const failing = turnedFailing(theRun, { problem: { code: 'x', message: 'x' } });
+export const failing = closingFailing(theRun, { problem: { code: 'x', message: 'x' } });
 
 export const call = (uses: string, more: Partial<Call> = {}): Call => ({
   uses,

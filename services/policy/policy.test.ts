@@ -9,7 +9,7 @@ import { answerRevision, type Place, planRevision, theRun, undoOf } from '@reel/
 import { answerAccepted, answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { planHeld, planProposed } from '@reel/contracts/plan.ts';
-import { runApproved, runDenied, runGranted, runHeld, turnedCompleted } from '@reel/contracts/run.ts';
+import { closingCompleted, runApproved, runDenied, runGranted, runHeld } from '@reel/contracts/run.ts';
 import { type Call, stepApproved, stepDenied, stepGranted, stepHeld, stepRequested } from '@reel/contracts/step.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import type { Judge } from './cedar.ts';
@@ -232,7 +232,7 @@ test('a declared compensation is approved after a turn that is not completed', a
 
 test('nothing is undone before the turn, nor when the run was completed', async () => {
   assert.equal((await verdictOn([...booked, undo(call('cancel'))])).problem?.code, 'not-turned');
-  assert.equal((await verdictOn([...booked, turnedCompleted(theRun, {}), undo(call('cancel'))])).problem?.code, 'not-turned');
+  assert.equal((await verdictOn([...booked, closingCompleted(theRun, {}), undo(call('cancel'))])).problem?.code, 'not-turned');
 });
 
 test('what was not declared, or not approved, does not undo', async () => {

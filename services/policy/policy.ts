@@ -17,7 +17,7 @@ export const defaultPolicies = join(import.meta.dirname, 'policies');
  */
 export default defineService<{ judge: Judge }>({
   name: 'policy',
-  says: [
+  publishes: [
     ...Object.values(families).flatMap(({ approved, denied, held, granted, refused }) => [approved, denied, held, granted, refused]),
     voteDenied,
   ],

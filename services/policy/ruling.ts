@@ -46,10 +46,10 @@ function heldBy(question: string, history: History): Held | Objection {
   if (held === undefined) return { code: 'not-held', message: `nothing is held at ${question}` };
   const ruling = history.occupant(at, 'ruling');
   if (ruling !== undefined) {
-    const what = 'type' in ruling ? ruling.type.split('.').at(-1) : 'void';
+    const what = 'type' in ruling ? ruling.type.split('.').at(-1) : 'invalid';
     return { code: 'already-ruled', message: `${question} has been decided: ${what}` };
   }
-  if (family !== 'undo' && history.occupant(theRun, 'turn') !== undefined) {
+  if (family !== 'undo' && history.occupant(theRun, 'closing') !== undefined) {
     return { code: 'run-turned', message: 'the run has turned: nothing that was held will be done any more' };
   }
   const run = history.find(runRequested, theRun)?.data;

@@ -1,6 +1,6 @@
 /** One attempt at a step or at an undo, as the slots of its place: what can be told from them alone. */
 
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import type { Place } from '@reel/contracts/address.ts';
 import type { Json, Problem } from '@reel/contracts/envelope.ts';
 import type { Call } from '@reel/contracts/step.ts';
@@ -8,7 +8,7 @@ import type { Call } from '@reel/contracts/step.ts';
 const SLOTS = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check', 'late', 'residue', 'retry', 'wake'] as const;
 export type Slot = (typeof SLOTS)[number];
 
-export type Attempt = {
+export type AttemptFacts = {
   readonly at: Place;
   readonly slots: { [S in Slot]?: Entry };
   /** What a person has found out about it, where nobody knew whether it took effect: the result, or that it did not. */
@@ -16,12 +16,12 @@ export type Attempt = {
 };
 
 /** Attempts by place. */
-export type Attempts = Map<string, Attempt>;
+export type AttemptsFacts = Map<string, AttemptFacts>;
 
 export const placeKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
 
 /** Enters a fact at the attempt it is about, and returns that; undefined for a slot that means nothing here. */
-export function record(attempts: Attempts, entry: Entry): Attempt | undefined {
+export function record(attempts: AttemptsFacts, entry: Entry): AttemptFacts | undefined {
   const slot = entry.at.slot as Slot;
   if (!SLOTS.includes(slot)) return undefined;
   const key = placeKey(entry.at);
@@ -35,26 +35,28 @@ export function record(attempts: Attempts, entry: Entry): Attempt | undefined {
 }
 
 /** The word that stands in a slot, `void` for what cannot be read, undefined for an empty slot. */
-export function wordOf(entry: Entry | undefined): string | undefined {
+export function answerAt(entry: Entry | undefined): string | undefined {
   if (entry === undefined) return undefined;
-  return isVoid(entry) ? 'void' : (entry.type.split('.')[2] ?? 'void');
+  return isInvalid(entry) ? 'invalid' : (entry.type.split('.')[2] ?? 'invalid');
 }
 
-export const word = (attempt: Attempt, slot: Slot): string | undefined => wordOf(attempt.slots[slot]);
+export const answerOf = (attempt: AttemptFacts, slot: Slot): string | undefined => answerAt(attempt.slots[slot]);
 
-const dataIn = (attempt: Attempt, slot: Slot, answer: string): unknown => {
+const dataIn = (attempt: AttemptFacts, slot: Slot, answer: string): unknown => {
   const entry = attempt.slots[slot];
-  return entry !== undefined && !isVoid(entry) && wordOf(entry) === answer ? entry.data : undefined;
+  return entry !== undefined && !isInvalid(entry) && answerAt(entry) === answer ? entry.data : undefined;
 };
 
 /** The call that was requested. Without one there is nothing that anybody could perform. */
-export const callOf = (attempt: Attempt): Call | undefined => (dataIn(attempt, 'request', 'requested') as { call: Call } | undefined)?.call;
+export const callOf = (attempt: AttemptFacts): Call | undefined =>
+  (dataIn(attempt, 'request', 'requested') as { call: Call } | undefined)?.call;
 
 /** Why the outcome, or whatever else stands in this slot, is not a success; a void is its own reason. */
-export function problemIn(attempt: Attempt, slot: Slot): Problem {
+export function problemIn(attempt: AttemptFacts, slot: Slot): Problem {
   const entry = attempt.slots[slot];
-  if (entry === undefined || isVoid(entry)) return { code: 'void-fact', message: `${slot}: ${entry?.void ?? 'nothing stands there'}` };
-  return problemOf(entry.data) ?? { code: wordOf(entry) as string, message: `its ${slot} says "${wordOf(entry)}"` };
+  if (entry === undefined || isInvalid(entry))
+    return { code: 'invalid-fact', message: `${slot}: ${entry?.invalid ?? 'nothing stands there'}` };
+  return problemOf(entry.data) ?? { code: answerAt(entry) as string, message: `its ${slot} says "${answerAt(entry)}"` };
 }
 
 /** The problem that a fact carries; a person's refusal is one too. */
@@ -65,35 +67,35 @@ export function problemOf(data: unknown): Problem | undefined {
 }
 
 /** True when nobody will act on it any more: it was decided, or will never be begun. */
-export function isSettled(attempt: Attempt): boolean {
-  if (callOf(attempt) === undefined || attempt.slots.outcome !== undefined || word(attempt, 'start') === 'withdrawn') return true;
-  const verdict = word(attempt, 'verdict');
-  const ruling = word(attempt, 'ruling');
+export function isSettled(attempt: AttemptFacts): boolean {
+  if (callOf(attempt) === undefined || attempt.slots.outcome !== undefined || answerOf(attempt, 'start') === 'withdrawn') return true;
+  const verdict = answerOf(attempt, 'verdict');
+  const ruling = answerOf(attempt, 'ruling');
   if (verdict !== undefined && verdict !== 'approved' && verdict !== 'held') return true;
   return ruling !== undefined && ruling !== 'granted';
 }
 
 /** True while a person is being asked. */
-export const isHeld = (attempt: Attempt): boolean => word(attempt, 'verdict') === 'held' && attempt.slots.ruling === undefined;
+export const isHeld = (attempt: AttemptFacts): boolean => answerOf(attempt, 'verdict') === 'held' && attempt.slots.ruling === undefined;
 
 /** True when it may have touched the world: somebody took the point of no return. Rubbish in that slot may be theirs. */
-export const isBegun = (attempt: Attempt): boolean => attempt.slots.start !== undefined && word(attempt, 'start') !== 'withdrawn';
+export const isBegun = (attempt: AttemptFacts): boolean => attempt.slots.start !== undefined && answerOf(attempt, 'start') !== 'withdrawn';
 
-export const isReadOnly = (attempt: Attempt): boolean => callOf(attempt)?.effect === 'read-only';
+export const isReadOnly = (attempt: AttemptFacts): boolean => callOf(attempt)?.effect === 'read-only';
 
 /** True when nothing of it remains in the world, whatever becomes of it. */
-export const isHarmless = (attempt: Attempt): boolean => isReadOnly(attempt) || callOf(attempt)?.effect === 'metered';
+export const isHarmless = (attempt: AttemptFacts): boolean => isReadOnly(attempt) || callOf(attempt)?.effect === 'metered';
 
 /** What it gave, in time, late, or by the word of a person; undefined when it is not known to have succeeded. */
-export function outputOf(attempt: Attempt): { readonly output: Json } | undefined {
+export function outputOf(attempt: AttemptFacts): { readonly output: Json } | undefined {
   const told = (dataIn(attempt, 'outcome', 'succeeded') ?? dataIn(attempt, 'late', 'succeeded')) as { output: Json } | undefined;
   return told ?? (typeof attempt.settled === 'object' ? attempt.settled : undefined);
 }
 
 /** True when it was begun, and it cannot be told whether it took effect. */
-export function isDoubtful(attempt: Attempt): boolean {
+export function isDoubtful(attempt: AttemptFacts): boolean {
   if (isHarmless(attempt) || !isBegun(attempt) || outputOf(attempt) !== undefined || attempt.settled !== undefined) return false;
-  return attempt.slots.outcome !== undefined && word(attempt, 'outcome') !== 'failed';
+  return attempt.slots.outcome !== undefined && answerOf(attempt, 'outcome') !== 'failed';
 }
 
 /** How an attempt is named to people. */

@@ -16,8 +16,8 @@ const says = async (...facts: Draft[]): Promise<string[]> => told(await given(fa
 
 /** What is said when the clock rings so long after the last fact, and for when it is set, in seconds since the run began. */
 async function ring(facts: readonly Draft[], afterMs: number, name = 'clock'): Promise<{ said: string[]; nextS: number | undefined }> {
-  const said = await given(facts).ring(sagaTracker, {}, afterMs, name);
-  const alarm = said.find((one) => 'ring' in one);
+  const said = await given(facts).fire(sagaTracker, {}, afterMs, name);
+  const alarm = said.find((one) => 'timer' in one);
   return {
     said: told(said).filter((one) => !one.startsWith('alarm')),
     nextS: alarm === undefined ? undefined : (alarm.atMs - START_MS) / 1000,
@@ -27,7 +27,7 @@ async function ring(facts: readonly Draft[], afterMs: number, name = 'clock'): P
 test('the clock is set when a plan is approved, for when its quickest step could be overdue', async () => {
   const said = await given(begun).then(sagaTracker, {});
   // Fact 4 is stored after 4 s, a search may take 5 s, and 2 s are for grace.
-  assert.deepEqual(said, [{ ring: 'clock', atMs: START_MS + 11_000 }]);
+  assert.deepEqual(said, [{ timer: 'clock', atMs: START_MS + 11_000 }]);
 });
 
 test('the clock heeds what a plan says of a step’s whole time, and what a model’s registration says of one attempt', async () => {
@@ -121,7 +121,7 @@ test('the clock is never set past the deadline', async () => {
 test('a step that was postponed is woken in time, at once if that has passed', async () => {
   const untilMs = START_MS + 50_500;
   const facts = [...begun, ...flight.running, flight.failed, flight.postponed(untilMs)];
-  assert.deepEqual(await given(facts).then(sagaTracker, {}), [{ ring: 'wake-9', atMs: START_MS + 51_000 }]);
+  assert.deepEqual(await given(facts).then(sagaTracker, {}), [{ timer: 'wake-9', atMs: START_MS + 51_000 }]);
   assert.deepEqual((await ring(facts, 41_499, 'wake-9')).said, []);
   assert.deepEqual((await ring(facts, 41_500, 'wake-9')).said, ['step.wake.due tool.flight.1']);
   assert.deepEqual(await says(...begun, ...flight.running, flight.failed, flight.postponed(START_MS)), ['step.wake.due tool.flight.1']);
@@ -155,9 +155,9 @@ test('an undo that waits for a person waits until the deadline', async () => {
 test('a person who is asked about an undo, and their answer, set the clock again', async () => {
   const facts = [...begun, ...flight.done, failing, undo('flight').requested, undo('flight').held];
   const alarms = async (...more: Draft[]) => await given([...facts, ...more]).then(sagaTracker, {});
-  assert.deepEqual(await alarms(), [{ ring: 'clock', atMs: DEADLINE_MS }]);
+  assert.deepEqual(await alarms(), [{ timer: 'clock', atMs: DEADLINE_MS }]);
   // The ruling is the thirteenth fact.
-  assert.deepEqual(await alarms(undo('flight').granted), [{ ring: 'clock', atMs: START_MS + 13_000 + 12_000 }]);
+  assert.deepEqual(await alarms(undo('flight').granted), [{ timer: 'clock', atMs: START_MS + 13_000 + 12_000 }]);
 });
 
 test('a run that is over hears nothing any more when the clock rings', async () => {

@@ -11,7 +11,7 @@ import { expiresAt } from '@reel/contracts/run/expiry.ts';
 import { stepExpired, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoExpired, undoTimedOut } from '@reel/contracts/undo.ts';
-import { type Attempt, callOf, isBegun, isHeld, isReadOnly, nameOf, outputOf, word } from './attempt.ts';
+import { type AttemptFacts, answerOf, callOf, isBegun, isHeld, isReadOnly, nameOf, outputOf } from './attempt.ts';
 import type { Saga } from './effects.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
@@ -23,17 +23,17 @@ export const GRACE_MS = 2000;
 const UNSAID_TIMEOUT_MS = 10_000;
 
 /** When an open attempt becomes overdue. It only ever moves to later: from the request to the approval to the start. */
-export function dueAt(attempt: Attempt, deadlineMs: number): number {
+export function dueAt(attempt: AttemptFacts, deadlineMs: number): number {
   const { request, verdict, ruling, start } = attempt.slots;
   const call = callOf(attempt);
   if (isHeld(attempt)) return expiresAt(attempt.at, verdict?.time ?? 0, call, deadlineMs);
   return ((start ?? ruling ?? verdict ?? request)?.time ?? 0) + timeOf(attempt);
 }
 
-const timeOf = (attempt: Attempt): number => (callOf(attempt)?.timeoutMs ?? 0) + GRACE_MS;
+const timeOf = (attempt: AttemptFacts): number => (callOf(attempt)?.timeoutMs ?? 0) + GRACE_MS;
 
 /** What to say about an open attempt that is overdue; undefined for one that is not. */
-export function overdue(attempt: Attempt, time: number, deadlineMs: number): Draft | undefined {
+export function overdue(attempt: AttemptFacts, time: number, deadlineMs: number): Draft | undefined {
   if (time < dueAt(attempt, deadlineMs)) return undefined;
   const { at } = attempt;
   const isUndo = aboutOf(at.kind) === 'undo';
@@ -45,9 +45,9 @@ export function overdue(attempt: Attempt, time: number, deadlineMs: number): Dra
 }
 
 /** Said of a step that nothing was heard of, or that was withdrawn for that. */
-export const timedOut = (attempt: Attempt): Draft => stepTimedOut(attempt.at, { problem: lateness(attempt) });
+export const timedOut = (attempt: AttemptFacts): Draft => stepTimedOut(attempt.at, { problem: lateness(attempt) });
 
-function lateness(attempt: Attempt): Problem {
+function lateness(attempt: AttemptFacts): Problem {
   const within = `within ${callOf(attempt)?.timeoutMs} ms`;
   const { verdict, ruling } = attempt.slots;
   const name = nameOf(attempt.at);
@@ -58,7 +58,7 @@ function lateness(attempt: Attempt): Problem {
 }
 
 /** When to look again at an open attempt: when it is due; if it was just found overdue, when whoever was faster must be done. */
-export function lookAt(attempt: Attempt, time: number, deadlineMs: number): number {
+export function lookAt(attempt: AttemptFacts, time: number, deadlineMs: number): number {
   const due = dueAt(attempt, deadlineMs);
   return due > time ? due : time + timeOf(attempt);
 }
@@ -88,7 +88,7 @@ export function nextLook(saga: Saga, history: History, request: RunRequest, time
 }
 
 /** When all attempts after this one are overdue as well, where their time is bounded. */
-function endOf(attempt: Attempt): number | undefined {
+function endOf(attempt: AttemptFacts): number | undefined {
   const leftMs = callOf(attempt)?.leftMs;
   return leftMs === undefined ? undefined : (attempt.slots.request?.time ?? 0) + leftMs + GRACE_MS;
 }
@@ -106,4 +106,5 @@ function periodOf(history: History, { tools, models = [] }: RunRequest): number 
 }
 
 /** True for a step that was withdrawn for being overdue, and did not time out yet. */
-export const isAbandoned = (attempt: Attempt): boolean => word(attempt, 'start') === 'withdrawn' && attempt.slots.outcome === undefined;
+export const isAbandoned = (attempt: AttemptFacts): boolean =>
+  answerOf(attempt, 'start') === 'withdrawn' && attempt.slots.outcome === undefined;

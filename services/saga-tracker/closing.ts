@@ -1,46 +1,46 @@
 /** The turn: what ends a run's forward way. The first to be stored is the one; the others find its slot taken. */
 
-import { type History, isVoid, type Void } from '@reel/bus/history.ts';
+import { type History, type Invalid, isInvalid } from '@reel/bus/history.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
-import { turnedCancelling, turnedCompleted, turnedExhausted, turnedFailing } from '@reel/contracts/run.ts';
+import { closingCancelling, closingCompleted, closingExhausted, closingFailing } from '@reel/contracts/run.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import { problemOf, wordOf } from './attempt.ts';
+import { answerAt, problemOf } from './attempt.ts';
 
 /** Slots in which rubbish stops a run: whoever waits for their answer will not get another, nor can anybody stop it any more. */
 const DECIDING = new Set(['request', 'proposal', 'verdict', 'ruling', 'outcome', 'check', 'retry', 'wake', 'control']);
 const JUDGED = new Set(['run', 'plan', 'answer', 'step']);
 
 /** The answer stands. */
-export const completed = (): Draft => turnedCompleted(theRun, {});
+export const completed = (): Draft => closingCompleted(theRun, {});
 
 /** Something was denied, refused, rejected, abandoned or not decided in time: the run fails for that reason. */
 export function failed(event: Event): Draft {
   const about = event.at.kind === 'run' ? 'the run' : `the ${event.at.kind}`;
-  const problem = problemOf(event.data) ?? { code: wordOf(event) as string, message: `${about} was ${wordOf(event)}` };
-  return turnedFailing(theRun, { problem });
+  const problem = problemOf(event.data) ?? { code: answerAt(event) as string, message: `${about} was ${answerAt(event)}` };
+  return closingFailing(theRun, { problem });
 }
 
 /** A service could not handle a fact: whatever it had to say about it will never be said. */
 export function faulted({ source, data }: EventOf<'fault.fault.raised'>): Draft {
   const message = `${source} could not handle ${data.event}: ${data.problem.message}`;
-  return turnedFailing(theRun, { problem: { code: 'fault', message } });
+  return closingFailing(theRun, { problem: { code: 'fault', message } });
 }
 
 export function cancelled({ data: { who, why } }: EventOf<'run.control.cancel-requested'>): Draft {
-  return turnedCancelling(theRun, { problem: { code: 'cancelled', message: `${who} cancelled it: ${why}` } });
+  return closingCancelling(theRun, { problem: { code: 'cancelled', message: `${who} cancelled it: ${why}` } });
 }
 
 export function exhausted(deadlineMs: number): Draft {
   const message = `it was not done by its deadline, ${new Date(deadlineMs).toISOString()}`;
-  return turnedExhausted(theRun, { problem: { code: 'deadline-passed', message } });
+  return closingExhausted(theRun, { problem: { code: 'deadline-passed', message } });
 }
 
 /** Rubbish in a slot that somebody waits for. Handlers never see it, so the clock looks for it. */
 export function rubbish(history: History): Draft | undefined {
   const found = history
     .entries()
-    .find((entry): entry is Void => isVoid(entry) && DECIDING.has(entry.at.slot) && JUDGED.has(aboutOf(entry.at.kind)));
+    .find((entry): entry is Invalid => isInvalid(entry) && DECIDING.has(entry.at.slot) && JUDGED.has(aboutOf(entry.at.kind)));
   if (found === undefined) return undefined;
-  return turnedFailing(theRun, { problem: { code: 'void-fact', message: `${found.address} cannot be read: ${found.void}` } });
+  return closingFailing(theRun, { problem: { code: 'invalid-fact', message: `${found.address} cannot be read: ${found.invalid}` } });
 }

@@ -5,7 +5,7 @@ import { given, told } from '@reel/bus/testing/given.ts';
 import { planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
 import { planAbandoned } from '@reel/contracts/plan.ts';
-import { runRequested, turnedExhausted } from '@reel/contracts/run.ts';
+import { closingExhausted, runRequested } from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { begun, begunAs, DEADLINE_MS, failing, problem, question, START_MS, step, undo } from './saga.fixture.ts';
@@ -148,7 +148,7 @@ test('people have until the deadline of the run, and an hour after its turn wher
       request(deadlineMs),
       ...begun.slice(1),
       ...pay.done,
-      turnedExhausted(theRun, { problem }),
+      closingExhausted(theRun, { problem }),
       ...once.running,
       once.unknown,
     ];

@@ -10,7 +10,7 @@ import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import { type Escalated, escalationForm, escalationId, levelsOf, type Question } from '@reel/contracts/workflow/attempt.ts';
-import { type Attempt, type Attempts, callOf, isSettled, nameOf, outputOf, placeKey, problemIn, type Slot } from './attempt.ts';
+import { type AttemptFacts, type AttemptsFacts, callOf, isSettled, nameOf, outputOf, placeKey, problemIn, type Slot } from './attempt.ts';
 import { factsUpTo } from './undo-call.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
@@ -23,8 +23,8 @@ export const RUN_TURNED = 'run-turned';
 
 /** What is put to people: the attempt, the try at undoing it that is in doubt (unless it is the attempt itself), and whose turn it is. */
 export type Doubt = {
-  readonly attempt: Attempt;
-  readonly undo: Attempt | undefined;
+  readonly attempt: AttemptFacts;
+  readonly undo: AttemptFacts | undefined;
   readonly problem: Problem;
   readonly level: number | undefined;
 };
@@ -36,7 +36,7 @@ export type Asked = { readonly at: Place; readonly call: Call };
 export const askableUntil = ({ deadlineMs }: RunRequest, turnedMs: number): number => Math.max(deadlineMs, turnedMs + LEAST_MS);
 
 /** Who is asked about an attempt, one after the other: by the plan that it was asked for by, which nothing later changes. */
-export function levelsFor(history: History, attempt: Attempt): ReturnType<typeof levelsOf> {
+export function levelsFor(history: History, attempt: AttemptFacts): ReturnType<typeof levelsOf> {
   const plan = approvedPlan(factsUpTo(history, (attempt.slots.request as Event).seq));
   return plan === undefined ? [] : levelsOf(plan);
 }
@@ -45,7 +45,7 @@ export function levelsFor(history: History, attempt: Attempt): ReturnType<typeof
  * The first who was not asked about the step of an attempt before the turn, or whose question the turn cut off. Undefined when somebody
  * has ended the run for it.
  */
-export function firstLevel(history: History, steps: Attempts, attempt: Attempt): number | undefined {
+export function firstLevel(history: History, steps: AttemptsFacts, attempt: AttemptFacts): number | undefined {
   const step = everPlanned(history, attempt.at.id)?.step;
   for (let level = 1; step !== undefined; level += 1) {
     const asked = steps.get(placeKey({ kind: 'person', id: escalationId(step.id, level), n: 1 }));
@@ -94,14 +94,14 @@ function question(request: RunRequest, history: History, { attempt, undo, proble
   };
 }
 
-const aboutAttempt = ({ at }: Attempt, { message }: Problem): string =>
+const aboutAttempt = ({ at }: AttemptFacts, { message }: Problem): string =>
   `Whether ${nameOf(at)} took effect is not known: ${message}. Its run is ending. Look, and supply its result if it did, so that it can be undone; choose retry if it did not (nothing is done again); or end, and it is listed as left behind.`;
 
-const aboutUndo = ({ at }: Attempt, call: Call | undefined, { message }: Problem): string =>
+const aboutUndo = ({ at }: AttemptFacts, call: Call | undefined, { message }: Problem): string =>
   `Whether ${nameOf(at)} was undone by "${call?.uses}" is not known: ${message}. Look, and supply the result of the undo if it was; choose retry if it was not, and it is tried again (with other arguments, if you like); or end, and it is listed as left behind.`;
 
 /** What a person said to a question: `open` as long as they may still say it, `silent` when they will not. */
-export function saidTo(undos: Attempts, { at }: Asked): 'open' | 'silent' | Escalated {
+export function saidTo(undos: AttemptsFacts, { at }: Asked): 'open' | 'silent' | Escalated {
   const asked = undos.get(placeKey(at));
   if (asked?.slots.request === undefined || !isSettled(asked)) return 'open';
   return (outputOf(asked)?.output as Escalated | undefined) ?? 'silent';

@@ -7,17 +7,17 @@ import type { Remainder } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Escalated } from '@reel/contracts/workflow/attempt.ts';
-import { type Attempt, type Attempts, callOf, isDoubtful, nameOf, outputOf, placeKey, problemIn, word } from './attempt.ts';
+import { type AttemptFacts, type AttemptsFacts, answerOf, callOf, isDoubtful, nameOf, outputOf, placeKey, problemIn } from './attempt.ts';
 import type { Asked, Doubt } from './doubt.ts';
 
-export type Turn = { readonly to: 'completed' | 'failing' | 'cancelling' | 'exhausted'; readonly problem: Problem };
+export type Closing = { readonly to: 'completed' | 'failing' | 'cancelling' | 'exhausted'; readonly problem: Problem };
 
 /** One effect in the world. Attempts at an idempotent call share theirs; every other attempt has its own. */
-export type Effect = { readonly attempts: [Attempt, ...Attempt[]]; taken: boolean };
+export type Effect = { readonly attempts: [AttemptFacts, ...AttemptFacts[]]; taken: boolean };
 
 /** The undo that is being tried, for the `n`th time, not asked for before `notBeforeMs` (ms since the epoch). */
 export type Undoing = {
-  readonly attempt: Attempt;
+  readonly attempt: AttemptFacts;
   readonly n: number;
   readonly notBeforeMs: number;
   readonly call: Call;
@@ -29,14 +29,14 @@ export type Undoing = {
 export type Pending = { doubt: Doubt; readonly undoing: Undoing | undefined; asked: Asked | undefined };
 
 export type Saga = {
-  turn: Turn | undefined;
+  turn: Closing | undefined;
   stage: 'going' | 'stopping' | 'undoing' | 'over';
-  readonly steps: Attempts;
-  readonly undos: Attempts;
+  readonly steps: AttemptsFacts;
+  readonly undos: AttemptsFacts;
   /** The effects that are known, by their keys. */
   readonly byKey: Map<string, Effect>;
   /** Steps on which somebody may still act. */
-  readonly unsettled: Set<Attempt>;
+  readonly unsettled: Set<AttemptFacts>;
   undoing: Undoing | undefined;
   pending: Pending[];
   readonly undone: Place[];
@@ -44,7 +44,7 @@ export type Saga = {
   /** What took effect, and nothing undoes it. */
   readonly remaining: Remainder[];
   /** Attempts whose effect nobody will undo and no outcome of the run tells of. */
-  readonly residues: Set<Attempt>;
+  readonly residues: Set<AttemptFacts>;
 };
 
 /** `again`: undos that a person wants tried again. `asked`: how often somebody was asked about an attempt. */
@@ -55,15 +55,15 @@ export type Told = Saga & {
 };
 export type RunRequest = EventOf<'run.request.requested'>['data'];
 /** What a position of the log is read with: the run, and when its fact was stored. */
-export type Scene = { readonly history: History; readonly request: RunRequest; readonly time: number };
+export type RunContext = { readonly history: History; readonly request: RunRequest; readonly time: number };
 
 /** The key of the effect that an attempt has or would have. */
-export function effectKey(attempt: Attempt): string {
+export function effectKey(attempt: AttemptFacts): string {
   const { kind, id } = attempt.at;
   return callOf(attempt)?.effect === 'once' ? placeKey(attempt.at) : `${kind}.${id}`;
 }
 
-export function happened(saga: Told, attempt: Attempt): void {
+export function happened(saga: Told, attempt: AttemptFacts): void {
   const key = effectKey(attempt);
   const known = saga.byKey.get(key);
   // An effect whose undo has begun, or whose run is over, is not the one that this tells of; to be safe, a person looks at it.
@@ -78,7 +78,7 @@ export function happened(saga: Told, attempt: Attempt): void {
 }
 
 /** What a person has found out about an attempt in doubt. */
-export function hear(saga: Told, attempt: Attempt, said: Escalated): void {
+export function hear(saga: Told, attempt: AttemptFacts, said: Escalated): void {
   if (said.action === 'retry') attempt.settled = 'without effect';
   else if (said.result !== undefined) {
     attempt.settled = { output: said.result as Json };
@@ -86,10 +86,10 @@ export function hear(saga: Told, attempt: Attempt, said: Escalated): void {
   }
 }
 
-export const isAccepted = (attempt: Attempt): boolean => word(attempt, 'check') === 'accepted' || attempt.settled !== undefined;
+export const isAccepted = (attempt: AttemptFacts): boolean => answerOf(attempt, 'check') === 'accepted' || attempt.settled !== undefined;
 
 /** The newest attempt of each effect that may or may not have happened. One of which that is known accounts for them all. */
-export function doubts(saga: Told): Iterable<Attempt> {
+export function doubts(saga: Told): Iterable<AttemptFacts> {
   const attempts = [...saga.steps.values()];
   const settled = new Set(attempts.filter((attempt) => attempt.settled !== undefined).map(effectKey));
   const isOpen = (key: string): boolean => !saga.byKey.has(key) && !settled.has(key);
@@ -98,19 +98,19 @@ export function doubts(saga: Told): Iterable<Attempt> {
 }
 
 /** Why what took effect is still there though its run did not succeed. */
-export const staying = (attempt: Attempt): Problem => ({
+export const staying = (attempt: AttemptFacts): Problem => ({
   code: 'no-compensation',
   message: `${nameOf(attempt.at)} took effect, and nothing undoes it`,
   step: attempt.at.id,
 });
 
 /** Why a person has to look whether an attempt took effect. */
-export function doubtAbout(attempt: Attempt): Problem {
+export function doubtAbout(attempt: AttemptFacts): Problem {
   const why = problemIn(attempt, 'outcome').message;
   return { code: 'unknown-effect', message: `whether ${nameOf(attempt.at)} took effect is not known: ${why}`, step: attempt.at.id };
 }
 
-export const triesOf = ({ undos }: Saga, { attempt, n }: Undoing): Attempt[] =>
+export const triesOf = ({ undos }: Saga, { attempt, n }: Undoing): AttemptFacts[] =>
   Array.from({ length: n }, (_, before) => undos.get(placeKey(undoOf(attempt.at, before + 1)))).filter((undo) => undo !== undefined);
 
 export const isUndone = (saga: Saga, undoing: Undoing): boolean => triesOf(saga, undoing).some((undo) => outputOf(undo) !== undefined);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Said } from '@reel/bus/service.ts';
+import type { Answers } from '@reel/bus/service.ts';
 import { given, told } from '@reel/bus/testing/given.ts';
 import { answerRevision, planRevision, theRun } from '@reel/contracts/address.ts';
 import * as a from '@reel/contracts/answer.ts';
@@ -13,9 +13,9 @@ import { answered, begun, completed, DEADLINE_MS, failing, grounds, problem, que
 import sagaTracker from './saga-tracker.ts';
 
 const says = async (...facts: Draft[]): Promise<string[]> => told(await given(facts).then(sagaTracker, {}));
-const answer = (...facts: Draft[]): Promise<Said> => given(facts).then(sagaTracker, {});
-const draftsOf = (said: Said): Draft[] => said.filter((one): one is Draft => !('ring' in one));
-const dataOf = async (said: Promise<Said>, type: string): Promise<Record<string, unknown>> => {
+const answer = (...facts: Draft[]): Promise<Answers> => given(facts).then(sagaTracker, {});
+const draftsOf = (said: Answers): Draft[] => said.filter((one): one is Draft => !('timer' in one));
+const dataOf = async (said: Promise<Answers>, type: string): Promise<Record<string, unknown>> => {
   const found = draftsOf(await said).find((one) => one.type === type);
   assert.ok(found, `it says no ${type}: ${told(await said).join(', ')}`);
   return found.data as Record<string, unknown>;
@@ -26,10 +26,10 @@ const hotel = step('hotel');
 const cancelAsked = r.cancelRequested(theRun, { who: 'Bob', why: 'rain' });
 
 test('a run whose answer is approved completes', async () => {
-  assert.deepEqual(await says(...begun, ...answered('yes')), ['run.turn.completed run']);
+  assert.deepEqual(await says(...begun, ...answered('yes')), ['run.closing.completed run']);
   const at = answerRevision(1);
   const held = [a.answerProposed(at, { answer: 1 }), a.answerAccepted(at, {}), a.answerHeld(at, { ...grounds, prompt: '?' })];
-  assert.deepEqual(await says(...begun, ...held, a.answerGranted(at, { who: 'Eve', why: 'ok', vote: 'v' })), ['run.turn.completed run']);
+  assert.deepEqual(await says(...begun, ...held, a.answerGranted(at, { who: 'Eve', why: 'ok', vote: 'v' })), ['run.closing.completed run']);
 });
 
 const ruled = { who: 'Eve', why: 'too dear', vote: 'v' };
@@ -51,7 +51,7 @@ const defeats: [what: string, facts: readonly Draft[], code: string][] = [
 ];
 for (const [what, facts, code] of defeats) {
   test(`${what} makes the run fail, and says why`, async () => {
-    const said = await dataOf(answer(...facts), 'run.turn.failing');
+    const said = await dataOf(answer(...facts), 'run.closing.failing');
     assert.equal((said['problem'] as { code: string }).code, code);
     assert.deepEqual(await says(...facts.slice(0, -1), failing, facts.at(-1) as Draft), ['run.outcome.failed run'], 'a run turns once');
   });
@@ -60,18 +60,18 @@ for (const [what, facts, code] of defeats) {
 test('a refusal names who refused, and a fault names the service and the fact', async () => {
   const refusal = await dataOf(
     answer(...begun.slice(0, 3), p.planHeld(plan, { ...grounds, prompt: '?' }), p.planRefused(plan, ruled)),
-    'run.turn.failing',
+    'run.closing.failing',
   );
   assert.match(JSON.stringify(refusal), /Eve refused it: too dear/);
   const fault = await dataOf(
     answer(...begun, faultRaised({ kind: 'fault', id: 'given', n: 4 }, { event: 'reel.0.R.x', problem })),
-    'run.turn.failing',
+    'run.closing.failing',
   );
   assert.match(JSON.stringify(fault), /given could not handle reel\.0\.R\.x/);
 });
 
 test('a cancelled run turns, unless it has turned before', async () => {
-  assert.deepEqual(await says(...begun, cancelAsked), ['run.turn.cancelling run']);
+  assert.deepEqual(await says(...begun, cancelAsked), ['run.closing.cancelling run']);
   assert.deepEqual(await says(...begun, ...answered(1), completed, cancelAsked), ['run.outcome.completed run']);
 });
 
@@ -95,8 +95,8 @@ test('a completed run gives the answer that was approved', async () => {
 
 test('a run that did nothing yet ends with its turn', async () => {
   assert.deepEqual(await says(requested(), failing), ['run.outcome.failed run']);
-  assert.deepEqual(await says(requested(), r.turnedCancelling(theRun, { problem })), ['run.outcome.cancelled run']);
-  assert.deepEqual(await says(requested(), r.turnedExhausted(theRun, { problem })), ['run.outcome.exhausted run']);
+  assert.deepEqual(await says(requested(), r.closingCancelling(theRun, { problem })), ['run.outcome.cancelled run']);
+  assert.deepEqual(await says(requested(), r.closingExhausted(theRun, { problem })), ['run.outcome.exhausted run']);
 });
 
 test('the turn stops what can be stopped and waits for the rest', async () => {
@@ -254,7 +254,7 @@ test('an undo that fails is tried three times, further apart each time, and then
   const facts = [...begun, ...flight.done, ...hotel.done, failing];
   const twice = [...facts, ...undo('hotel').running, undo('hotel').failed()];
   assert.deepEqual(await says(...twice), ['alarm clock']);
-  const ring = async (afterMs: number, drafts: Draft[]): Promise<string[]> => told(await given(drafts).ring(sagaTracker, {}, afterMs));
+  const ring = async (afterMs: number, drafts: Draft[]): Promise<string[]> => told(await given(drafts).fire(sagaTracker, {}, afterMs));
   assert.deepEqual(await ring(1_400, twice), ['alarm clock']);
   assert.deepEqual(await ring(2_000, twice), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.2']);
   const thrice = [...twice, ...undo('hotel', 2).running, undo('hotel', 2).unknown];
@@ -329,21 +329,21 @@ test('a turn that cannot be read is decided against the run', async () => {
   // Without a request before it, the turn is void, and so is whatever rests on it.
   const facts = [failing, requested(), cancelAsked];
   const { history } = given(facts);
-  assert.ok('void' in (history.occupant(theRun, 'turn') ?? {}));
+  assert.ok('invalid' in (history.occupant(theRun, 'closing') ?? {}));
   assert.deepEqual(await says(...facts), ['run.outcome.failed run']);
 });
 
 test('rubbish where somebody waits for an answer makes the run fail', async () => {
   const facts = [...begun, flight.requested, flight.succeeded()];
-  const said = given(facts).ring(sagaTracker, {}, 0, 'sweep');
-  assert.match(JSON.stringify(await dataOf(said, 'run.turn.failing')), /void-fact.*tool\.flight\.1\.outcome cannot be read/);
+  const said = given(facts).fire(sagaTracker, {}, 0, 'sweep');
+  assert.match(JSON.stringify(await dataOf(said, 'run.closing.failing')), /invalid-fact.*tool\.flight\.1\.outcome cannot be read/);
 });
 
 test('rubbish where a step waits to be tried again makes the run fail, not wait', async () => {
   const waiting = [...begun, flight.requested, flight.approved, flight.started, flight.failed];
   // Without a postponement before it, the word that it is due is void.
-  const said = given([...waiting, stepDue(flight.at, {})]).ring(sagaTracker, {}, 0, 'sweep');
-  assert.match(JSON.stringify(await dataOf(said, 'run.turn.failing')), /void-fact.*tool\.flight\.1\.wake cannot be read/);
+  const said = given([...waiting, stepDue(flight.at, {})]).fire(sagaTracker, {}, 0, 'sweep');
+  assert.match(JSON.stringify(await dataOf(said, 'run.closing.failing')), /invalid-fact.*tool\.flight\.1\.wake cannot be read/);
 });
 
 test('rubbish where an undo will be does not stand for its request', async () => {
@@ -354,6 +354,6 @@ test('rubbish where an undo will be does not stand for its request', async () =>
 });
 
 test('a run that is not over by its deadline turns, plan or no plan', async () => {
-  assert.deepEqual(told(await given([requested()]).ring(sagaTracker, {}, DEADLINE_MS, 'sweep')), ['run.turn.exhausted run']);
-  assert.deepEqual(told(await given([requested()]).ring(sagaTracker, {}, 0, 'sweep')), []);
+  assert.deepEqual(told(await given([requested()]).fire(sagaTracker, {}, DEADLINE_MS, 'sweep')), ['run.closing.exhausted run']);
+  assert.deepEqual(told(await given([requested()]).fire(sagaTracker, {}, 0, 'sweep')), []);
 });

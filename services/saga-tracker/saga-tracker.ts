@@ -1,7 +1,7 @@
 /** Decides how a run ends and sees to it: its turn, its outcome, what has to be undone on the way, and what takes too long. */
 
 import type { History } from '@reel/bus/history.ts';
-import { defineService, type Said } from '@reel/bus/service.ts';
+import { type Answers, defineService } from '@reel/bus/service.ts';
 import { answerExpired } from '@reel/contracts/answer.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { planExpired } from '@reel/contracts/plan.ts';
@@ -13,19 +13,19 @@ import { conclude, look, postpone, rearm, settle, withdraw } from './decide.ts';
 
 type Context = { readonly history: History };
 
-const succeeds = (event: Event, { history }: Context): Promise<Said> => conclude(completed(), history, event.time);
-const fails = (event: Event, { history }: Context): Promise<Said> => conclude(failed(event), history, event.time);
-const settles = (event: Event, { history }: Context): Promise<Said> => settle(history, event.time);
-const rearms = (event: Event, { history }: Context): Promise<Said> => rearm(history, event.time);
+const succeeds = (event: Event, { history }: Context): Promise<Answers> => conclude(completed(), history, event.time);
+const fails = (event: Event, { history }: Context): Promise<Answers> => conclude(failed(event), history, event.time);
+const settles = (event: Event, { history }: Context): Promise<Answers> => settle(history, event.time);
+const rearms = (event: Event, { history }: Context): Promise<Answers> => rearm(history, event.time);
 
 /** Keeps the saga of every run, and its clock. */
 export default defineService({
   name: 'saga-tracker',
-  says: [
-    run.turnedCompleted,
-    run.turnedFailing,
-    run.turnedCancelling,
-    run.turnedExhausted,
+  publishes: [
+    run.closingCompleted,
+    run.closingFailing,
+    run.closingCancelling,
+    run.closingExhausted,
     run.runCompleted,
     run.runFailed,
     run.runCancelled,
@@ -59,10 +59,10 @@ export default defineService({
     'fault.fault.raised': (event, { history }) => conclude(faulted(event), history, event.time),
 
     // What follows from its turn, and every fact that may be the last which its end waits for.
-    'run.turn.completed': settles,
-    'run.turn.failing': settles,
-    'run.turn.cancelling': settles,
-    'run.turn.exhausted': settles,
+    'run.closing.completed': settles,
+    'run.closing.failing': settles,
+    'run.closing.cancelling': settles,
+    'run.closing.exhausted': settles,
     'run.verdict.held': settles,
     'plan.verdict.held': settles,
     'answer.verdict.held': settles,
@@ -92,6 +92,6 @@ export default defineService({
     'step.verdict.held': rearms,
     'step.ruling.granted': rearms,
     'step.retry.postponed': (event, { history }) => postpone(event, history),
-    'clock.rang': (ring, { history }) => look(ring, history),
+    'timer.fired': (ring, { history }) => look(ring, history),
   },
 });

@@ -4,9 +4,9 @@ import { answerAccepted, answerApproved, answerProposed } from '@reel/contracts/
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
-import { runApproved, runRequested, turnedCompleted, turnedFailing } from '@reel/contracts/run.ts';
+import { closingCompleted, closingFailing, runApproved, runRequested } from '@reel/contracts/run.ts';
 import * as s from '@reel/contracts/step.ts';
-import { type Compensation, type Effect, type Retry, SERVER_RESTING, type ToolDefinition } from '@reel/contracts/tool.ts';
+import { CIRCUIT_OPEN, type Compensation, type Effect, type Retry, type ToolDefinition } from '@reel/contracts/tool.ts';
 import * as u from '@reel/contracts/undo.ts';
 import type { Escalated } from '@reel/contracts/workflow/attempt.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
@@ -72,8 +72,8 @@ export const begunWith = (retry: Retry): readonly Draft[] => [
   ...carriedOut(),
 ];
 
-export const failing: Draft = turnedFailing(theRun, { problem });
-export const completed: Draft = turnedCompleted(theRun, {});
+export const failing: Draft = closingFailing(theRun, { problem });
+export const completed: Draft = closingCompleted(theRun, {});
 
 export const answered = (answer: Json, n = 1): Draft[] => [
   answerProposed(answerRevision(n), { answer }),
@@ -142,7 +142,7 @@ export function undo(id: string, n = 1, { effect = 'idempotent', attempt = 1 }: 
     running,
     failed: (retryable = true) => u.undoFailed(at, { problem: { ...problem, retryable } }),
     resting: (retryAfterMs: number) =>
-      u.undoFailed(at, { problem: { code: SERVER_RESTING, message: 'it rests', retryable: true, retryAfterMs } }),
+      u.undoFailed(at, { problem: { code: CIRCUIT_OPEN, message: 'it rests', retryable: true, retryAfterMs } }),
     unknown: u.undoUnknown(at, { problem }),
     late: u.undoLate(at, { output: null }),
     done: [...running, u.undoSucceeded(at, { output: null })],

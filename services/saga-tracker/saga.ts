@@ -6,13 +6,24 @@
  * undo's request may not have reached the log yet.
  */
 
-import { type Entry, type History, isVoid } from '@reel/bus/history.ts';
+import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import { everPlanned } from '@reel/contracts/run/approved.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
-import { type Attempt, callOf, isDoubtful, isHarmless, isSettled, outputOf, placeKey, problemOf, record, wordOf } from './attempt.ts';
-import { happened, hear, type Saga, type Told, type Turn } from './effects.ts';
+import {
+  type AttemptFacts,
+  answerAt,
+  callOf,
+  isDoubtful,
+  isHarmless,
+  isSettled,
+  outputOf,
+  placeKey,
+  problemOf,
+  record,
+} from './attempt.ts';
+import { type Closing, happened, hear, type Saga, type Told } from './effects.ts';
 import { advance } from './undoing.ts';
 
 const TURNS = ['completed', 'failing', 'cancelling', 'exhausted'] as const;
@@ -48,7 +59,7 @@ export async function readSaga(history: History): Promise<Saga> {
 function enter(saga: Told, entry: Entry, history: History): void {
   const about = aboutOf(entry.at.kind);
   if (about === 'undo') record(saga.undos, entry);
-  if (about === 'run' && entry.at.slot === 'turn') {
+  if (about === 'run' && entry.at.slot === 'closing') {
     saga.turn = turnOf(entry);
     saga.stage = 'stopping';
   }
@@ -60,12 +71,12 @@ function enter(saga: Told, entry: Entry, history: History): void {
   if (isSettled(attempt)) saga.unsettled.delete(attempt);
   else saga.unsettled.add(attempt);
   const { slot } = entry.at;
-  if ((slot === 'outcome' || slot === 'late') && wordOf(entry) === 'succeeded' && !isHarmless(attempt)) happened(saga, attempt);
-  if (entry.at.kind === 'person' && slot === 'check' && wordOf(entry) === 'accepted') settle(saga, attempt, history);
+  if ((slot === 'outcome' || slot === 'late') && answerAt(entry) === 'succeeded' && !isHarmless(attempt)) happened(saga, attempt);
+  if (entry.at.kind === 'person' && slot === 'check' && answerAt(entry) === 'accepted') settle(saga, attempt, history);
 }
 
 /** A person has looked whether an attempt took effect, and has said what they found. */
-function settle(saga: Told, asked: Attempt, history: History): void {
+function settle(saga: Told, asked: AttemptFacts, history: History): void {
   if (everPlanned(history, asked.at.id)?.role !== 'escalation') return;
   const question = callOf(asked)?.arguments as Partial<Question> | undefined;
   const attempt = question?.attempt === undefined ? undefined : saga.steps.get(placeKey(question.attempt));
@@ -75,11 +86,11 @@ function settle(saga: Told, asked: Attempt, history: History): void {
 }
 
 /** A turn that cannot be read is decided all the same, and never in favour. */
-function turnOf(entry: Entry): Turn {
-  const to = wordOf(entry) as Turn['to'];
-  if (!isVoid(entry) && TURNS.includes(to)) {
+function turnOf(entry: Entry): Closing {
+  const to = answerAt(entry) as Closing['to'];
+  if (!isInvalid(entry) && TURNS.includes(to)) {
     return { to, problem: problemOf(entry.data) ?? { code: to, message: `the run is ${to}` } };
   }
-  const why = isVoid(entry) ? entry.void : `${entry.type} is not known`;
-  return { to: 'failing', problem: { code: 'void-fact', message: `the turn of the run cannot be read: ${why}` } };
+  const why = isInvalid(entry) ? entry.invalid : `${entry.type} is not known`;
+  return { to: 'failing', problem: { code: 'invalid-fact', message: `the turn of the run cannot be read: ${why}` } };
 }

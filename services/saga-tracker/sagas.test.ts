@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Entry, historyOf, isVoid, type RunLog } from '@reel/bus/history.ts';
+import { type Entry, historyOf, isInvalid, type RunLog } from '@reel/bus/history.ts';
 import { ASKED, type Place, parseAddress, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { runRequested, runStranded } from '@reel/contracts/run.ts';
@@ -13,13 +13,13 @@ const text = (log: RunLog): string =>
   log.entries
     .map(
       (entry) =>
-        `${entry.seq} ${new Date(entry.time).toISOString().slice(14, 23)} ${isVoid(entry) ? `VOID ${entry.void}` : entry.type} ${entry.at.kind}.${entry.at.id}.${entry.at.n}`,
+        `${entry.seq} ${new Date(entry.time).toISOString().slice(14, 23)} ${isInvalid(entry) ? `VOID ${entry.invalid}` : entry.type} ${entry.at.kind}.${entry.at.id}.${entry.at.n}`,
     )
     .join('\n');
 
 const place = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
 const typed = (log: RunLog, pattern: RegExp): Event[] =>
-  log.entries.filter((entry): entry is Event => !isVoid(entry) && pattern.test(entry.type));
+  log.entries.filter((entry): entry is Event => !isInvalid(entry) && pattern.test(entry.type));
 const seqOf = (entry: Entry | undefined): number => entry?.seq ?? Number.POSITIVE_INFINITY;
 
 type Lived = Awaited<ReturnType<typeof live>>;
@@ -35,7 +35,7 @@ function settledAt(log: RunLog, at: Place): number {
   const history = historyOf(log);
   const against = (slot: string, words: RegExp): number => {
     const entry = history.occupant(at, slot);
-    return entry !== undefined && !isVoid(entry) && words.test(entry.type) ? entry.seq : Number.POSITIVE_INFINITY;
+    return entry !== undefined && !isInvalid(entry) && words.test(entry.type) ? entry.seq : Number.POSITIVE_INFINITY;
   };
   return Math.min(
     seqOf(history.occupant(at, 'outcome')),
@@ -46,8 +46,8 @@ function settledAt(log: RunLog, at: Place): number {
 }
 
 function endsOnce({ log }: Lived): void {
-  assert.deepEqual(log.entries.filter(isVoid), [], 'nothing is void');
-  const turns = typed(log, /^run\.turn\./);
+  assert.deepEqual(log.entries.filter(isInvalid), [], 'nothing is void');
+  const turns = typed(log, /^run\.closing\./);
   const outcomes = typed(log, /^run\.outcome\./);
   assert.equal(turns.length, 1, 'there is one turn');
   assert.equal(outcomes.length, 1, 'there is one outcome');
@@ -63,12 +63,12 @@ function undoesInOrder({ log }: Lived): void {
   const history = historyOf(log);
   // People are asked beside what is undone meanwhile.
   const requests = typed(log, /^undo\.request\.requested/).filter(({ at }) => at.kind !== ASKED);
-  const turn = typed(log, /^run\.turn\./)[0] as Event;
+  const turn = typed(log, /^run\.closing\./)[0] as Event;
   const outcome = typed(log, /^run\.outcome\./)[0] as Event;
   if (outcome.type === 'run.outcome.completed') assert.deepEqual(requests, [], 'a completed run undoes nothing');
   const effect = (at: Place): number => {
     const entry = history.occupant(at, 'outcome');
-    return entry !== undefined && !isVoid(entry) && entry.type.endsWith('succeeded') ? entry.seq : seqOf(history.occupant(at, 'late'));
+    return entry !== undefined && !isInvalid(entry) && entry.type.endsWith('succeeded') ? entry.seq : seqOf(history.occupant(at, 'late'));
   };
   for (const { at, seq } of typed(log, /^step\.request\.requested/)) {
     if (seq < turn.seq && requests.length > 0)
@@ -177,7 +177,7 @@ test('whatever takes too long is noticed within a second, and what follows from 
       const { log } = await live(what);
       const history = historyOf(log);
       const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
-      const turn = typed(log, /^run\.turn\./)[0] as Event;
+      const turn = typed(log, /^run\.closing\./)[0] as Event;
       const timely = ({ at, time }: Event, dueMs: number): void => {
         if (dueMs <= deadlineMs)
           assert.ok(time >= dueMs && time <= dueMs + 1_100, `${place(at)} was due at ${new Date(dueMs).toISOString()}\n${text(log)}`);
@@ -185,7 +185,7 @@ test('whatever takes too long is noticed within a second, and what follows from 
       for (const event of typed(log, /^step\.(outcome\.timed-out|start\.withdrawn)/)) {
         if (event.type.endsWith('withdrawn') && event.seq > turn.seq) continue;
         const start = history.occupant(event.at, 'start');
-        if (event.type.endsWith('timed-out') && start !== undefined && !isVoid(start) && start.type.endsWith('withdrawn')) continue;
+        if (event.type.endsWith('timed-out') && start !== undefined && !isInvalid(start) && start.type.endsWith('withdrawn')) continue;
         const since =
           (event.type.endsWith('timed-out') ? start : undefined) ??
           history.occupant(event.at, 'ruling') ??

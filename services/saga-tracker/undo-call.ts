@@ -6,12 +6,16 @@ import { type Facts, resultsIn } from '@reel/contracts/run/results.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
-import { type Attempt, callOf, outputOf } from './attempt.ts';
+import { type AttemptFacts, callOf, outputOf } from './attempt.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
 
 /** @returns the call, or why it cannot be made. It depends on nothing that came after the attempt, so it comes out the same later. */
-export async function undoCall(request: RunRequest, history: History, attempt: Attempt): Promise<{ call: Call } | { problem: Problem }> {
+export async function undoCall(
+  request: RunRequest,
+  history: History,
+  attempt: AttemptFacts,
+): Promise<{ call: Call } | { problem: Problem }> {
   const call = callOf(attempt) as Call;
   const { uses, with: template } = call.compensation as NonNullable<Call['compensation']>;
   const tool = request.tools[uses];

@@ -9,7 +9,7 @@ const flight = step('flight');
 const done = [...begun, ...flight.done, failing];
 /** What is said when the clock rings so many ms after the last of these. */
 const ring = async (afterMs: number, facts: readonly Draft[]): Promise<string[]> =>
-  told(await given(facts).ring(sagaTracker, {}, afterMs)).filter((one) => !one.startsWith('alarm'));
+  told(await given(facts).fire(sagaTracker, {}, afterMs)).filter((one) => !one.startsWith('alarm'));
 const says = async (facts: readonly Draft[]): Promise<string[]> =>
   told(await given(facts).then(sagaTracker, {})).filter((one) => !one.startsWith('alarm'));
 const again = (n: number): string[] => [`undo.request.requested undo-tool.flight-1.${n}`];

@@ -2,8 +2,19 @@
 import { backoffMs } from '@reel/bus/runtime/backoff.ts';
 import { undoOf } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
-import { isAway, type Retry } from '@reel/contracts/tool.ts';
-import { type Attempt, type Attempts, callOf, isHarmless, isSettled, outputOf, placeKey, problemIn, type Slot, word } from './attempt.ts';
+import { isUnavailable, type Retry } from '@reel/contracts/tool.ts';
+import {
+  type AttemptFacts,
+  type AttemptsFacts,
+  answerOf,
+  callOf,
+  isHarmless,
+  isSettled,
+  outputOf,
+  placeKey,
+  problemIn,
+  type Slot,
+} from './attempt.ts';
 
 /** Where the registration of the tool that undoes it says nothing. */
 const RETRY: Retry = { attempts: 3, delayMs: 2000 };
@@ -17,18 +28,18 @@ const MAX_RESTS = 20;
 export type Tried =
   | 'open'
   | 'undone'
-  | { readonly problem: Problem; readonly againMs: number | undefined; readonly doubt: Attempt | undefined };
+  | { readonly problem: Problem; readonly againMs: number | undefined; readonly doubt: AttemptFacts | undefined };
 
 /** What became of try `n` at undoing an attempt, of as many as `retry` allows. */
-export function tried(undos: Attempts, attempt: Attempt, n: number, retry: Retry = RETRY): Tried {
+export function tried(undos: AttemptsFacts, attempt: AttemptFacts, n: number, retry: Retry = RETRY): Tried {
   const now = undos.get(placeKey(undoOf(attempt.at, n)));
   if (now?.slots.request === undefined || !isSettled(now)) return 'open';
   let rests = 0;
-  let doubt: Attempt | undefined;
+  let doubt: AttemptFacts | undefined;
   for (let m = 1; m <= n; m += 1) {
     const earlier = undos.get(placeKey(undoOf(attempt.at, m)));
     if (earlier !== undefined && outputOf(earlier) !== undefined) return 'undone';
-    if (earlier !== undefined && isAway(problemIn(earlier, 'outcome'))) rests += 1;
+    if (earlier !== undefined && isUnavailable(problemIn(earlier, 'outcome'))) rests += 1;
     if (earlier !== undefined && isInDoubt(earlier)) doubt = earlier;
   }
   const slot = settledBy(now);
@@ -41,22 +52,22 @@ export function tried(undos: Attempts, attempt: Attempt, n: number, retry: Retry
 }
 
 /** It was let happen, and may have happened, or may yet: an undo is not withdrawn, so whoever comes late may still begin it. */
-export const isInDoubt = (undo: Attempt): boolean =>
+export const isInDoubt = (undo: AttemptFacts): boolean =>
   undo.slots.outcome !== undefined &&
-  word(undo, 'outcome') !== 'failed' &&
+  answerOf(undo, 'outcome') !== 'failed' &&
   !isHarmless(undo) &&
   outputOf(undo) === undefined &&
   undo.settled === undefined;
 
-function settledBy(undo: Attempt): Slot {
+function settledBy(undo: AttemptFacts): Slot {
   if (undo.slots.outcome !== undefined) return 'outcome';
   if (callOf(undo) === undefined) return 'request';
   return undo.slots.ruling !== undefined ? 'ruling' : 'verdict';
 }
 
 /** A refusal is final, and so is an end in doubt of what must not be done twice. */
-function mayRepeat(undo: Attempt, slot: Slot, problem: Problem): boolean {
+function mayRepeat(undo: AttemptFacts, slot: Slot, problem: Problem): boolean {
   if (slot === 'request') return true;
   if (slot !== 'outcome') return false;
-  return word(undo, 'outcome') === 'failed' ? problem.retryable !== false : callOf(undo)?.effect !== 'once';
+  return answerOf(undo, 'outcome') === 'failed' ? problem.retryable !== false : callOf(undo)?.effect !== 'once';
 }

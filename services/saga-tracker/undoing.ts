@@ -4,7 +4,7 @@ import { theRun, undoOf } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
-import { type Attempt, callOf, problemIn } from './attempt.ts';
+import { type AttemptFacts, callOf, problemIn } from './attempt.ts';
 import { type Asked, askableUntil, type Doubt, firstLevel, put, saidTo } from './doubt.ts';
 import {
   doubtAbout,
@@ -14,7 +14,7 @@ import {
   isKnown,
   isUndone,
   type Pending,
-  type Scene,
+  type RunContext,
   staying,
   type Told,
   triesOf,
@@ -24,7 +24,7 @@ import { undoCall } from './undo-call.ts';
 import { isInDoubt, tried } from './undo-tries.ts';
 
 /** Goes on as far as this position of the log allows. */
-export async function advance(saga: Told, scene: Scene): Promise<void> {
+export async function advance(saga: Told, scene: RunContext): Promise<void> {
   if (saga.stage === 'stopping') {
     if (saga.unsettled.size > 0) return;
     if (saga.turn?.to === 'completed') return complete(saga);
@@ -53,7 +53,7 @@ export async function advance(saga: Told, scene: Scene): Promise<void> {
 }
 
 /** What is to be undone next: what a person wants tried again, or the last effect that was told of. */
-async function nextUndo(saga: Told, { history, request }: Scene): Promise<Undoing | undefined> {
+async function nextUndo(saga: Told, { history, request }: RunContext): Promise<Undoing | undefined> {
   const again = saga.again.pop();
   if (again !== undefined) return again;
   for (let effect = saga.effects.pop(); effect !== undefined; effect = saga.effects.pop()) {
@@ -72,7 +72,7 @@ async function nextUndo(saga: Told, { history, request }: Scene): Promise<Undoin
 }
 
 /** Enters what became of the undo under way. @returns false while it is open, or will be tried again. */
-function isConcluded(saga: Told, scene: Scene, undoing: Undoing): boolean {
+function isConcluded(saga: Told, scene: RunContext, undoing: Undoing): boolean {
   const { attempt, n, call } = undoing;
   const result = tried(saga.undos, attempt, n, scene.request.tools[call.uses]?.retry);
   if (result === 'open') return false;
@@ -86,21 +86,21 @@ function isConcluded(saga: Told, scene: Scene, undoing: Undoing): boolean {
 }
 
 /** Puts a doubt to people, while the rest goes on. */
-function putToPeople(saga: Told, scene: Scene, doubt: Doubt, undoing?: Undoing): void {
+function putToPeople(saga: Told, scene: RunContext, doubt: Doubt, undoing?: Undoing): void {
   saga.pending.push({ doubt, undoing, asked: ask(saga, scene, doubt) });
 }
 
-function ask(saga: Told, { history, request, time }: Scene, doubt: Doubt): Asked | undefined {
+function ask(saga: Told, { history, request, time }: RunContext, doubt: Doubt): Asked | undefined {
   const { id, n } = doubt.attempt.at;
   const number = (saga.asked.get(`${id}-${n}`) ?? 0) + 1;
-  const turnedMs = history.occupant(theRun, 'turn')?.time ?? time;
+  const turnedMs = history.occupant(theRun, 'closing')?.time ?? time;
   const asked = put(history, request, doubt, number, askableUntil(request, turnedMs) - time);
   if (asked !== undefined) saga.asked.set(`${id}-${n}`, number);
   return asked;
 }
 
 /** Enters what a person has said about a doubt, unless a late result was there first; whoever comes next is asked when nobody has. */
-function heed(saga: Told, scene: Scene, pending: Pending): void {
+function heed(saga: Told, scene: RunContext, pending: Pending): void {
   const { doubt, undoing, asked } = pending;
   const said = asked === undefined ? 'open' : saidTo(saga.undos, asked);
   if (said === 'open') return;
@@ -121,7 +121,7 @@ function heed(saga: Told, scene: Scene, pending: Pending): void {
   }
 }
 
-function noteUndone(saga: Told, { at }: Attempt): void {
+function noteUndone(saga: Told, { at }: AttemptFacts): void {
   if (!saga.undone.includes(at)) saga.undone.push(at);
 }
 

@@ -3,8 +3,8 @@
  * in doubt; what the tracker says is stored piece by piece, late, twice, or after a crash; the clock may lose a ring.
  */
 
-import { append, emptyRunLog, type History, historyOf, isVoid } from '@reel/bus/history.ts';
-import type { Said } from '@reel/bus/service.ts';
+import { append, emptyRunLog, type History, historyOf, isInvalid } from '@reel/bus/history.ts';
+import type { Answers } from '@reel/bus/service.ts';
 import { type Address, ASKED, aboutOf, addressOf, type Place, planRevision, theRun, undoneBy } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
@@ -21,7 +21,9 @@ import sagaTracker from './saga-tracker.ts';
 export type Planned = { readonly effect: Effect; readonly compensated: boolean; readonly kind: 'tool' | 'person' };
 export type Options = { readonly seed: number; readonly steps: readonly Planned[]; readonly cancel: boolean; readonly calm: boolean };
 
-const ON = sagaTracker.on as { [type: string]: ((event: unknown, context: { history: History }) => Said | Promise<Said>) | undefined };
+const ON = sagaTracker.on as {
+  [type: string]: ((event: unknown, context: { history: History }) => Answers | Promise<Answers>) | undefined;
+};
 const TOOL_TIMEOUT_MS = 10_000;
 
 /** mulberry32: small, and the same everywhere. */
@@ -55,7 +57,7 @@ export async function live({ seed, steps, cancel, calm }: Options) {
   const has = (at: Place, slot: string): boolean => newest().occupant(at, slot) !== undefined;
   const standing = (at: Place, slot: string): string | undefined => {
     const entry = newest().occupant(at, slot);
-    return entry === undefined || isVoid(entry) ? undefined : entry.type.split('.')[2];
+    return entry === undefined || isInvalid(entry) ? undefined : entry.type.split('.')[2];
   };
 
   /** Stores write-once, and lets everybody hear of it. @returns whether these words stand there. */
@@ -64,7 +66,7 @@ export async function live({ seed, steps, cancel, calm }: Options) {
     const address = addressOf(at);
     const occupant = log.byAddress.get(address);
     if (occupant !== undefined)
-      return !isVoid(occupant) && occupant.source === source && occupant.cause === cause && occupant.type === draft.type;
+      return !isInvalid(occupant) && occupant.source === source && occupant.cause === cause && occupant.type === draft.type;
     const definition = definitionOf(draft.type);
     const data = (definition as NonNullable<typeof definition>).strict.parse(draft.data);
     const event: Event = { address, at, type: draft.type, seq: log.entries.length + 1, time: now, source, cause: cause ?? address, data };
@@ -87,8 +89,8 @@ export async function live({ seed, steps, cancel, calm }: Options) {
     after(delay(), handle);
   }
   /** As the bus does it: the first decides whether this answer counts, the others are stored in any order. */
-  function tell([first, ...rest]: Said, cause: Address, crashed: () => boolean): void {
-    const one = (what: Said[number]): boolean => ('ring' in what ? setAlarm(what.ring, what.atMs) : put(what, 'saga-tracker', cause));
+  function tell([first, ...rest]: Answers, cause: Address, crashed: () => boolean): void {
+    const one = (what: Answers[number]): boolean => ('timer' in what ? setAlarm(what.timer, what.atMs) : put(what, 'saga-tracker', cause));
     if (first === undefined || crashed()) return;
     after(delay(), () => {
       if (!one(first)) return;
@@ -103,7 +105,7 @@ export async function live({ seed, steps, cancel, calm }: Options) {
   }
   async function ring(name: string): Promise<void> {
     const history = historyOf(log, rarely(0.1) ? log.entries.length - 1 : undefined);
-    const answer = (await ON['clock.rang']?.({ name, shard: 0, run: 'R', time: now }, { history })) ?? [];
+    const answer = (await ON['timer.fired']?.({ name, shard: 0, run: 'R', time: now }, { history })) ?? [];
     tell(answer, (log.entries[0] as Event).address, () => rarely(0.05));
   }
   function sweep(): void | Promise<void> {
@@ -114,7 +116,7 @@ export async function live({ seed, steps, cancel, calm }: Options) {
 
   function policy({ type, at, seq }: Event): void {
     if (type !== 'step.request.requested' && type !== 'undo.request.requested') return;
-    const turnedBefore = (newest().occupant(theRun, 'turn')?.seq ?? Number.POSITIVE_INFINITY) < seq;
+    const turnedBefore = (newest().occupant(theRun, 'closing')?.seq ?? Number.POSITIVE_INFINITY) < seq;
     const words =
       aboutOf(at.kind) === 'undo'
         ? { ...u, approved: u.undoApproved, denied: u.undoDenied, held: u.undoHeld }
@@ -151,7 +153,7 @@ export async function live({ seed, steps, cancel, calm }: Options) {
     const undo = aboutOf(at.kind) === 'undo';
     const words = undo ? { started: u.undoStarted, failed: u.undoFailed } : { started: s.stepStarted, failed: s.stepFailed };
     const { effect } = (newest().occupant(at, 'request') as Event<{ call: s.Call }>).data.call;
-    const turned = !undo && has(theRun, 'turn');
+    const turned = !undo && has(theRun, 'closing');
     if (has(at, 'outcome')) return;
     if (effect === 'read-only') {
       if (turned) put(words.failed(at, { problem }), 'performer');
@@ -224,13 +226,13 @@ export async function live({ seed, steps, cancel, calm }: Options) {
   const planOf = (id: string): Planned => steps[Number(id.replace(/\D/g, ''))] as Planned;
   /** Tries idempotent calls again, and does something else instead of what timed out. */
   function planner({ type, at }: Event): void {
-    if (!/^step\.outcome\.(timed-out|unknown)$/.test(type) || has(theRun, 'turn')) return;
+    if (!/^step\.outcome\.(timed-out|unknown)$/.test(type) || has(theRun, 'closing')) return;
     const plan = planOf(at.id);
     if (plan.effect !== 'once' && at.n < 3 && chance(0.8)) after(delay(), () => request(at.id, plan, at.n + 1));
     else if (!at.id.endsWith('-fallback') && chance(0.5)) after(delay(), () => request(`${at.id}-fallback`, plan));
   }
   function ending(): void {
-    if (has(theRun, 'turn')) return;
+    if (has(theRun, 'closing')) return;
     const ends = steps.map((plan, i) => [`s${i}`, `s${i}-fallback`].map((id) => endOf({ kind: plan.kind, id, n: 1 })));
     if (ends.every((one) => one.includes('good'))) for (const draft of answered('done')) put(draft, 'planner');
     else if (ends.some((one) => one.includes('bad') && !one.includes('good') && !one.includes('open')))
@@ -251,7 +253,7 @@ export async function live({ seed, steps, cancel, calm }: Options) {
 
   for (const draft of begun) put(draft, 'others');
   for (const [i, plan] of steps.entries())
-    after(upTo(calm ? 6_000 : 20_000), () => (has(theRun, 'turn') && chance(0.7) ? undefined : request(`s${i}`, plan)));
+    after(upTo(calm ? 6_000 : 20_000), () => (has(theRun, 'closing') && chance(0.7) ? undefined : request(`s${i}`, plan)));
   after(2_000, ending);
   after(60_000, sweep);
   if (cancel) after(upTo(40_000), () => void put(cancelRequested(theRun, { who: 'Bob', why: 'so' }), 'gateway'));

@@ -1,7 +1,7 @@
 /** After the turn: stop what can be stopped, wait for the rest, undo what took effect, and say how it ended. */
 
 import type { History } from '@reel/bus/history.ts';
-import { alarm, type Said } from '@reel/bus/service.ts';
+import { type Answers, timer } from '@reel/bus/service.ts';
 import { answerRevision, type Place, planRevision, theRun, undoOf } from '@reel/contracts/address.ts';
 import { answerExpired, answerProposed, type Omitted } from '@reel/contracts/answer.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
@@ -10,10 +10,10 @@ import { isApproved } from '@reel/contracts/run/approved.ts';
 import { runCancelled, runCompleted, runExhausted, runExpired, runFailed, runRequested, runStranded } from '@reel/contracts/run.ts';
 import { type Call, stepExpired, stepResidue, stepWithdrawn } from '@reel/contracts/step.ts';
 import { undoExpired, undoRequested } from '@reel/contracts/undo.ts';
-import { type Attempt, isBegun, isHeld, isReadOnly, nameOf, outputOf, placeKey, wordOf } from './attempt.ts';
+import { type AttemptFacts, answerAt, isBegun, isHeld, isReadOnly, nameOf, outputOf, placeKey } from './attempt.ts';
 import { GRACE_MS, lookAt, overdue } from './clock.ts';
 import { RUN_TURNED } from './doubt.ts';
-import { doubtAbout, isKnown, type Saga, type Turn } from './effects.ts';
+import { type Closing, doubtAbout, isKnown, type Saga } from './effects.ts';
 import { readSaga } from './saga.ts';
 
 /** The name of a run's one alarm. */
@@ -23,7 +23,7 @@ export const CLOCK = 'clock';
 const SPARE_LOOK_MS = 60_000;
 
 /** Everything that should be said next about a run that has turned, whatever it is that was just heard. */
-export async function wrapUp(history: History, time: number): Promise<Said> {
+export async function wrapUp(history: History, time: number): Promise<Answers> {
   const saga = await readSaga(history);
   const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
   const drafts = [...questions(history), ...stops(saga, time, deadlineMs), ...undoing(saga, time, deadlineMs), ...ending(history, saga)];
@@ -35,9 +35,9 @@ export async function wrapUp(history: History, time: number): Promise<Said> {
  * Whoever loses the first fact of an answer says none of the others. These do not depend on each other, so an alarm, which cannot
  * lose, goes first.
  */
-export function independently(drafts: readonly Draft[], lookMs: number, time: number): Said {
-  if (lookMs < Number.POSITIVE_INFINITY) return [alarm(CLOCK, wholeSecond(lookMs)), ...drafts];
-  return drafts.length > 1 ? [alarm(CLOCK, wholeSecond(time + SPARE_LOOK_MS)), ...drafts] : drafts;
+export function independently(drafts: readonly Draft[], lookMs: number, time: number): Answers {
+  if (lookMs < Number.POSITIVE_INFINITY) return [timer(CLOCK, wholeSecond(lookMs)), ...drafts];
+  return drafts.length > 1 ? [timer(CLOCK, wholeSecond(time + SPARE_LOOK_MS)), ...drafts] : drafts;
 }
 
 /** The broker's clock knows whole seconds; a ring that comes too early would only have to be asked for again. */
@@ -47,7 +47,8 @@ const turned: Problem = { code: RUN_TURNED, message: 'the run had turned before 
 
 /** What a person is still being asked about the run, its plan and its answer. */
 function questions(history: History): Draft[] {
-  const asked = (at: Place): boolean => wordOf(history.occupant(at, 'verdict')) === 'held' && history.occupant(at, 'ruling') === undefined;
+  const asked = (at: Place): boolean =>
+    answerAt(history.occupant(at, 'verdict')) === 'held' && history.occupant(at, 'ruling') === undefined;
   const drafts: Draft[] = asked(theRun) ? [runExpired(theRun, { problem: turned })] : [];
   for (const [revision, expired] of [
     [planRevision, planExpired],
@@ -74,7 +75,7 @@ function stops(saga: Saga, time: number, deadlineMs: number): Draft[] {
   return drafts;
 }
 
-function stop(attempt: Attempt, time: number, deadlineMs: number): Draft | undefined {
+function stop(attempt: AttemptFacts, time: number, deadlineMs: number): Draft | undefined {
   // What was begun may take effect, and what only reads is given up by whoever performs it.
   if (isBegun(attempt) || isReadOnly(attempt)) return overdue(attempt, time, deadlineMs);
   return stepWithdrawn(attempt.at, { problem: { ...turned, message: 'the run had turned before it was begun' } });
@@ -105,7 +106,7 @@ function undoing(saga: Saga, time: number, deadlineMs: number): Draft[] {
 const settled: Problem = { code: 'settled-otherwise', message: 'it was known before anybody had looked', retryable: false };
 
 /** It has begun with its request: rubbish that somebody left at its place does not stand for it. */
-function underWay(saga: Saga, at: Place): Attempt | undefined {
+function underWay(saga: Saga, at: Place): AttemptFacts | undefined {
   const undo = saga.undos.get(placeKey(at));
   return undo?.slots.request === undefined ? undefined : undo;
 }
@@ -117,7 +118,7 @@ function ending(history: History, saga: Saga): Draft[] {
   return drafts;
 }
 
-function residueOf(attempt: Attempt): Problem {
+function residueOf(attempt: AttemptFacts): Problem {
   if (outputOf(attempt) === undefined) return doubtAbout(attempt);
   return {
     code: 'unaccounted-effect',
@@ -128,7 +129,7 @@ function residueOf(attempt: Attempt): Problem {
 
 const endings = { failing: runFailed, cancelling: runCancelled, exhausted: runExhausted };
 
-function outcome(history: History, { undone, stranded, remaining }: Saga, { to, problem }: Turn): Draft {
+function outcome(history: History, { undone, stranded, remaining }: Saga, { to, problem }: Closing): Draft {
   if (to === 'completed') return runCompleted(theRun, answerOf(history));
   if (stranded.length > 0) return runStranded(theRun, { problem, undone, stranded, remaining });
   return endings[to](theRun, { problem, undone, remaining });

@@ -1,12 +1,12 @@
 /** The tools that are offered right now: where a call finds its tool, and what everybody else is told of them. */
 import type { RefusedTool } from '@reel/bus/component.ts';
 import { excerpt } from '@reel/bus/runtime/secrets.ts';
-import type { Acting, Logger, Registry, Surroundings } from '@reel/bus/service.ts';
+import type { CallContext, Logger, Registry, ServiceContext } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Trouble } from './circuit-breaker.ts';
 import { isToolName } from './definition.ts';
-import { type Places, places } from './semaphore.ts';
+import { type Semaphore, semaphore } from './semaphore.ts';
 
 /** A tool, and how it is called. */
 export type Offer = {
@@ -17,7 +17,7 @@ export type Offer = {
 };
 
 /** As much as a call has to know beside its arguments. */
-export type Called = Pick<Acting, 'signal' | 'key' | 'traceparent'> &
+export type Called = Pick<CallContext, 'signal' | 'key' | 'traceparent'> &
   Pick<ToolDefinition, 'effect' | 'timeoutMs'> & { readonly trouble: Trouble };
 
 /** A tool that its server has and that cannot be offered. */
@@ -31,10 +31,10 @@ export type Stock = {
   readonly look?: () => Promise<void>;
 };
 
-export type Shelf = {
+export type Catalog = {
   /** These, and only these, are what this server offers from now on. A name that another server offers stays that one's. */
   stock(server: string, stock: Stock): void;
-  find(name: string): (Offer & { readonly places: Places }) | undefined;
+  find(name: string): (Offer & { readonly places: Semaphore }) | undefined;
   names(): string[];
   /** Which server offered a tool last, whether or not it still does. */
   lastAt(name: string): string | undefined;
@@ -61,8 +61,8 @@ const LONGEST_WAIT_MS = 10_000;
  * A shelf that is on show: `offer` is told the names of the tools that are on it, whenever these change, and `registry` what they are. What
  * is gone stays registered: another replica may have it on its shelf, and only what somebody offers is there for anybody.
  */
-export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 'registry' | 'offer' | 'log'>): Shelf {
-  const shelf = new Map<string, Offer & { readonly places: Places }>();
+export function openCatalog({ registry, offer: tell, log }: Pick<ServiceContext, 'registry' | 'offer' | 'log'>): Catalog {
+  const shelf = new Map<string, Offer & { readonly places: Semaphore }>();
   const last = new Map<string, string>();
   const refused = new Map<string, readonly Refusal[]>();
   const looks = new Map<string, Stock['look']>();
@@ -86,7 +86,7 @@ export function openShelf({ registry, offer: tell, log }: Pick<Surroundings, 're
     } else {
       // Calls under way keep their places when the definition is said again.
       last.set(name, server);
-      shelf.set(name, { ...offer, places: there?.places.limit === concurrency ? there.places : places(concurrency) });
+      shelf.set(name, { ...offer, places: there?.places.limit === concurrency ? there.places : semaphore(concurrency) });
       if (there?.definition.digest !== offer.definition.digest) register.changed(name);
     }
     return undefined;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Failure, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import { SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { CIRCUIT_OPEN } from '@reel/contracts/tool.ts';
 import { serveHttp } from './fixtures/http.ts';
 import { opened } from './fixtures/opened.ts';
 import { document, says, serveTickets } from './fixtures/tickets.ts';
@@ -49,7 +49,7 @@ test('after five failures in a row a server is left alone, and calls say at once
   assert.deepEqual(await fail(5), Array(5).fill('api-unavailable'));
   const { problem } = await refusal(call('getTicket', { id: 'a' }));
   const message = 'getTicket: the server "tickets" failed 5 times in a row and is left alone for 10 s';
-  assert.deepEqual(problem, { code: SERVER_RESTING, message, retryable: true, retryAfterMs: 10_000 });
+  assert.deepEqual(problem, { code: CIRCUIT_OPEN, message, retryable: true, retryAfterMs: 10_000 });
   time.pass(4_000);
   assert.equal((await refusal(call('createTicket', { body: { title: 'x' } }))).problem.retryAfterMs, 6_000);
   assert.equal(server.seen.length, 5);
@@ -90,7 +90,7 @@ test('a trial that fails doubles the rest, up to two minutes; one that succeeds 
 
 test('what is no failure of the server does not count: errors of the tool, being asked to slow down, an answer in between, old failures', async (context) => {
   const { fail, get, time } = await tickets(context);
-  for (const status of [400, 404, 409, 429, 501]) assert.ok(!(await fail(6, status)).includes(SERVER_RESTING), String(status));
+  for (const status of [400, 404, 409, 429, 501]) assert.ok(!(await fail(6, status)).includes(CIRCUIT_OPEN), String(status));
   await fail(4);
   assert.equal(await get(), 'done');
   await fail(4);
@@ -114,7 +114,7 @@ test('calls that time out count, and calls that nobody wants any more do not', a
   for (let n = 0; n < 4; n += 1) await hang(Object.assign(new Error('timed out'), { name: 'TimeoutError' }));
   server.next(says(503));
   assert.equal(await get(), 'api-unavailable');
-  assert.equal(await get(), SERVER_RESTING);
+  assert.equal(await get(), CIRCUIT_OPEN);
 });
 
 test('an API that cannot be reached rests, and is called again when it is back', async (context) => {
@@ -122,10 +122,10 @@ test('an API that cannot be reached rests, and is called again when it is back',
   const port = Number(new URL(server.url).port);
   await server.close();
   for (let n = 0; n < 5; n += 1) assert.equal(await get(), 'api-unreachable');
-  assert.equal(await get(), SERVER_RESTING);
+  assert.equal(await get(), CIRCUIT_OPEN);
   const again = await serveTickets(document, port);
   context.after(() => again.close());
-  assert.equal(await get(), SERVER_RESTING);
+  assert.equal(await get(), CIRCUIT_OPEN);
   time.pass(10_000);
   assert.deepEqual([await get(), again.seen.length], ['done', 1]);
 });
@@ -136,8 +136,8 @@ test('an MCP server that is gone rests, and the first call finds it as soon as i
   await first.close();
   const ends: string[] = [];
   for (let n = 0; n < 7; n += 1) ends.push(await went(call('say-json')));
-  assert.ok(!ends.slice(0, 5).includes(SERVER_RESTING), ends.join());
-  assert.deepEqual(ends.slice(5), [SERVER_RESTING, SERVER_RESTING]);
+  assert.ok(!ends.slice(0, 5).includes(CIRCUIT_OPEN), ends.join());
+  assert.deepEqual(ends.slice(5), [CIRCUIT_OPEN, CIRCUIT_OPEN]);
   const told = offers.items.length;
   await offers.next((tools) => tools.length === 0, 1);
   const second = await serveHttp(() => everyday, first.port);
@@ -158,5 +158,5 @@ test('one server rests, and the others do not', async (context) => {
   context.after(close);
   const { fail, get, call } = await tickets(context, { remote: { url } });
   await fail(5);
-  assert.deepEqual([await get(), await went(call('say-json'))], [SERVER_RESTING, 'done']);
+  assert.deepEqual([await get(), await went(call('say-json'))], [CIRCUIT_OPEN, 'done']);
 });

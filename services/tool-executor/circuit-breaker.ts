@@ -3,7 +3,7 @@
  * memory, so each replica finds out for itself, and whether an effect is safe never rests on it.
  */
 import { type Logger, Unsent } from '@reel/bus/service.ts';
-import { SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { CIRCUIT_OPEN } from '@reel/contracts/tool.ts';
 
 /** So many calls in a row that no server answered as it should, with no more than the window between two of them, begin a rest. */
 const FAILURES = 5;
@@ -16,7 +16,7 @@ const TRIAL_MS = 1_000;
 /** A call's own word on its server: that it could not be reached, broke off, or said itself that it is in trouble (5xx). */
 export type Trouble = () => void;
 
-export type Rests = {
+export type CircuitBreaker = {
   /** @throws Unsent while this server rests. */
   refuse(server: string, tool: string): void;
   /**
@@ -31,7 +31,7 @@ export type Rests = {
 type State = { failures: number; lastMs: number; restMs: number; untilMs: number; trying: boolean };
 
 /** Keeps an eye on servers. @param now in ms since the epoch */
-export function openRests(log: Logger, now: () => number = Date.now): Rests {
+export function openCircuitBreaker(log: Logger, now: () => number = Date.now): CircuitBreaker {
   const states = new Map<string, State>();
 
   /** @returns whether this call is the one that tries. */
@@ -42,7 +42,7 @@ export function openRests(log: Logger, now: () => number = Date.now): Rests {
     if (leftMs <= 0 && !state.trying) return true;
     const retryAfterMs = leftMs > 0 ? leftMs : TRIAL_MS;
     const message = `${tool}: the server "${server}" failed ${state.failures} times in a row and is left alone for ${Math.ceil(retryAfterMs / 1000)} s`;
-    throw new Unsent({ code: SERVER_RESTING, message, retryable: true, retryAfterMs });
+    throw new Unsent({ code: CIRCUIT_OPEN, message, retryable: true, retryAfterMs });
   }
 
   function answered(server: string): void {

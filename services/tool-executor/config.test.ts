@@ -101,7 +101,7 @@ test('a module that is not there, or offers nothing, stops the start', async (co
   await assert.rejects(opened(context, { modules: ['./nowhere.ts'] }), /modules: .*nowhere\.ts cannot be loaded/);
   await assert.rejects(
     opened(context, { modules: [join(import.meta.dirname, 'semaphore.ts')] }),
-    /places\.ts exports no tools; expected exports made by defineTool/,
+    /semaphore\.ts exports no tools; expected exports made by defineTool/,
   );
 });
 

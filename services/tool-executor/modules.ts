@@ -1,6 +1,6 @@
 /** Tools in process: loads the modules that the configuration names, and calls what they export. */
 import { pathToFileURL } from 'node:url';
-import { lendModules } from '@reel/bus/process/module-resolution.ts';
+import { resolveModulesFrom } from '@reel/bus/process/module-resolution.ts';
 import { Failure } from '@reel/bus/service.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Offer } from './catalog.ts';
@@ -11,7 +11,7 @@ import { ofModule } from './definition.ts';
 /** @throws ConfigError when a module cannot be loaded, has no tools, or has a name twice, or settings that are none. */
 export async function loadModules(paths: readonly string[]): Promise<Offer[]> {
   const offers = new Map<string, Offer>();
-  lendModules();
+  resolveModulesFrom();
   for (const path of paths) {
     const module = (await import(pathToFileURL(path).href).catch((error: Error) => {
       throw new ConfigError(`modules: ${path} cannot be loaded: ${error.message}`);

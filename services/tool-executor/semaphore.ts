@@ -1,12 +1,12 @@
 /** A number of places, and a queue before them: how many calls a tool is given at a time. */
 
-export type Places = {
+export type Semaphore = {
   readonly limit: number;
   /** Waits for a place, first come, first served. @returns how to leave it. @throws the signal's reason when it aborts first. */
   take(signal: AbortSignal): Promise<() => void>;
 };
 
-export function places(limit: number): Places {
+export function semaphore(limit: number): Semaphore {
   let free = limit;
   const queue = new Set<() => void>();
   const leave = (): void => {

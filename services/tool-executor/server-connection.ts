@@ -21,13 +21,13 @@ export type Told = {
   gone(): unknown;
 };
 
-export type Kept = {
+export type ServerConnection = {
   /** Resolves when it was tried once. */
   readonly tried: Promise<void>;
   close(): Promise<void>;
 };
 
-export function keep(name: string, server: Server, told: Told, log: Logger, connectMs = CONNECT_MS): Kept {
+export function keepConnected(name: string, server: Server, told: Told, log: Logger, connectMs = CONNECT_MS): ServerConnection {
   const what =
     'url' in server ? { server: name, url: placeOf(server.url) } : { server: name, command: [server.command, ...server.args].join(' ') };
   const stop = new AbortController();

@@ -2,20 +2,20 @@
 
 import { isAbsolute } from 'node:path';
 import { tellWeakSecrets } from '@reel/bus/runtime/secrets.ts';
-import { type ApprovedCall, definePerformer, Failure, type Logger, type Surroundings, Unsent } from '@reel/bus/service.ts';
+import { type ApprovedCall, definePerformer, Failure, type Logger, type ServiceContext, Unsent } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { checkAgainst, numbersAgain, SchemaError } from '@reel/contracts/schema.ts';
 import { TOOL_GONE, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { explain, isServerTrouble, resultOf, SessionLost, troubleOf, unavailable } from './answer.ts';
 import { keepApi, readApi } from './api.ts';
-import { type Called, type Offer, openShelf, type Shelf, type Stock } from './catalog.ts';
-import { openRests, type Rests } from './circuit-breaker.ts';
+import { type Called, type Catalog, type Offer, openCatalog, type Stock } from './catalog.ts';
+import { type CircuitBreaker, openCircuitBreaker } from './circuit-breaker.ts';
 import { type Api, type Config, readConfig, type Server } from './config.ts';
 import { differencesOf, IN_PROCESS, ofServer } from './definition.ts';
 import type { Connection } from './mcp.ts';
 import type { Listed } from './mcp-shapes.ts';
 import { loadModules } from './modules.ts';
-import { keep, type Told } from './server-connection.ts';
+import { keepConnected, type Told } from './server-connection.ts';
 
 /** How long the start waits for servers; those that take longer are offered when they are there. */
 const START_MS = 5_000;
@@ -25,14 +25,14 @@ const LOOK_MS = 5_000;
 export type Waits = { readonly startMs?: number; readonly connectMs?: number; readonly now?: () => number };
 
 /** Opens everything that the configuration names. `startMs` and `connectMs` say how long servers may take to start, `now` by which clock they rest. */
-export async function openTools(surroundings: Surroundings, waits: Waits = {}) {
+export async function openTools(surroundings: ServiceContext, waits: Waits = {}) {
   const { env, log } = surroundings;
   const file = env['REEL_TOOLS'];
   if (file === undefined) log.warn({}, 'There are no tools: REEL_TOOLS names no configuration file.');
   const config: Config = file === undefined ? { servers: {}, apis: {}, modules: [] } : await readConfig(file, env);
   tellWeakSecrets(log);
-  const shelf = openShelf(surroundings);
-  const rests = openRests(log, waits.now);
+  const shelf = openCatalog(surroundings);
+  const rests = openCircuitBreaker(log, waits.now);
   // Until a tool is there, there is none: said at once, so that nobody takes what is registered for what is offered.
   surroundings.offer({ tools: [] });
   shelf.stock(IN_PROCESS, { offers: await loadModules(config.modules), refused: [] });
@@ -46,7 +46,7 @@ export async function openTools(surroundings: Surroundings, waits: Waits = {}) {
       rests.back(name);
       return put(name, stockOf(name, server, list, { connection, listed, log }));
     };
-    return keep(name, server, { offers, gone: () => put(name, NOTHING) }, log, waits.connectMs);
+    return keepConnected(name, server, { offers, gone: () => put(name, NOTHING) }, log, waits.connectMs);
   });
   const fromUrls = apis.filter((one) => !isFile(one)).map(([name, api]) => keepApi(name, api, (stock) => put(name, stock), log));
   const kept = [...servers, ...fromUrls];
@@ -108,7 +108,7 @@ const callerOf = (server: string, tool: string, connection: Connection, output: 
   };
 };
 
-type Context = Omit<Called, 'effect' | 'timeoutMs' | 'trouble'> & { readonly shelf: Shelf; readonly rests: Rests };
+type Context = Omit<Called, 'effect' | 'timeoutMs' | 'trouble'> & { readonly shelf: Catalog; readonly rests: CircuitBreaker };
 
 /** Makes one approved call. @throws Failure when it certainly was not done; any other error leaves that open. */
 export async function performCall(call: ApprovedCall, context: Context): Promise<Json> {
@@ -207,7 +207,7 @@ function wrongWith({ input }: Offer['definition'], args: ApprovedCall['arguments
   }
 }
 
-export default definePerformer<{ shelf: Shelf; rests: Rests }>({
+export default definePerformer<{ shelf: Catalog; rests: CircuitBreaker }>({
   name: 'tool-executor',
   kind: 'tool',
   registry: true,

@@ -10,7 +10,7 @@ import { checkAgainst } from '@reel/contracts/schema.ts';
 import { stepAccepted, stepRequested } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
-import { type Escalated, escalationId, levelsOf, type Attempt as WorkflowAttempt } from '@reel/contracts/workflow/attempt.ts';
+import { type Escalated, escalationId, levelsOf, type PlannedAttempt as WorkflowAttempt } from '@reel/contracts/workflow/attempt.ts';
 import { compile, type Scope } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { unfounded } from './founded.ts';

@@ -5,7 +5,7 @@ import { answerRevision, type Place, planRevision, theRun } from '@reel/contract
 import { answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
 import { planApproved, planProposed } from '@reel/contracts/plan.ts';
-import { runApproved, runRequested, turnedFailing } from '@reel/contracts/run.ts';
+import { closingFailing, runApproved, runRequested } from '@reel/contracts/run.ts';
 import { stepAccepted, stepApproved, stepRequested, stepSucceeded } from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import validator from './validator.ts';
@@ -175,7 +175,7 @@ test('a step of another kind is held up to the plan alone', async () => {
 test('a result that comes after the turn is checked all the same', async () => {
   const problem = { code: 'x', message: 'x' };
   const facts = [...booking(), ...done('book', 'book', { price: 3 })];
-  const turned = [...facts.slice(0, -1), turnedFailing(theRun, { problem }), facts.at(-1) as Draft];
+  const turned = [...facts.slice(0, -1), closingFailing(theRun, { problem }), facts.at(-1) as Draft];
   assert.equal((await answered(turned)).told, 'step.check.accepted tool.book.1');
 });
 

@@ -18,7 +18,7 @@ async function check(event: Result, { history }: { readonly history: History }):
 
 export default defineService({
   name: 'validator',
-  says: [stepAccepted, stepRejected, answerAccepted, answerRejected],
+  publishes: [stepAccepted, stepRejected, answerAccepted, answerRejected],
   on: {
     // After the turn too: what a late step came to decides whether it is undone.
     'step.outcome.succeeded': check,

@@ -7,12 +7,12 @@ import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { consume } from '@reel/bus/jetstream/consumer.ts';
-import { openLog, RING_KEPT } from '@reel/bus/jetstream/event-log.ts';
+import { openLog, TIMER_KEPT } from '@reel/bus/jetstream/event-log.ts';
 import { clockStream } from '@reel/bus/jetstream/names.ts';
-import { startSweep } from '@reel/bus/jetstream/reconcile.ts';
-import { openReader } from '@reel/bus/jetstream/run-cache.ts';
+import { startReconciling } from '@reel/bus/jetstream/reconcile.ts';
+import { openRunCache } from '@reel/bus/jetstream/run-cache.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import { sayOne } from '@reel/bus/runtime/publish.ts';
+import { publishOne } from '@reel/bus/runtime/publish.ts';
 import { SWEEP } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { runRequested } from '@reel/contracts/run.ts';
@@ -44,7 +44,7 @@ after(async () => {
 
 test('a ring that comes while the one before is being looked at is looked at as well, and goes in time', { timeout: 20_000 }, async () => {
   const connection = await connected('saga-tracker');
-  const log = openLog('saga-tracker', connection, await openReader(await connected('gateway'), 1));
+  const log = openLog('saga-tracker', connection, await openRunCache(await connected('gateway'), 1));
   const ring = (): Promise<void> => log.setAlarm(0, 'R', 'look', Date.now());
   const second = Promise.withResolvers<void>();
   const both = Promise.withResolvers<void>();
@@ -71,25 +71,25 @@ test('a ring that comes while the one before is being looked at is looked at as 
   await both.promise;
   await consuming.stop();
   const manager = await jetstreamManager(await connected('provisioner'), { checkAPI: false });
-  const rung = await manager.streams.getMessage(clockStream(0, 'saga-tracker'), { last_by_subj: 'timer.0.saga-tracker.rang.R.look' });
-  assert.equal(rung?.header.get('Nats-TTL'), RING_KEPT);
+  const rung = await manager.streams.getMessage(clockStream(0, 'saga-tracker'), { last_by_subj: 'timer.0.saga-tracker.fired.R.look' });
+  assert.equal(rung?.header.get('Nats-TTL'), TIMER_KEPT);
 });
 
 test('every open run is looked over, though one cannot be, and that one again the next time', { timeout: 20_000 }, async () => {
   const gateway = await connected('gateway');
-  const reader = await openReader(gateway, 1);
+  const reader = await openRunCache(gateway, 1);
   const log = openLog('gateway', gateway, reader);
   const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
   const request = runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 });
-  for (const run of ['bad', 'good']) await sayOne(log, { source: 'gateway', shard: 0, run }, request);
+  for (const run of ['bad', 'good']) await publishOne(log, { source: 'gateway', shard: 0, run }, request);
   const looked: string[] = [];
   const twice = Promise.withResolvers<void>();
-  const stop = startSweep({
+  const stop = startReconciling({
     reader,
     shards: 1,
     log: pino({ level: 'silent' }),
     everyMs: 10,
-    ring: async ({ run, name }) => {
+    fire: async ({ run, name }) => {
       assert.equal(name, SWEEP.name);
       looked.push(run);
       if (looked.length === 4) twice.resolve();

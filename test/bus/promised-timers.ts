@@ -1,6 +1,6 @@
 /** What every bus promises about timers: the second part of the table in promises.ts. */
 import assert from 'node:assert/strict';
-import { alarm, defineService } from '@reel/bus/service.ts';
+import { defineService, timer } from '@reel/bus/service.ts';
 import { stepDue } from '@reel/contracts/step.ts';
 import { dataOf, has, listener, type Player, type Promised, request, tool } from './promises.ts';
 
@@ -9,20 +9,20 @@ export const promisedTimers: readonly Promised[] = [
     name: 'the clock rings, and asking again replaces what was asked before',
     prove: async (start) => {
       const rings: string[] = [];
-      const { door, until } = await start([
+      const { edge, until } = await start([
         defineService({
           name: 'saga-tracker',
-          says: [stepDue],
+          publishes: [stepDue],
           on: {
-            'run.request.requested': ({ time }) => [alarm('soon', time + 86_400_000), alarm('soon', time + 1000)],
-            'clock.rang': ({ name }) => {
+            'run.request.requested': ({ time }) => [timer('soon', time + 86_400_000), timer('soon', time + 1000)],
+            'timer.fired': ({ name }) => {
               rings.push(name);
               return name === 'soon' ? [stepDue(tool('a'), {})] : [];
             },
           },
         }) as unknown as Player,
       ]);
-      await door.say(0, 'R', request());
+      await edge.publish(0, 'R', request());
       await until((entries) => entries.some(({ at }) => at.slot === 'wake'));
       assert.ok(rings.includes('soon'));
     },
@@ -35,13 +35,13 @@ export const promisedTimers: readonly Promised[] = [
         let dueMs = Number.POSITIVE_INFINITY;
         return defineService({
           name,
-          says: [stepDue],
+          publishes: [stepDue],
           on: {
             'run.request.requested': ({ time }) => {
               dueMs = time + afterMs;
-              return [alarm('soon', dueMs)];
+              return [timer('soon', dueMs)];
             },
-            'clock.rang': (ring) => {
+            'timer.fired': (ring) => {
               if (ring.name !== 'soon') return [];
               heard.push({ name, early: ring.time < dueMs });
               return name === 'saga-tracker' ? [stepDue(tool('a'), {})] : [];
@@ -49,8 +49,8 @@ export const promisedTimers: readonly Promised[] = [
           },
         }) as unknown as Player;
       };
-      const { door, until } = await start([keeper('saga-tracker', 1000), keeper('validator', 86_400_000)]);
-      await door.say(0, 'R', request());
+      const { edge, until } = await start([keeper('saga-tracker', 1000), keeper('validator', 86_400_000)]);
+      await edge.publish(0, 'R', request());
       await until((entries) => entries.some(({ at }) => at.slot === 'wake'));
       assert.deepEqual(heard[0], { name: 'saga-tracker', early: false });
       assert.ok(!heard.some(({ early }) => early));
@@ -59,10 +59,10 @@ export const promisedTimers: readonly Promised[] = [
   {
     name: 'who does not hear the clock cannot set it',
     prove: async (start) => {
-      const { door, until } = await start([listener({ 'run.request.requested': ({ time }) => [alarm('soon', time)] })]);
-      await door.say(0, 'R', request());
+      const { edge, until } = await start([listener({ 'run.request.requested': ({ time }) => [timer('soon', time)] })]);
+      await edge.publish(0, 'R', request());
       const entries = await until(has('fault.fault.raised'));
-      assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /set the timer soon, and does not hear clock.rang/);
+      assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /set the timer soon, and does not hear timer.fired/);
     },
   },
 ];

@@ -3,14 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Door } from '@reel/bus/edge.ts';
+import type { Edge } from '@reel/bus/edge.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { ensureCredentials } from '@reel/bus/jetstream/credentials.ts';
 import { serve } from '@reel/bus/jetstream/serve.ts';
 import { serverConfig } from '@reel/bus/provisioning/permissions.ts';
 import { provision } from '@reel/bus/provisioning/provision.ts';
 import { roleOf } from '@reel/bus/runtime/role.ts';
-import { defineDoor } from '@reel/bus/service.ts';
+import { defineEdge } from '@reel/bus/service.ts';
 import { CALM, MALICE, simulate } from '@reel/bus/simulator/simulator.ts';
 import { story } from '@reel/contracts/story.ts';
 import { startServer } from '@reel/nats/server.ts';
@@ -31,7 +31,7 @@ describe('the simulator', () => {
             faults: { ...CALM, late, slow, behind },
           });
           return {
-            door: simulation.door,
+            edge: simulation.edge,
             scribble: async (address, text) => simulation.scribble(address, text),
             until: async (fits) => {
               await simulation.run();
@@ -54,17 +54,17 @@ describe('JetStream', () => {
       const start: StartBus = async (players) => {
         const dir = await mkdtemp(join(tmpdir(), 'reel-promise-'));
         closers.push(() => rm(dir, { recursive: true, force: true }));
-        let door: Door | undefined;
-        const gateway = defineDoor({
+        let edge: Edge | undefined;
+        const gateway = defineEdge({
           name: 'gateway',
-          says: story,
+          publishes: story,
           open: async (opened) => {
-            door = opened;
+            edge = opened;
             return { url: '', close: async () => {} };
           },
         });
         const services = [...players, gateway];
-        // The kind `tool` has to be somebody's for the door to be allowed to speak of it.
+        // The kind `tool` has to be somebody's for the edge to be allowed to speak of it.
         const performer = { ...roleOf(gateway), name: 'nobody', shape: 'performer' as const, kind: 'tool', says: [], hears: [] };
         const roles = [
           ...services.map((service) => roleOf(service as never)),
@@ -80,16 +80,16 @@ describe('JetStream', () => {
         await provision(admin, { roles, shards: 1, replicas: 1, maxAgeDays: 30 });
         const serving = await serve(services, { broker: { servers: server.url, credentials }, log: pino({ level: 'silent' }) });
         closers.unshift(() => serving.stop());
-        const opened = door as unknown as Door;
+        const opened = edge as unknown as Edge;
         return {
-          door: opened,
+          edge: opened,
           scribble: async (address, text) => {
             await admin.request(address, text, { timeout: 10_000 });
           },
           until: (fits) =>
             new Promise((resolve, reject) => {
               const look = (): void => {
-                opened.look(0, 'R').then((history) => {
+                opened.history(0, 'R').then((history) => {
                   if (!fits(history.entries())) return;
                   stop();
                   resolve(history.entries());

@@ -1,18 +1,18 @@
 /** What every bus promises to services, as one table: the simulator and JetStream are both held to it. */
 import assert from 'node:assert/strict';
-import type { Door } from '@reel/bus/edge.ts';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import type { Edge } from '@reel/bus/edge.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { definePerformer, defineService, Failure, Fatal, type Performer, type Service } from '@reel/bus/service.ts';
 import { type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { planProposed } from '@reel/contracts/plan.ts';
-import { cancelRequested, runRequested, turnedCancelling } from '@reel/contracts/run.ts';
+import { cancelRequested, closingCancelling, runRequested } from '@reel/contracts/run.ts';
 import { stepApproved, stepDue, stepFailed, stepRequested, stepSucceeded, stepTimedOut } from '@reel/contracts/step.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 
 /** A bus with these services on it. `scribble` stores any text in a slot. `until` resolves with the run's entries once they fit. */
 export type Bus = {
-  readonly door: Door;
+  readonly edge: Edge;
   readonly scribble: (address: string, text: string) => Promise<void>;
   readonly until: (fits: (entries: readonly Entry[]) => boolean) => Promise<readonly Entry[]>;
 };
@@ -28,20 +28,20 @@ const approved = (at: Place, what: ReturnType<typeof call>) => stepApproved(at, 
 export const has =
   (type: string, id?: string) =>
   (entries: readonly Entry[]): boolean =>
-    entries.some((entry) => !isVoid(entry) && entry.type === type && (id === undefined || entry.at.id === id));
+    entries.some((entry) => !isInvalid(entry) && entry.type === type && (id === undefined || entry.at.id === id));
 // biome-ignore lint/suspicious/noExplicitAny: whichever fact a promise is about
 export const dataOf = (entries: readonly Entry[], type: string): any =>
-  (entries.find((entry) => !isVoid(entry) && entry.type === type) as { data: unknown } | undefined)?.data;
+  (entries.find((entry) => !isInvalid(entry) && entry.type === type) as { data: unknown } | undefined)?.data;
 export const listener = (on: Service<object>['on']): Player =>
-  defineService({ name: 'planner', says: [stepRequested, planProposed], on }) as unknown as Player;
+  defineService({ name: 'planner', publishes: [stepRequested, planProposed], on }) as unknown as Player;
 const worker = (perform: Performer<object>['perform']): Player =>
   definePerformer({ name: 'tool-executor', kind: 'tool', perform }) as unknown as Player;
 
 /** Asks for a call and has it approved, as planner and policy would. */
-async function approve(door: Door, effect: 'once' | 'idempotent' | 'read-only', timeoutMs?: number): Promise<void> {
-  await door.say(0, 'R', request());
-  await door.say(0, 'R', stepRequested(tool('a'), call(effect, timeoutMs)));
-  await door.say(0, 'R', approved(tool('a'), call(effect, timeoutMs)));
+async function approve(edge: Edge, effect: 'once' | 'idempotent' | 'read-only', timeoutMs?: number): Promise<void> {
+  await edge.publish(0, 'R', request());
+  await edge.publish(0, 'R', stepRequested(tool('a'), call(effect, timeoutMs)));
+  await edge.publish(0, 'R', approved(tool('a'), call(effect, timeoutMs)));
 }
 
 export type Promised = { readonly name: string; readonly prove: (start: StartBus) => Promise<void> };
@@ -50,27 +50,27 @@ export const promises: readonly Promised[] = [
   {
     name: 'a slot keeps its first fact, and whoever comes second is told who was first',
     prove: async (start) => {
-      const { door } = await start([]);
-      assert.equal((await door.say(0, 'R', request(1))).said, true);
-      await door.say(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }), { cause: 'one' });
-      const second = await door.say(0, 'R', cancelRequested(theRun, { who: 'b', why: 'y' }), { cause: 'other' });
-      assert.equal(second.said, false);
-      assert.equal(!second.said && !isVoid(second.occupant) && second.occupant.cause, 'one');
+      const { edge } = await start([]);
+      assert.equal((await edge.publish(0, 'R', request(1))).published, true);
+      await edge.publish(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }), { cause: 'one' });
+      const second = await edge.publish(0, 'R', cancelRequested(theRun, { who: 'b', why: 'y' }), { cause: 'other' });
+      assert.equal(second.published, false);
+      assert.equal(!second.published && !isInvalid(second.occupant) && second.occupant.cause, 'one');
     },
   },
   {
     name: 'saying the same again counts as said',
     prove: async (start) => {
-      const { door } = await start([]);
-      const first = await door.say(0, 'R', request());
-      assert.deepEqual(await door.say(0, 'R', request()), first);
+      const { edge } = await start([]);
+      const first = await edge.publish(0, 'R', request());
+      assert.deepEqual(await edge.publish(0, 'R', request()), first);
     },
   },
   {
     name: 'a handler sees the run up to its fact, whatever came later',
     prove: async (start) => {
       const seen: number[] = [];
-      const { door, until } = await start([
+      const { edge, until } = await start([
         listener({
           'run.request.requested': (event, { history }) => {
             seen.push(history.entries().length);
@@ -79,8 +79,8 @@ export const promises: readonly Promised[] = [
           },
         }),
       ]);
-      await door.say(0, 'R', request());
-      await door.say(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }));
+      await edge.publish(0, 'R', request());
+      await edge.publish(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }));
       await until(has('step.request.requested'));
       assert.ok(
         seen.every((count) => count === 1),
@@ -92,7 +92,7 @@ export const promises: readonly Promised[] = [
     name: 'what a handler throws is tried again',
     prove: async (start) => {
       let times = 0;
-      const { door, until } = await start([
+      const { edge, until } = await start([
         listener({
           'run.request.requested': () => {
             times += 1;
@@ -101,14 +101,14 @@ export const promises: readonly Promised[] = [
           },
         }),
       ]);
-      await door.say(0, 'R', request());
+      await edge.publish(0, 'R', request());
       await until(has('step.request.requested'));
     },
   },
   {
     name: 'what cannot be handled becomes a fault: at once when trying again cannot help, else after the last try',
     prove: async (start) => {
-      const { door, until } = await start([
+      const { edge, until } = await start([
         listener({
           'run.request.requested': () => {
             throw new Fatal('hopeless');
@@ -118,18 +118,18 @@ export const promises: readonly Promised[] = [
           },
         }),
       ]);
-      await door.say(0, 'R', request());
+      await edge.publish(0, 'R', request());
       const entries = await until(has('fault.fault.raised'));
       assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /hopeless/);
-      await door.say(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }));
+      await edge.publish(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }));
       await until((all) => all.filter((entry) => entry.at.kind === 'fault').length === 2);
     },
   },
   {
     name: 'what a service did not declare it cannot say',
     prove: async (start) => {
-      const { door, until } = await start([listener({ 'run.request.requested': () => [stepDue(tool('a'), {})] })]);
-      await door.say(0, 'R', request());
+      const { edge, until } = await start([listener({ 'run.request.requested': () => [stepDue(tool('a'), {})] })]);
+      await edge.publish(0, 'R', request());
       const entries = await until(has('fault.fault.raised'));
       assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /step.wake.due, which is not among what it says/);
     },
@@ -138,7 +138,7 @@ export const promises: readonly Promised[] = [
     name: 'rubbish in a slot is never handed to a handler, and becomes a fault',
     prove: async (start) => {
       let handled = 0;
-      const { door, scribble, until } = await start([
+      const { edge, scribble, until } = await start([
         listener({
           'step.outcome.failed': () => {
             handled += 1;
@@ -146,7 +146,7 @@ export const promises: readonly Promised[] = [
           },
         }),
       ]);
-      await door.say(0, 'R', request());
+      await edge.publish(0, 'R', request());
       await scribble('reel.0.R.tool.a.1.outcome', 'rubbish');
       const entries = await until(has('fault.fault.raised'));
       assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /not JSON/);
@@ -156,15 +156,15 @@ export const promises: readonly Promised[] = [
   {
     name: 'losing the first fact of an answer to another cause drops the rest',
     prove: async (start) => {
-      const { door, until } = await start([
+      const { edge, until } = await start([
         listener({
           'run.request.requested': () => [planProposed(planRevision(1), { plan: workflow }), stepRequested(tool('dropped'), call('once'))],
           'run.control.cancel-requested': () => [stepRequested(tool('mark'), call('once'))],
         }),
       ]);
-      await door.say(0, 'R', planProposed(planRevision(1), { plan: workflow }), { cause: 'another' });
-      await door.say(0, 'R', request());
-      await door.say(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }));
+      await edge.publish(0, 'R', planProposed(planRevision(1), { plan: workflow }), { cause: 'another' });
+      await edge.publish(0, 'R', request());
+      await edge.publish(0, 'R', cancelRequested(theRun, { who: 'a', why: 'x' }));
       const entries = await until(has('step.request.requested', 'mark'));
       assert.equal(has('step.request.requested', 'dropped')(entries), false);
     },
@@ -172,13 +172,13 @@ export const promises: readonly Promised[] = [
   {
     name: 'large values come back whole, and those above the limit are refused by name',
     prove: async (start) => {
-      const { door } = await start([]);
+      const { edge } = await start([]);
       const large = 'é'.repeat(60_000);
-      await door.say(0, 'R', request({ large }));
-      const entry = await door.occupant(0, 'R', theRun, 'request');
-      assert.equal(entry !== undefined && !isVoid(entry) && (entry.data as { input: { large: string } }).input.large, large);
+      await edge.publish(0, 'R', request({ large }));
+      const entry = await edge.occupant(0, 'R', theRun, 'request');
+      assert.equal(entry !== undefined && !isInvalid(entry) && (entry.data as { input: { large: string } }).input.large, large);
       await assert.rejects(
-        door.say(0, 'S', request({ large: 'x'.repeat(1_100_000) })),
+        edge.publish(0, 'S', request({ large: 'x'.repeat(1_100_000) })),
         /data\.input has \d+ bytes and a fact at most 1000000/,
       );
     },
@@ -187,13 +187,13 @@ export const promises: readonly Promised[] = [
     name: 'an approved call is started, performed under its key and told of, once',
     prove: async (start) => {
       const keys: string[] = [];
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker(async (_, { key }) => {
           keys.push(key);
           return { done: true };
         }),
       ]);
-      await approve(door, 'once');
+      await approve(edge, 'once');
       const entries = await until(has('step.outcome.succeeded'));
       assert.ok(has('step.start.started')(entries));
       assert.deepEqual(keys, ['R.tool.a']);
@@ -202,15 +202,15 @@ export const promises: readonly Promised[] = [
   {
     name: 'a failure is told as such, and what may have happened as unknown',
     prove: async (start) => {
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker(async ({ at }) => {
           if (at.id === 'a') throw new Failure({ code: 'no', message: 'it said no' });
           throw new Error('the line went dead');
         }),
       ]);
-      await approve(door, 'once');
-      await door.say(0, 'R', stepRequested(tool('b'), call('once')));
-      await door.say(0, 'R', approved(tool('b'), call('once')));
+      await approve(edge, 'once');
+      await edge.publish(0, 'R', stepRequested(tool('b'), call('once')));
+      await edge.publish(0, 'R', approved(tool('b'), call('once')));
       const entries = await until((all) => has('step.outcome.failed', 'a')(all) && has('step.outcome.unknown', 'b')(all));
       assert.equal(dataOf(entries, 'step.outcome.failed').problem.code, 'no');
     },
@@ -219,14 +219,14 @@ export const promises: readonly Promised[] = [
     name: 'an idempotent call that ended in doubt is made again under the same key',
     prove: async (start) => {
       const keys: string[] = [];
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker(async (_, { key }) => {
           keys.push(key);
           if (keys.length === 1) throw new Error('the line went dead');
           return 1;
         }),
       ]);
-      await approve(door, 'idempotent');
+      await approve(edge, 'idempotent');
       await until(has('step.outcome.succeeded'));
       assert.deepEqual([...new Set(keys)], ['R.tool.a']);
       assert.ok(keys.length >= 2);
@@ -235,15 +235,15 @@ export const promises: readonly Promised[] = [
   {
     name: 'what may have been done although another was told that it was not is told as a fault',
     prove: async (start) => {
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker(async () => {
           const problem = { code: 'in-use', message: 'somebody else is at it', retryable: false };
-          await opened.say(0, 'R', stepFailed(tool('a'), { problem }));
+          await opened.publish(0, 'R', stepFailed(tool('a'), { problem }));
           throw new Error('the line went dead');
         }),
       ]);
-      const opened = door;
-      await approve(door, 'idempotent', 300);
+      const opened = edge;
+      await approve(edge, 'idempotent', 300);
       const entries = await until(has('fault.fault.raised'));
       assert.equal(dataOf(entries, 'fault.fault.raised').problem.code, 'unknown-effect');
     },
@@ -251,27 +251,27 @@ export const promises: readonly Promised[] = [
   {
     name: 'what was done once more by an attempt that nobody waited for any longer is told, though a later one has succeeded',
     prove: async (start) => {
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker(async () => {
           const problem = { code: 'timed-out', message: 'it took too long' };
-          await opened.say(0, 'R', stepTimedOut(tool('a'), { problem }));
-          await opened.say(0, 'R', stepRequested(tool('a', 2), call('once')));
-          await opened.say(0, 'R', stepSucceeded(tool('a', 2), { output: 2 }));
+          await opened.publish(0, 'R', stepTimedOut(tool('a'), { problem }));
+          await opened.publish(0, 'R', stepRequested(tool('a', 2), call('once')));
+          await opened.publish(0, 'R', stepSucceeded(tool('a', 2), { output: 2 }));
           return 1;
         }),
       ]);
-      const opened = door;
-      await approve(door, 'once');
+      const opened = edge;
+      await approve(edge, 'once');
       assert.equal(dataOf(await until(has('step.late.succeeded')), 'step.late.succeeded').output, 1);
     },
   },
   {
     name: 'a call that does not end is given up when its time is up',
     prove: async (start) => {
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker((_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))),
       ]);
-      await approve(door, 'once', 300);
+      await approve(edge, 'once', 300);
       await until(has('step.outcome.unknown'));
     },
   },
@@ -279,15 +279,15 @@ export const promises: readonly Promised[] = [
     name: 'what is not what was approved is not performed',
     prove: async (start) => {
       let performed = 0;
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker(async () => {
           performed += 1;
           return 1;
         }),
       ]);
-      await door.say(0, 'R', request());
-      await door.say(0, 'R', stepRequested(tool('a'), call('once')));
-      await door.say(0, 'R', approved(tool('a'), call('idempotent')));
+      await edge.publish(0, 'R', request());
+      await edge.publish(0, 'R', stepRequested(tool('a'), call('once')));
+      await edge.publish(0, 'R', approved(tool('a'), call('idempotent')));
       const entries = await until(has('step.outcome.failed'));
       assert.equal(dataOf(entries, 'step.outcome.failed').problem.code, 'question-differs');
       assert.equal(performed, 0);
@@ -297,16 +297,16 @@ export const promises: readonly Promised[] = [
     name: 'a read-only call is declined once the run has turned',
     prove: async (start) => {
       let performed = 0;
-      const { door, until } = await start([
+      const { edge, until } = await start([
         worker(async () => {
           performed += 1;
           return 1;
         }),
       ]);
-      await door.say(0, 'R', request());
-      await door.say(0, 'R', stepRequested(tool('a'), call('read-only')));
-      await door.say(0, 'R', turnedCancelling(theRun, { problem: { code: 'x', message: 'x' } }));
-      await door.say(0, 'R', approved(tool('a'), call('read-only')));
+      await edge.publish(0, 'R', request());
+      await edge.publish(0, 'R', stepRequested(tool('a'), call('read-only')));
+      await edge.publish(0, 'R', closingCancelling(theRun, { problem: { code: 'x', message: 'x' } }));
+      await edge.publish(0, 'R', approved(tool('a'), call('read-only')));
       const entries = await until(has('step.outcome.failed'));
       assert.equal(dataOf(entries, 'step.outcome.failed').problem.code, 'run-turned');
       assert.equal(performed, 0);

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
-import { openReader, type Reader } from '@reel/bus/jetstream/run-cache.ts';
+import { openRunCache, type RunCache } from '@reel/bus/jetstream/run-cache.ts';
 import type { Log } from '@reel/bus/log.ts';
-import { openWholeLog } from '@reel/bus/operator/full-log.ts';
-import { sayOne } from '@reel/bus/runtime/publish.ts';
-import { reactToRing } from '@reel/bus/runtime/react.ts';
+import { openFullLog } from '@reel/bus/operator/full-log.ts';
+import { publishOne } from '@reel/bus/runtime/publish.ts';
+import { reactToTimer } from '@reel/bus/runtime/react.ts';
 import { defineService } from '@reel/bus/service.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
@@ -33,16 +33,16 @@ async function connected(name: string): Promise<NatsConnection> {
   return connection;
 }
 /** A reader that has kept nothing yet. */
-const cold = async (): Promise<Reader> => openReader(await connected('gateway'), 1);
+const cold = async (): Promise<RunCache> => openRunCache(await connected('gateway'), 1);
 async function speaker(name: string): Promise<typeof gateway> {
   const connection = await connected(name);
-  return { connection, log: openLog(name, connection, await openReader(connection, 1)) };
+  return { connection, log: openLog(name, connection, await openRunCache(connection, 1)) };
 }
-const say = (who: typeof gateway, source: string, draft: Draft, of = run): ReturnType<typeof sayOne> =>
-  sayOne(who.log, { source, shard: 0, run: of }, draft);
+const say = (who: typeof gateway, source: string, draft: Draft, of = run): ReturnType<typeof publishOne> =>
+  publishOne(who.log, { source, shard: 0, run: of }, draft);
 const workflow = Workflow.parse({ name: 'w', steps: [{ id: 's', uses: 't' }] });
 const request = runRequested(theRun, { requestedBy: 'ann', workflow, input: {}, tools: {}, deadlineMs: 1 });
-const claim = (n: number, of = run): ReturnType<typeof sayOne> =>
+const claim = (n: number, of = run): ReturnType<typeof publishOne> =>
   say(gateway, 'gateway', keyClaimed({ kind: 'claim', id: 'key', n }, { run: of, request: 'r' }), of);
 
 before(async () => {
@@ -68,7 +68,7 @@ for (const facts of [20, 1500])
       entries.map(({ at }) => at.n),
       [1, ...Array.from({ length: facts - 1 }, (_, n) => n + 1)],
     );
-    const raws = await (await openWholeLog(await connected('operator'))).run(0, run);
+    const raws = await (await openFullLog(await connected('operator'))).run(0, run);
     assert.deepEqual(
       raws.map(({ seq }) => seq),
       entries.map(({ seq }) => seq),
@@ -86,7 +86,7 @@ test('what is read while it is being said is as new as what was known of it', as
   const reader = await cold();
   for (let n = 1; n <= 50; n += 1) {
     const said = await claim(n);
-    assert.ok(said.said);
+    assert.ok(said.published);
     assert.equal((await reader.read(0, run, said.seq)).entries.length, n + 1);
   }
 });
@@ -104,16 +104,16 @@ test('a ring for a run that has ended since reads nothing of it', async () => {
   };
   const service = defineService<never>({
     name: 'saga-tracker',
-    says: [],
+    publishes: [],
     on: {
-      'clock.rang': () => {
+      'timer.fired': () => {
         rung += 1;
         return [];
       },
     },
   });
   await say(gateway, 'gateway', request);
-  const ring = (): Promise<void> => reactToRing(service, {}, log, { name: 'look', shard: 0, run, time: Date.now() });
+  const ring = (): Promise<void> => reactToTimer(service, {}, log, { name: 'look', shard: 0, run, time: Date.now() });
   await ring();
   assert.deepEqual([reads, rung], [1, 1]);
   await say(saga, 'saga-tracker', runFailed(theRun, { problem: { code: 'x', message: 'x', retryable: false }, undone: [] }));

@@ -7,11 +7,11 @@ import { after, before, describe, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
-import { openReader } from '@reel/bus/jetstream/run-cache.ts';
-import type { Shelf } from '@reel/bus/operator/archive-store.ts';
-import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import { openRunCache } from '@reel/bus/jetstream/run-cache.ts';
+import type { ArchiveStore } from '@reel/bus/operator/archive-store.ts';
+import { encode } from '@reel/bus/runtime/envelope-codec.ts';
 import { blobSubject, pack } from '@reel/bus/runtime/large-values.ts';
-import { sayOne } from '@reel/bus/runtime/publish.ts';
+import { publishOne } from '@reel/bus/runtime/publish.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { archive, archivedRun, withShelf } from '@reel/scripts/archive/archive.ts';
 import { folderShelf } from '@reel/scripts/archive/folder.ts';
@@ -35,12 +35,12 @@ const echo = (value: unknown): object => ({ name: 'echo', steps: [{ id: 'e', use
 /** A service could not handle a fact of a run that is long over. */
 async function sayFault(run: string): Promise<void> {
   const connection = await asUser('validator');
-  const reader = await openReader(connection, 1);
+  const reader = await openRunCache(connection, 1);
   const { entries } = await reader.read(0, run);
   const [first] = entries;
   const voice = { source: 'validator', shard: 0, run, cause: first?.address };
   const problem = { code: 'x', message: 'too late to matter' };
-  await sayOne(
+  await publishOne(
     openLog('validator', connection, reader),
     voice,
     faultRaised({ kind: 'fault', id: 'validator', n: first?.seq as number }, { event: first?.address as string, problem }),
@@ -53,7 +53,7 @@ async function sayFault(run: string): Promise<void> {
 async function sayWithoutValue(run: string): Promise<{ address: string; digest: string; mend(): Promise<void> }> {
   const place = { kind: 'fault', id: 'validator', n: 1 };
   const draft = faultRaised(place, { event: `reel.0.${run}.run.run.1.request`, problem: { code: 'x', message: 'x'.repeat(100_000) } });
-  const fact = envelop(draft, { shard: 0, run, ...place, slot: draft.slot }, 'validator', undefined, undefined, Date.now());
+  const fact = encode(draft, { shard: 0, run, ...place, slot: draft.slot }, 'validator', undefined, undefined, Date.now());
   const { body, blobs } = pack(fact);
   const { digest, body: value } = blobs[0] as (typeof blobs)[0];
   const store = async (subject: string, what: string): Promise<void> => {
@@ -165,7 +165,7 @@ describe('the log of an installation', () => {
         written += 1;
         await put();
       };
-      const dying: Shelf = {
+      const dying: ArchiveStore = {
         ...sound,
         write: (name, content) => write(() => sound.write(name, content)),
         writeOnce: (name, content) => write(() => sound.writeOnce(name, content)),

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { promisify } from 'node:util';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import { encode } from '@reel/bus/runtime/envelope-codec.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { follow } from '@reel/scripts/cli/api.ts';
 import { EXIT } from '@reel/scripts/cli/exit-codes.ts';
@@ -108,7 +108,7 @@ it('verifies the log while it is live, and names the fact that breaks a rule', a
   const nowhere = `reel.0.${id}.tool.nowhere.1.outcome`;
   const draft = faultRaised(place, { event: nowhere, problem: { code: 'x', message: 'made up' } });
   const request = (await reel.log(id)).entries[0]?.address;
-  const fact = envelop(draft, { shard: 0, run: id, ...place, slot: draft.slot }, 'validator', request, undefined, Date.now());
+  const fact = encode(draft, { shard: 0, run: id, ...place, slot: draft.slot }, 'validator', request, undefined, Date.now());
   const admin = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'provisioner');
   const { error } = (await admin.request(fact.id, JSON.stringify(fact), { timeout: 5000 })).json<{ error?: object }>();
   await admin.close();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import { encode } from '@reel/bus/runtime/envelope-codec.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
 import { until } from '@reel/scripts/local/until.ts';
@@ -34,7 +34,7 @@ async function spoil(run: string): Promise<{ rule: string; address: string; mess
   const nowhere = `reel.0.${run}.tool.nowhere.1.outcome`;
   const draft = faultRaised(place, { event: nowhere, problem: { code: 'x', message: 'made up' } });
   const cause = `reel.0.${run}.run.run.1.request`;
-  const fact = envelop(draft, { shard: 0, run, ...place, slot: draft.slot }, 'validator', cause, undefined, Date.now());
+  const fact = encode(draft, { shard: 0, run, ...place, slot: draft.slot }, 'validator', cause, undefined, Date.now());
   const connection = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'provisioner');
   const { error } = (await connection.request(fact.id, JSON.stringify(fact), { timeout: 5000 })).json<{ error?: object }>();
   await connection.close();

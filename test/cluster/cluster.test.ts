@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openReader, type Reader } from '@reel/bus/jetstream/run-cache.ts';
-import { bucketShelf } from '@reel/bus/operator/archive-store.ts';
+import { openRunCache, type RunCache } from '@reel/bus/jetstream/run-cache.ts';
+import { bucketArchiveStore } from '@reel/bus/operator/archive-store.ts';
 import { findings } from '@reel/bus/verifier/protocol.ts';
-import { castOf } from '@reel/bus/verifier/publishers.ts';
+import { publishersOf } from '@reel/bus/verifier/publishers.ts';
 import type { Cluster, Node } from '@reel/nats/cluster.ts';
 import { ownServices } from '@reel/scripts/check/topology.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
@@ -28,7 +28,7 @@ const WRITERS = 64;
 const SLOTS = ROUNDS > 0 ? 10_000 : 200;
 const IN_FLIGHT = 8;
 
-type End = { readonly connection: NatsConnection; readonly reader: Reader };
+type End = { readonly connection: NatsConnection; readonly reader: RunCache };
 let dir: string;
 let local: Local;
 let cluster: Cluster;
@@ -44,7 +44,7 @@ let longestMs = 0;
 
 async function end(servers: string): Promise<End> {
   const connection = await connect({ servers, credentials: installationIn(local.dir).credentials }, 'gateway');
-  return { connection, reader: await openReader(connection, 1) };
+  return { connection, reader: await openRunCache(connection, 1) };
 }
 const figures = (what: object): void => {
   if (ROUNDS > 0) process.stderr.write(`${JSON.stringify(what)}\n`);
@@ -106,7 +106,7 @@ test('the same while their leader is killed: nobody is told wrong, and no slot s
 
 test('an archive in the Object Store is kept on every node', async () => {
   const connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'provisioner');
-  const shelf = bucketShelf(connection, 'kept');
+  const shelf = bucketArchiveStore(connection, 'kept');
   const content = Buffer.alloc(20 * 1024 * 1024, 'reel');
   await shelf.write('large', content);
   assert.deepEqual(await shelf.names(), ['large']);
@@ -201,14 +201,14 @@ test('nothing that anybody was told of is lost, and nothing breaks the protocol'
   assert.ok(acknowledged.size > 0);
   for (const [address, seq] of acknowledged) assert.equal(stands.get(address)?.seq, seq, `${address} was acknowledged`);
   const found: string[] = [];
-  const circumstances = { now: Date.now(), cast: castOf(await ownServices()) };
+  const circumstances = { now: Date.now(), cast: publishersOf(await ownServices()) };
   for (const { id } of load.accepted) found.push(...findings(runs.get(id) ?? assert.fail(`${id} is not there`), circumstances));
   assert.deepEqual(found, []);
   figures({ facts: stands.size, heard: heard.size, acknowledged: acknowledged.size, lost: lost.length, findings: found.length });
 });
 
 const isSame = (a: Entry, b: Entry | undefined): boolean =>
-  b !== undefined && !isVoid(a) && !isVoid(b) && a.seq === b.seq && JSON.stringify(a.data) === JSON.stringify(b.data);
+  b !== undefined && !isInvalid(a) && !isInvalid(b) && a.seq === b.seq && JSON.stringify(a.data) === JSON.stringify(b.data);
 
 test('nothing was charged twice, and what had to be given back was', async () => {
   const lines = (await readFile(join(dir, 'ledger'), 'utf8')).trim().split('\n');

@@ -1,10 +1,10 @@
 /** Many writers for the same slots, over all nodes at once: who was told that its fact stands, and what stands there. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
-import type { Reader } from '@reel/bus/jetstream/run-cache.ts';
-import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import type { RunCache } from '@reel/bus/jetstream/run-cache.ts';
+import { encode } from '@reel/bus/runtime/envelope-codec.ts';
 import type { Parts } from '@reel/contracts/address.ts';
 import type { Envelope } from '@reel/contracts/envelope.ts';
 import { keyClaimed } from '@reel/contracts/run.ts';
@@ -19,10 +19,10 @@ export type Contest = { readonly told: readonly (readonly Told[])[]; readonly se
 /** What a writer says in a slot. */
 function factAt(contest: string, slot: number, run: string): Envelope {
   const at: Parts = { shard: 0, run: contest, kind: 'claim', id: `s${slot}`, n: 1, slot: keyClaimed.slot };
-  return envelop(keyClaimed(at, { run, request: 'r' }), at, 'gateway', undefined, undefined, Date.now());
+  return encode(keyClaimed(at, { run, request: 'r' }), at, 'gateway', undefined, undefined, Date.now());
 }
 
-type End = { readonly connection: NatsConnection; readonly reader: Reader };
+type End = { readonly connection: NatsConnection; readonly reader: RunCache };
 
 /** Every writer tries every slot, in the same order; `at` is called at each slot that is tried for the first time. */
 export async function contend(
@@ -71,10 +71,10 @@ export function writeOn(name: string, ends: readonly End[]): { stop(): Promise<R
 }
 
 /** What is wrong with the outcome of a contest; nothing when every slot has one winner, who is the one that was told so. */
-export async function disputes(contest: string, { told }: Contest, reader: Reader): Promise<string[]> {
+export async function disputes(contest: string, { told }: Contest, reader: RunCache): Promise<string[]> {
   const winners = new Map<string, Told>();
   for await (const entry of reader.scan(0, `reel.0.${contest}.>`, 1)) {
-    if (isVoid(entry)) return [`${entry.address} is void: ${entry.void}`];
+    if (isInvalid(entry)) return [`${entry.address} is void: ${entry.invalid}`];
     if (winners.has(entry.address)) return [`${entry.address} was written twice`];
     const { run } = entry.data as { run: string };
     winners.set(entry.address, { writer: Number(run.slice(1)), seq: entry.seq });

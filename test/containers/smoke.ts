@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { Entry } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openReader } from '@reel/bus/jetstream/run-cache.ts';
+import { openRunCache } from '@reel/bus/jetstream/run-cache.ts';
 import type { Run } from '@reel/gateway/shapes.ts';
 import { toolsAreOffered } from '@reel/scripts/demo/stage.ts';
 import { killed } from '@reel/scripts/demo/stories/killed.ts';
@@ -114,7 +114,7 @@ async function underLoad(installation: Installation, inFlight: number, say: (lin
 async function fromLog({ nats, dir }: Installation, runs: readonly Run[]): Promise<Pick<UnderLoad, 'facts' | 'findings' | 'stalls'>> {
   const { credentials } = installationIn(dir);
   const connection = await connect({ servers: nats, credentials }, 'gateway');
-  const reader = await openReader(connection, 1);
+  const reader = await openRunCache(connection, 1);
   const stalls: Stall[] = [];
   try {
     for (const { id } of runs) stalls.push(longestStall((await reader.read(0, id)).entries));

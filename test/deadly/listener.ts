@@ -13,10 +13,10 @@ const inputOf = (history: History): Input => (history.find(runRequested, theRun)
 export const listenerNamed = (name: string): Service<{ note: (run: string) => void }> =>
   defineService({
     name,
-    says: [],
+    publishes: [],
     deps: async ({ env }) => ({ deps: { note: (run) => appendFileSync(env['DEADLY_FILE'] as string, `${name} ${run}\n`) } }),
     on: {
-      'clock.rang': (_, { history }) => {
+      'timer.fired': (_, { history }) => {
         const { victim, ring } = inputOf(history);
         if (victim === name) die(ring);
         return [];

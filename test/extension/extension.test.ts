@@ -9,7 +9,7 @@ import { after, before, it } from 'node:test';
 import { promisify } from 'node:util';
 import { given } from '@reel/bus/testing/given.ts';
 import { theRun } from '@reel/contracts/address.ts';
-import { runFailed, runRequested, turnedFailing } from '@reel/contracts/run.ts';
+import { closingFailing, runFailed, runRequested } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
 import { type LocalReel, startReel } from '../fixtures/local-reel.ts';
 import bell from './bell.ts';
@@ -57,7 +57,7 @@ it("the README's service tells of a run that failed", async (context) => {
   const workflow = Workflow.parse({ name: 'trip', steps: [{ id: 'book', uses: 'book' }] });
   const facts = [
     runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }),
-    turnedFailing(theRun, { problem }),
+    closingFailing(theRun, { problem }),
     runFailed(theRun, { problem, undone: [], remaining: [] }),
   ];
   assert.deepEqual(await given(facts).then(bell, {}), []);

@@ -3,7 +3,7 @@ import { defineService } from '@reel/sdk';
 
 export default defineService<{ tell: (text: string) => Promise<void> }>({
   name: 'notifier',
-  says: [],
+  publishes: [],
   deps: async ({ env }) => ({
     deps: {
       tell: async (text) => {

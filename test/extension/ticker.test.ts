@@ -5,9 +5,9 @@ import { runRequested } from '@reel/sdk/facts';
 import { given, told } from '@reel/sdk/testing';
 import ticker from './ticker.ts';
 
-test('asks to be rung for after a minute, and says nothing then', async () => {
+test('sets a timer for a minute, and publishes nothing when it fires', async () => {
   const workflow = { name: 'trip', steps: [{ id: 'book', uses: 'book' }] };
   const run = given([runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 })]);
-  assert.deepEqual(told(await run.then(ticker, {})), ['alarm minute']);
-  assert.deepEqual(await run.ring(ticker, {}, 60_000, 'minute'), []);
+  assert.deepEqual(told(await run.then(ticker, {})), ['timer minute']);
+  assert.deepEqual(await run.fire(ticker, {}, 60_000, 'minute'), []);
 });

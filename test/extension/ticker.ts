@@ -1,11 +1,11 @@
 // A subscriber that publishes no facts, and has timers: it looks at every run after a minute.
-import { alarm, defineService } from '@reel/sdk';
+import { defineService, timer } from '@reel/sdk';
 
 export default defineService({
   name: 'ticker',
-  says: [],
+  publishes: [],
   on: {
-    'run.request.requested': ({ time }) => [alarm('minute', time + 60_000)],
-    'clock.rang': () => [],
+    'run.request.requested': ({ time }) => [timer('minute', time + 60_000)],
+    'timer.fired': () => [],
   },
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { openBeats } from '@reel/bus/jetstream/ack-heartbeat.ts';
+import { openAckHeartbeat } from '@reel/bus/jetstream/ack-heartbeat.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
 import { startLocal } from '@reel/scripts/local/local.ts';
@@ -40,7 +40,7 @@ it('a heart that stops is told of, and beats again for what is under way', { tim
   };
 
   const begun = thread();
-  const beats = openBeats(broker, 'tool-executor', log);
+  const beats = openAckHeartbeat(broker, 'tool-executor', log);
   context.after(async () => {
     beats.close();
     await listener.close();

@@ -7,9 +7,9 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Entry } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
-import { openReader, type Reader } from '@reel/bus/jetstream/run-cache.ts';
+import { openRunCache, type RunCache } from '@reel/bus/jetstream/run-cache.ts';
 import type { Log } from '@reel/bus/log.ts';
-import { sayOne } from '@reel/bus/runtime/publish.ts';
+import { publishOne } from '@reel/bus/runtime/publish.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { keyClaimed, runRequested } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
@@ -19,7 +19,7 @@ import { type Local, startLocal } from '@reel/scripts/local/local.ts';
 import { until } from '@reel/scripts/local/until.ts';
 import type { NatsConnection } from 'nats';
 
-type End = { readonly connection: NatsConnection; readonly log: Log; readonly reader: Reader; readonly heard: Entry[] };
+type End = { readonly connection: NatsConnection; readonly log: Log; readonly reader: RunCache; readonly heard: Entry[] };
 
 let dir: string;
 let local: Local;
@@ -32,21 +32,21 @@ let run: string;
 
 async function end(servers: string): Promise<End> {
   const connection = await connect({ servers, credentials: installationIn(local.dir).credentials }, 'gateway');
-  const reader = await openReader(connection, 1);
+  const reader = await openRunCache(connection, 1);
   const heard: Entry[] = [];
   reader.follow((entry) => heard.push(entry));
   return { connection, reader, heard, log: openLog('gateway', connection, reader) };
 }
 const workflow = Workflow.parse({ name: 'w', steps: [{ id: 's', uses: 't' }] });
-const say = ({ log }: End, text = ''): ReturnType<typeof sayOne> =>
-  sayOne(
+const say = ({ log }: End, text = ''): ReturnType<typeof publishOne> =>
+  publishOne(
     log,
     { source: 'gateway', shard: 0, run },
     runRequested(theRun, { requestedBy: 'ann', workflow, input: { text }, tools: {}, deadlineMs: 1 }),
   );
 /** Says something else about the same run, in slot `n`. */
-const claim = ({ log }: End, n: number): ReturnType<typeof sayOne> =>
-  sayOne(log, { source: 'gateway', shard: 0, run }, keyClaimed({ kind: 'claim', id: 'key', n }, { run, request: 'r' }));
+const claim = ({ log }: End, n: number): ReturnType<typeof publishOne> =>
+  publishOne(log, { source: 'gateway', shard: 0, run }, keyClaimed({ kind: 'claim', id: 'key', n }, { run, request: 'r' }));
 const status = async ({ connection }: End, type: string): Promise<void> => {
   for await (const one of connection.status()) if (one.type === type) return;
 };
@@ -76,7 +76,7 @@ test('what is said while the broker is away is said once it is back', async () =
   await gone;
   const saying = say(far);
   proxy.heal();
-  assert.equal((await saying).said, true);
+  assert.equal((await saying).published, true);
   assert.equal((await near.reader.read(0, run)).entries.length, 1);
 });
 
@@ -88,7 +88,7 @@ test('what was stored, and whose acknowledgement was lost with the connection, c
   const begin = performance.now();
   proxy.cut();
   proxy.heal();
-  assert.equal((await saying).said, true);
+  assert.equal((await saying).published, true);
   assert.ok(performance.now() - begin < 4000, 'as late as whoever waits for the acknowledgement');
   assert.equal((await near.reader.read(0, run)).entries.length, 1);
 });
@@ -98,13 +98,13 @@ test('what somebody else said meanwhile stands, and the one who comes late is to
   proxy.cut();
   await gone;
   const saying = say(far, 'late');
-  assert.equal((await say(near, 'first')).said, true);
+  assert.equal((await say(near, 'first')).published, true);
   proxy.heal();
-  assert.equal((await saying).said, false);
+  assert.equal((await saying).published, false);
 });
 
 test('what the broker refuses is refused at once, however patient one is with a broker that is away', async () => {
-  const outcome = sayOne(
+  const outcome = publishOne(
     far.log,
     { source: 'gateway', shard: 0, run },
     { ...keyClaimed({ kind: 'claim', id: 'key', n: 1 }, { run, request: 'r' }), slot: 'verdict' },

@@ -35,7 +35,7 @@ async function write(nats: string, credentials: string): Promise<void> {
         const value = JSON.stringify(`${n}${PAD}`);
         await js.publish(`blob.0.planner.r${n}.${hash('sha256', value)}`, value);
         if (n % 3 > 0) return;
-        await js.publish(`timer.0.saga-tracker.rang.r${n}.deadline`, PAD);
+        await js.publish(`timer.0.saga-tracker.fired.r${n}.deadline`, PAD);
         await js.publish(`$KV.tools.t${n}`, PAD);
       }),
     );
@@ -140,7 +140,7 @@ async function goesOn(nats: string): Promise<void> {
   const manager = await jetstreamManager(connection);
   for (const [stream, durable, subject] of [
     ['REEL_0', 'policy', 'reel.0.next.run.run.1.request'],
-    ['CLOCK_0_saga-tracker', 'saga-tracker', 'timer.0.saga-tracker.rang.next.deadline'],
+    ['CLOCK_0_saga-tracker', 'saga-tracker', 'timer.0.saga-tracker.fired.next.deadline'],
   ] as const) {
     const { seq } = await jetstream(connection).publish(subject, 'next');
     const { delivered, num_pending: pending } = await manager.consumers.info(stream, durable);

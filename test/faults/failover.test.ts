@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { elsewhere, roamOf } from '@reel/bus/jetstream/failover.ts';
+import { elsewhere, failoverOf } from '@reel/bus/jetstream/failover.ts';
 import { type Cluster, type Node, startCluster } from '@reel/nats/cluster.ts';
 import { connect, type NatsConnection } from 'nats';
 
@@ -41,7 +41,7 @@ let first: Node;
 let second: Node;
 
 test('a node that has lost the others is left, and not listened to meanwhile', async () => {
-  const roam = roamOf(connection);
+  const roam = failoverOf(connection);
   assert.equal(roam.silent(), false);
   first = here();
   const move = moved();

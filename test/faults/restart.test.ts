@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import type { Approval, Run, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { ask, follow } from '@reel/scripts/cli/api.ts';
 import { freePort } from '@reel/scripts/local/free-port.ts';
@@ -83,10 +83,10 @@ async function ended(run: string): Promise<Run> {
   return await ask<Run>('GET', `/v1/runs/${run}`);
 }
 /** The readable facts of a run, which has kept to the protocol. */
-async function factsOf(run: string): Promise<Exclude<Entry, { void: string }>[]> {
+async function factsOf(run: string): Promise<Exclude<Entry, { invalid: string }>[]> {
   const { entries, findings } = await reel.log(run);
   assert.deepEqual(findings, [], run);
-  return entries.filter((entry) => !isVoid(entry)) as Exclude<Entry, { void: string }>[];
+  return entries.filter((entry) => !isInvalid(entry)) as Exclude<Entry, { invalid: string }>[];
 }
 type Facts = Awaited<ReturnType<typeof factsOf>>;
 const all = (facts: Facts, type: string): Facts => facts.filter((fact) => fact.type === type);
@@ -190,14 +190,14 @@ describe('a restart of everything, killed at once', { timeout: 180_000 }, () => 
     const { status, problem } = await ended(runs.endless);
     assert.deepEqual([status, problem?.code], ['failed', 'timed-out']);
     const facts = await factsOf(runs.endless);
-    came(the(facts, 'run.turn.failing').time, the(facts, 'step.verdict.approved').time + TIMEOUT_MS);
+    came(the(facts, 'run.closing.failing').time, the(facts, 'step.verdict.approved').time + TIMEOUT_MS);
     assert.equal(all(facts, 'step.request.requested').length, 1);
   });
 
   it('ends a run at its deadline', async () => {
     const { status, problem, deadlineAt } = await ended(runs.deadline);
     assert.deepEqual([status, problem?.code], ['exhausted', 'deadline-passed']);
-    came(the(await factsOf(runs.deadline), 'run.turn.exhausted').time, Date.parse(deadlineAt as string));
+    came(the(await factsOf(runs.deadline), 'run.closing.exhausted').time, Date.parse(deadlineAt as string));
   });
 
   it('gives a step the time that is left of its own, counted from its first attempt, and no attempt after that', async () => {
@@ -208,7 +208,7 @@ describe('a restart of everything, killed at once', { timeout: 180_000 }, () => 
     const second = the(facts, 'step.request.requested', 2);
     const { call } = second.data as { call: { timeoutMs: number } };
     assert.equal(the(facts, 'step.wake.due').time + call.timeoutMs, dueMs);
-    came(the(facts, 'run.turn.failing').time, dueMs);
+    came(the(facts, 'run.closing.failing').time, dueMs);
     assert.deepEqual([all(facts, 'step.request.requested').length, calls.get('/stuck')?.length], [2, 2]);
   });
 });

@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import type { Result } from '@reel/bus/runtime/perform.ts';
 import { TOOL_GONE, type ToolDefinition } from '@reel/contracts/tool.ts';
 import modelExecutor, { openModels } from '@reel/model-executor/model-executor.ts';
-import { openRests } from '@reel/tool-executor/circuit-breaker.ts';
+import { openCircuitBreaker } from '@reel/tool-executor/circuit-breaker.ts';
 import toolExecutor, { openTools } from '@reel/tool-executor/tool-executor.ts';
 import { type Answer, type Respond, startAnswering } from './answering.ts';
 import { PROMISED, PROMISES, type Promised } from './expected.ts';
@@ -41,7 +41,11 @@ async function tools(context: TestContext, config: object) {
     for (;;) {
       const again = offered.promise;
       // What one case does to a server says nothing about the next.
-      const result = await called(toolExecutor, { uses: name, arguments: args, effect, definition }, { ...deps, rests: openRests(log) });
+      const result = await called(
+        toolExecutor,
+        { uses: name, arguments: args, effect, definition },
+        { ...deps, rests: openCircuitBreaker(log) },
+      );
       if (result.said !== 'failed' || result.problem.code !== TOOL_GONE) return result;
       // Another case has broken off its greeting, or the question whether it is there.
       if (deps.shelf.find(name) === undefined) await again;

@@ -1,9 +1,9 @@
 /** What became of a call, as the bus tells it, and whether that is what the case says: the fact is encoded, packed, read back, and compared. */
 import assert from 'node:assert/strict';
-import { decode, envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import { decode, encode } from '@reel/bus/runtime/envelope-codec.ts';
 import { pack, unpack } from '@reel/bus/runtime/large-values.ts';
 import { attempt, type Result } from '@reel/bus/runtime/perform.ts';
-import type { Acting, ApprovedCall, Logger, Performer } from '@reel/bus/service.ts';
+import type { ApprovedCall, CallContext, Logger, Performer } from '@reel/bus/service.ts';
 import { given } from '@reel/bus/testing/given.ts';
 import { addressOf, planRevision, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Json } from '@reel/contracts/envelope.ts';
@@ -31,7 +31,7 @@ export async function called(
 ): Promise<Result> {
   const approved: ApprovedCall = { run: 'R', at, timeoutMs: 2 * PATIENCE_MS, ...call };
   const signal = AbortSignal.timeout(PATIENCE_MS);
-  const acting: Acting = { signal, key: 'R.tool.a', traceparent: undefined, used: silent, show: silent, log };
+  const acting: CallContext = { signal, key: 'R.tool.a', traceparent: undefined, used: silent, show: silent, log };
   const result = await attempt(performer as Performer<never>, approved, { ...deps, ...acting });
   return signal.aborted ? { said: 'nothing' } : result;
 }
@@ -39,11 +39,11 @@ export async function called(
 /** The result as it stands in the log, after its way there and back: its text, read by nothing of ours. */
 async function stored(output: Json): Promise<{ readonly tree: Tree; readonly read: Json }> {
   const place = { shard: 0, run: 'R', ...at, slot: 'outcome' };
-  const { body, blobs } = pack(envelop(stepSucceeded(at, { output }), place, 'tool-executor', undefined, undefined, 0));
+  const { body, blobs } = pack(encode(stepSucceeded(at, { output }), place, 'tool-executor', undefined, undefined, 0));
   const text = await unpack(Buffer.from(body).toString(), async (_, digest) => blobs.find((blob) => blob.digest === digest)?.body);
   const entry = decode(addressOf(place), text, 1, 0);
   assert.ok(
-    entry !== undefined && !('void' in entry && entry.void !== undefined),
+    entry !== undefined && !('invalid' in entry && entry.invalid !== undefined),
     `the fact cannot be read: ${JSON.stringify(entry)?.slice(0, 300)}`,
   );
   const fact = treeOf(text);

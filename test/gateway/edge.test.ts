@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { emptyRunLog } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openDoor } from '@reel/bus/jetstream/edge.ts';
+import { openEdge } from '@reel/bus/jetstream/edge.ts';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
-import { openReader, type Reader } from '@reel/bus/jetstream/run-cache.ts';
+import { openRunCache, type RunCache } from '@reel/bus/jetstream/run-cache.ts';
 import { openProcessLog } from '@reel/bus/process/process-log.ts';
 import { parseAddress, theRun } from '@reel/contracts/address.ts';
 import { decide } from '@reel/gateway/approvals.ts';
@@ -28,10 +28,10 @@ it('a run and a question are found that this gateway has not heard of yet, and t
   for await (const told of follow(run.id)) if ('type' in told && told.type === 'step.verdict.held') break;
 
   const connection = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'gateway');
-  const reader = await openReader(connection, 1);
+  const reader = await openRunCache(connection, 1);
   // As one whose tail is behind: it knows nothing of the run but what it is expressly made to read.
   let caughtUp = false;
-  const behind: Reader = {
+  const behind: RunCache = {
     ...reader,
     read: async (shard, id, atLeast) => {
       caughtUp ||= atLeast !== undefined;
@@ -39,7 +39,7 @@ it('a run and a question are found that this gateway has not heard of yet, and t
     },
   };
   const log = openLog('gateway', connection, reader);
-  const { door, close } = await openDoor('gateway', { connection, log, reader: behind, shards: 1, logger: openProcessLog('warn', 2) });
+  const { edge, close } = await openEdge('gateway', { connection, log, reader: behind, shards: 1, logger: openProcessLog('warn', 2) });
   context.after(async () => {
     close();
     reader.close();
@@ -49,7 +49,7 @@ it('a run and a question are found that this gateway has not heard of yet, and t
   const at = parseAddress(`reel.${id}.verdict`);
   assert.ok(at !== undefined);
   const ruling = await decide(
-    door,
+    edge,
     id,
     { decision: 'grant', who: 'ann', why: 'well', form: {} },
     '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
@@ -57,7 +57,7 @@ it('a run and a question are found that this gateway has not heard of yet, and t
   assert.equal(ruling.ruling, 'granted');
   assert.equal(caughtUp, false);
 
-  assert.equal(await door.find('nope'), undefined);
-  assert.equal(await door.find(run.id), 0);
-  assert.notEqual((await door.look(0, run.id)).occupant(theRun, 'request'), undefined);
+  assert.equal(await edge.find('nope'), undefined);
+  assert.equal(await edge.find(run.id), 0);
+  assert.notEqual((await edge.history(0, run.id)).occupant(theRun, 'request'), undefined);
 });

@@ -70,7 +70,7 @@ it('a page of another site changes nothing, with or without a body', async () =>
     for (const from of foreign)
       assert.equal(codeOf(await request('POST', path, { ...headers, ...from }, body)), '403 cross-site', JSON.stringify(from));
   const { body: still } = await reel.ask('GET', `/v1/runs/${run.id}`);
-  assert.deepEqual([still.turnedAt, still.cancel], [undefined, undefined]);
+  assert.deepEqual([still.closingAt, still.cancel], [undefined, undefined]);
 
   const own = { origin: `http://127.0.0.1:${port}`, 'sec-fetch-site': 'same-origin' };
   assert.equal((await request('POST', '/v1/runs', { ...json, ...own }, submitted({}))).status, 201);

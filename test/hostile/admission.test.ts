@@ -145,7 +145,7 @@ const deciding = [
   'step.start',
   'step.check',
   'step.request',
-  'run.turn',
+  'run.closing',
   'run.outcome',
   'plan.proposal',
   'fault.fault',
@@ -215,7 +215,7 @@ it('what people say is said by a service that was expressly let, and what nobody
   await assert.rejects(admit(path, local.dir), /--may-say vote\.request/);
   await assert.rejects(admit(path, local.dir, ['run.control']), /--may-say vote\.request/);
   const role = await admit(path, local.dir, ['vote.request', 'run.control']);
-  assert.deepEqual(role.says, [
+  assert.deepEqual(role.publishes, [
     { about: 'vote', slot: 'request' },
     { about: 'step', slot: 'note' },
   ]);

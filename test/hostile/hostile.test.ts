@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openReader, type Reader } from '@reel/bus/jetstream/run-cache.ts';
+import { openRunCache, type RunCache } from '@reel/bus/jetstream/run-cache.ts';
 import { story } from '@reel/contracts/story.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
 import { type Local, startLocal } from '@reel/scripts/local/local.ts';
@@ -16,7 +16,7 @@ import { headers, type NatsConnection } from 'nats';
 let local: Local;
 let dir: string;
 let admin: NatsConnection;
-let reader: Reader;
+let reader: RunCache;
 let reading: NatsConnection;
 const run = 'victim';
 
@@ -41,7 +41,7 @@ before(async () => {
   local = await startLocal({ dir, services: [], env: {} });
   admin = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'provisioner');
   reading = await connect({ servers: local.nats, credentials: installationIn(dir).credentials }, 'gateway');
-  reader = await openReader(reading, 1);
+  reader = await openRunCache(reading, 1);
 });
 after(async () => {
   reader.close();
@@ -175,7 +175,7 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
         assert.ok((await count()) >= before, `${key}: ${value} removed facts`);
         assert.equal(await stored(`reel.0.${run}.run.run.1.verdict`), false, `${key}: ${value} filled another slot`);
         const entry = (await reader.read(0, `trick-${name}-${index}`)).byAddress.get(subject);
-        assert.ok(entry === undefined || isVoid(entry), `${key}: ${value} was taken for a fact`);
+        assert.ok(entry === undefined || isInvalid(entry), `${key}: ${value} was taken for a fact`);
       }
     });
 
@@ -238,15 +238,17 @@ for (const name of ['tool-executor', 'model-executor', 'planner'] as const) {
     it('it announces itself under its own name and kind alone, calls no roll, and shows nothing of a kind that is not its', async () => {
       const kind = KIND[name];
       const own =
-        kind === undefined ? [`alive.${name}.x`] : [`alive.${name}.x.${kind}`, `tokens.0.r.${kind}.x.1`, `tokens.0.r.undo-${kind}.x.1`];
+        kind === undefined
+          ? [`presence.${name}.x`]
+          : [`presence.${name}.x.${kind}`, `tokens.0.r.${kind}.x.1`, `tokens.0.r.undo-${kind}.x.1`];
       const tries = ['', '.tool', '.model', '.person', '.x.y']
         .flatMap((end) =>
-          ['policy', 'human-executor', 'gateway', 'planner', 'tool-executor', 'model-executor'].map((other) => `alive.${other}.x${end}`),
+          ['policy', 'human-executor', 'gateway', 'planner', 'tool-executor', 'model-executor'].map((other) => `presence.${other}.x${end}`),
         )
-        .concat(['alive', 'alive.x', 'alive-ask'])
+        .concat(['alive', 'presence.x', 'presence-query'])
         .concat(['tool', 'undo-tool', 'model', 'undo-model', 'person', 'run', 'answer'].map((kind) => `tokens.0.r.${kind}.x.1`));
       const heard: string[] = [];
-      const ears = ['alive.>', 'alive-ask', 'tokens.>'].map((subject) =>
+      const ears = ['presence.>', 'presence-query', 'tokens.>'].map((subject) =>
         reading.subscribe(subject, { callback: (_, message) => void heard.push(message.subject) }),
       );
       await reading.flush();

@@ -5,14 +5,14 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
 import { API_PREFIX, LIVE_FACTS, LIVE_TOOLS } from '@reel/bus/jetstream/names.ts';
-import { openReader } from '@reel/bus/jetstream/run-cache.ts';
+import { openRunCache } from '@reel/bus/jetstream/run-cache.ts';
 import { stored } from '@reel/bus/jetstream/stored.ts';
 import { openTail, type Stored } from '@reel/bus/jetstream/tail.ts';
 import type { Raw } from '@reel/bus/log.ts';
 import { componentOf } from '@reel/bus/runtime/component-of.ts';
-import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
-import { aliveSubject, announcer, ROLL_CALL } from '@reel/bus/signals/presence.ts';
-import { openRoll } from '@reel/bus/signals/presence-tracker.ts';
+import { encode } from '@reel/bus/runtime/envelope-codec.ts';
+import { announcer, PRESENCE_QUERY, presenceSubject } from '@reel/bus/signals/presence.ts';
+import { openPresenceTracker } from '@reel/bus/signals/presence-tracker.ts';
 import { watchRun } from '@reel/bus/signals/token-stream.ts';
 import { openRegistry, readTools } from '@reel/bus/signals/tool-registry.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
@@ -31,7 +31,7 @@ export type Observer = {
 };
 
 const RUN = 'victim';
-const FORGED_ALIVE = aliveSubject('policy', 'x');
+const FORGED_ALIVE = presenceSubject('policy', 'x');
 const VERDICT = `${RUN}.tool.danger.1.verdict`;
 
 /** The headers of a message that a stream passes on, as an attacker would put them on a message of its own. */
@@ -52,8 +52,8 @@ export async function openObservers(scene: Scene): Promise<{ readonly byPattern:
   const byPattern = new Map<string, Observer>([
     [LIVE_FACTS, log.observer],
     [`${LIVE_TOOLS}.>`, await observeTools(gateway, await scene.as('tool-executor'))],
-    ['alive.>', await observeRoll(gateway)],
-    [ROLL_CALL.subject, await observeRollCall(gateway, await scene.as('policy'))],
+    ['presence.>', await observeRoll(gateway)],
+    [PRESENCE_QUERY.subject, await observeRollCall(gateway, await scene.as('policy'))],
     ['tokens.>', observeTokens(gateway)],
     ['_INBOX_*.>', await observeInbox(admin, await scene.as('policy'))],
   ]);
@@ -146,13 +146,13 @@ async function observeTools(connection: NatsConnection, executor: NatsConnection
 
 async function observeRoll(connection: NatsConnection): Promise<Observer> {
   const victim = componentOf(await load('policy'), 'x', 0);
-  const roll = openRoll(connection, { warn: () => {} }, 3_600_000);
+  const roll = openPresenceTracker(connection, { warn: () => {} }, 3_600_000);
   let heard = 0;
   roll.follow(() => {
     heard += 1;
   });
   return {
-    targets: [FORGED_ALIVE, aliveSubject('gateway', 'x')],
+    targets: [FORGED_ALIVE, presenceSubject('gateway', 'x')],
     forged: JSON.stringify(victim),
     changed: async ({ name }) => {
       const others = roll.components().filter((one) => one.name !== name && one.instance === victim.instance);
@@ -163,18 +163,18 @@ async function observeRoll(connection: NatsConnection): Promise<Observer> {
   };
 }
 
-/** A service announces itself when it begins, and whenever it is asked to by a door. */
+/** A service announces itself when it begins, and whenever it is asked to by an edge. */
 async function observeRollCall(connection: NatsConnection, policy: NatsConnection): Promise<Observer> {
   let heard = 0;
   // Its own instance has a name by chance.
-  connection.subscribe('alive.policy.*', {
-    callback: (_, { subject }) => void (heard += subject.startsWith('alive.') && subject !== FORGED_ALIVE ? 1 : 0),
+  connection.subscribe('presence.policy.*', {
+    callback: (_, { subject }) => void (heard += subject.startsWith('presence.') && subject !== FORGED_ALIVE ? 1 : 0),
   });
   announcer(policy, await load('policy'), pino({ level: 'silent' }), 3_600_000).start();
   await policy.flush();
   return {
-    targets: [ROLL_CALL.subject],
-    forged: JSON.stringify(ROLL_CALL.question),
+    targets: [PRESENCE_QUERY.subject],
+    forged: JSON.stringify(PRESENCE_QUERY.question),
     changed: async ({ name }) => {
       await policy.flush();
       await connection.flush();
@@ -205,7 +205,7 @@ function observeTokens(connection: NatsConnection): Observer {
  */
 async function observeInbox(admin: NatsConnection, policy: NatsConnection): Promise<Observer> {
   const truth = await jetstreamManager(admin, { checkAPI: false });
-  const log = openLog('policy', policy, await openReader(policy, 1));
+  const log = openLog('policy', policy, await openRunCache(policy, 1));
   let n = 0;
   return {
     targets: ['_INBOX_policy.x', '_INBOX_policy.*', '_INBOX_policy.*.*', '_INBOX_policy.>'],
@@ -213,7 +213,7 @@ async function observeInbox(admin: NatsConnection, policy: NatsConnection): Prom
     changed: async () => {
       n += 1;
       const draft = faultRaised({ kind: 'fault', id: 'policy', n }, { event: 'x', problem: { code: 'x', message: 'x' } });
-      const fact = envelop(draft, { shard: 0, run: RUN, ...draft.at, slot: draft.slot }, 'policy', undefined, undefined, Date.now());
+      const fact = encode(draft, { shard: 0, run: RUN, ...draft.at, slot: draft.slot }, 'policy', undefined, undefined, Date.now());
       const put = await log.put(fact);
       const at = (await truth.streams.getMessage('REEL_0', { last_by_subj: fact.id }))?.seq;
       return put !== 'taken' && put.seq === at ? undefined : `${JSON.stringify(put)} for ${fact.id}, which is at ${at}`;

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
 import { clockStream, timerSubject } from '@reel/bus/jetstream/names.ts';
 import type { PubAck } from '@reel/bus/jetstream/publisher.ts';
-import { openReader } from '@reel/bus/jetstream/run-cache.ts';
+import { openRunCache } from '@reel/bus/jetstream/run-cache.ts';
 import { serve } from '@reel/bus/jetstream/serve.ts';
-import { sayOne } from '@reel/bus/runtime/publish.ts';
+import { publishOne } from '@reel/bus/runtime/publish.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
@@ -31,7 +31,7 @@ before(async () => {
   manager = await jetstreamManager(admin, { checkAPI: false });
   for (const keeper of KEEPERS) {
     const connection = await scene.as(keeper);
-    await openLog(keeper, connection, await openReader(connection, 1)).setAlarm(0, 'R', 'look', Date.parse(FAR));
+    await openLog(keeper, connection, await openRunCache(connection, 1)).setAlarm(0, 'R', 'look', Date.parse(FAR));
   }
 });
 after(() => scene.close());
@@ -64,7 +64,7 @@ it('nobody but its service can do anything to a timer, whatever headers are trie
 }, async () => {
   for (const keeper of KEEPERS) {
     const stream = clockStream(0, keeper);
-    const mine = [timerSubject(0, keeper, 'ask'), timerSubject(0, keeper, 'rang')].map((subject) => `${subject}.R.look`);
+    const mine = [timerSubject(0, keeper, 'set'), timerSubject(0, keeper, 'fired')].map((subject) => `${subject}.R.look`);
     const tricks = [
       { 'Nats-Rollup': 'all' },
       { 'Nats-Rollup': 'sub' },
@@ -75,7 +75,7 @@ it('nobody but its service can do anything to a timer, whatever headers are trie
     const before = (await manager.streams.info(stream)).state;
     for (const { name, publish } of scene.attackers.filter(({ name }) => name !== keeper)) {
       const attacker = await scene.as(name);
-      const subjects = [...publish.map(freshUnder), ...mine, `timer.0.${keeper}.x`, `${timerSubject('*', '*', 'ask')}.R.look`];
+      const subjects = [...publish.map(freshUnder), ...mine, `timer.0.${keeper}.x`, `${timerSubject('*', '*', 'set')}.R.look`];
       const requests = subjects.flatMap((subject) => tricks.map((carried) => ({ subject, carried })));
       await Promise.allSettled(requests.map(({ subject, carried }) => attacker.request(subject, '', { timeout: 300, headers: carried })));
       const now = (await manager.streams.info(stream)).state;
@@ -92,16 +92,16 @@ it('a service can wipe its own timers, and aim them at nothing but its own', asy
   const ticker = await scene.as('ticker');
   const stream = clockStream(0, 'ticker');
   const before = await standing(stream);
-  const ask = `${timerSubject(0, 'ticker', 'ask')}.R.look`;
+  const ask = `${timerSubject(0, 'ticker', 'set')}.R.look`;
   const targets = [
-    `${timerSubject(0, 'saga-tracker', 'rang')}.R.look`,
-    `${timerSubject(0, 'saga-tracker', 'ask')}.R.look`,
+    `${timerSubject(0, 'saga-tracker', 'fired')}.R.look`,
+    `${timerSubject(0, 'saga-tracker', 'set')}.R.look`,
     'reel.0.R.tool.x.1.verdict',
     'blob.0.ticker.R.x',
     '$KV.tools.x',
     'live.0.R.tool.x.1.verdict',
     '_INBOX_gateway.x',
-    'alive-ask',
+    'presence-query',
   ];
   for (const target of targets) {
     const carried = named({ 'Nats-Schedule': '@at 2020-01-01T00:00:00Z', 'Nats-Schedule-Target': target });
@@ -120,19 +120,19 @@ it('a run ends soon after its deadline though its timers are wiped again and aga
   const broker = { servers: scene.local.nats, credentials: installationIn(scene.local.dir).credentials };
   const serving = await serve([await load('saga-tracker')], { broker, log: pino({ level: 'silent' }), sweepMs: 250 });
   const [gateway, thief] = [await scene.as('gateway'), await scene.as('saga-tracker')];
-  const reader = await openReader(gateway, 1);
+  const reader = await openRunCache(gateway, 1);
   const ended = Promise.withResolvers<number>();
   reader.follow((entry) => {
-    if (entry.at.run === 'late' && entry.at.slot === 'outcome' && !isVoid(entry)) ended.resolve(entry.time);
+    if (entry.at.run === 'late' && entry.at.slot === 'outcome' && !isInvalid(entry)) ended.resolve(entry.time);
   });
   const wiping = setInterval(() => {
-    const ask = `${timerSubject(0, 'saga-tracker', 'ask')}.late.evil`;
+    const ask = `${timerSubject(0, 'saga-tracker', 'set')}.late.evil`;
     thief.publish(ask, '', { headers: named({ 'Nats-Rollup': 'all' }) });
   }, 20);
   const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
   const deadlineMs = Date.now() + 1500;
   const request = runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs });
-  await sayOne(openLog('gateway', gateway, reader), { source: 'gateway', shard: 0, run: 'late' }, request);
+  await publishOne(openLog('gateway', gateway, reader), { source: 'gateway', shard: 0, run: 'late' }, request);
   const endedMs = await ended.promise;
   clearInterval(wiping);
   await serving.stop();

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { openLog } from '@reel/bus/jetstream/event-log.ts';
 import type { PubAck } from '@reel/bus/jetstream/publisher.ts';
-import { openReader } from '@reel/bus/jetstream/run-cache.ts';
-import { openWholeLog } from '@reel/bus/operator/full-log.ts';
-import { envelop } from '@reel/bus/runtime/envelope-codec.ts';
+import { openRunCache } from '@reel/bus/jetstream/run-cache.ts';
+import { openFullLog } from '@reel/bus/operator/full-log.ts';
+import { encode } from '@reel/bus/runtime/envelope-codec.ts';
 import { blobSubject, pack } from '@reel/bus/runtime/large-values.ts';
 import { entriesOf } from '@reel/bus/verifier/gather.ts';
 import type { Draft, Envelope } from '@reel/contracts/envelope.ts';
@@ -28,7 +28,7 @@ before(async () => {
 after(() => scene.close());
 
 const factOf = (source: string, draft: Draft): Envelope =>
-  envelop(draft, { shard: 0, run: RUN, ...draft.at, slot: draft.slot }, source, undefined, undefined, Date.now());
+  encode(draft, { shard: 0, run: RUN, ...draft.at, slot: draft.slot }, source, undefined, undefined, Date.now());
 
 /** True when the broker has stored it. */
 const stores = async (attacker: NatsConnection, subject: string, body: string): Promise<boolean> => {
@@ -77,7 +77,7 @@ it('what anybody has stored for a value that another is about to say makes no fa
     }
   }
   const planner = await scene.as('planner');
-  await openLog('planner', planner, await openReader(planner, 1)).put(fact);
+  await openLog('planner', planner, await openRunCache(planner, 1)).put(fact);
   // One that claims another's words points at a value of the other's, which is what its digest says; its own rubbish is nobody's.
   const executor = await scene.as('tool-executor');
   const liar = { ...factOf('planner', stepUnknown(at, { problem: { code: 'x', message: 'x' } })), blobs: 'problem' };
@@ -87,16 +87,16 @@ it('what anybody has stored for a value that another is about to say makes no fa
 
   const isWhole = (entries: readonly Entry[]): void => {
     const said = entries.find(({ address }) => address === fact.id);
-    assert.ok(said !== undefined && !isVoid(said));
+    assert.ok(said !== undefined && !isInvalid(said));
     assert.deepEqual(said.data, { call });
   };
   // A value that is not there is waited for only where a broker of several nodes may not know of it yet.
-  isWhole((await (await openReader(await scene.as('gateway'), 1)).read(0, RUN)).entries);
-  const raws = await (await openWholeLog(await scene.as('operator'))).run(0, RUN);
+  isWhole((await (await openRunCache(await scene.as('gateway'), 1)).read(0, RUN)).entries);
+  const raws = await (await openFullLog(await scene.as('operator'))).run(0, RUN);
   const old = raws.map((raw) => ({ ...raw, time: raw.time - 60_000 }));
-  const entries = await entriesOf(old, (await openWholeLog(await scene.as('operator'))).blobs(0, RUN));
+  const entries = await entriesOf(old, (await openFullLog(await scene.as('operator'))).blobs(0, RUN));
   isWhole(entries);
-  assert.ok(entries.filter(({ address }) => address === liar.id).every(isVoid));
+  assert.ok(entries.filter(({ address }) => address === liar.id).every(isInvalid));
   const { state } = await (await jetstreamManager(admin)).streams.info('BLOB_0', { subjects_filter: '>' });
   assert.equal(Object.keys(state.subjects ?? {}).filter((subject) => subject.endsWith(blob.digest)).length, 9);
 });
@@ -105,7 +105,7 @@ it('a value that is waited for holds up the run of its fact, and no other', { ti
   const [gateway, executor] = [await scene.as('gateway'), await scene.as('tool-executor')];
   // A broker of several nodes may not know yet what is there.
   const doubtful = Object.create(gateway, { info: { value: { ...gateway.info, cluster: 'of several' } } }) as NatsConnection;
-  const reader = await openReader(doubtful, 1);
+  const reader = await openRunCache(doubtful, 1);
   const heard: string[] = [];
   const told = Promise.withResolvers<void>();
   reader.follow(({ at: { run } }) => {
@@ -114,7 +114,7 @@ it('a value that is waited for holds up the run of its fact, and no other', { ti
   });
   const say = async (run: string, more: object): Promise<void> => {
     const draft = stepUnknown(at, { problem: { code: 'x', message: 'x' } });
-    const fact = envelop(draft, { shard: 0, run, ...at, slot: draft.slot }, 'tool-executor', undefined, undefined, Date.now());
+    const fact = encode(draft, { shard: 0, run, ...at, slot: draft.slot }, 'tool-executor', undefined, undefined, Date.now());
     assert.equal(await stores(executor, fact.id, JSON.stringify({ ...fact, ...more })), true);
   };
   await say('held-up', { blobs: 'problem', data: { problem: { blob: 'e'.repeat(64), bytes: 1 } } });

@@ -8,9 +8,9 @@ import type { Component } from '@reel/bus/component.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
 import { componentOf } from '@reel/bus/runtime/component-of.ts';
 import type { AnyService } from '@reel/bus/service.ts';
-import { aliveSubject } from '@reel/bus/signals/presence.ts';
-import { openRoll, type Roll } from '@reel/bus/signals/presence-tracker.ts';
-import { openStage, watchRun } from '@reel/bus/signals/token-stream.ts';
+import { presenceSubject } from '@reel/bus/signals/presence.ts';
+import { openPresenceTracker, type PresenceTracker } from '@reel/bus/signals/presence-tracker.ts';
+import { openTokenStream, watchRun } from '@reel/bus/signals/token-stream.ts';
 import { openRegistry, readTools } from '@reel/bus/signals/tool-registry.ts';
 import { admit } from '@reel/scripts/local/admit.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
@@ -42,7 +42,7 @@ after(async () => {
 });
 
 /** Resolves when the roll has heard what was said before. */
-async function heard(roll: Roll, is: () => boolean): Promise<void> {
+async function heard(roll: PresenceTracker, is: () => boolean): Promise<void> {
   const done = Promise.withResolvers<void>();
   const look = (): void => (is() ? done.resolve() : undefined);
   const stop = roll.follow(look);
@@ -52,12 +52,12 @@ async function heard(roll: Roll, is: () => boolean): Promise<void> {
 }
 
 const announce = (connection: NatsConnection, component: Component): void =>
-  connection.publish(aliveSubject(component.name, component.instance, component.kind), JSON.stringify(component));
-const count = (roll: Roll, name: string): Component[] => roll.components().filter((one) => one.name === name);
+  connection.publish(presenceSubject(component.name, component.instance, component.kind), JSON.stringify(component));
+const count = (roll: PresenceTracker, name: string): Component[] => roll.components().filter((one) => one.name === name);
 
 it('announcements without end, or of any size, take no place but their own', async () => {
   // Beats that do not come while the test runs: nobody is gone for having been silent.
-  const roll = openRoll(reading, log, 60_000);
+  const roll = openPresenceTracker(reading, log, 60_000);
   await reading.flush();
   const connections = new Map<string, NatsConnection>();
   for (const service of services) {
@@ -128,7 +128,7 @@ it('what is shown in pieces that are too large is shown to nobody, and what foll
   await reading.flush();
   const at = { shard: 0, run: 'flooded', kind: 'model', id: 'a', n: 1, slot: 'outcome' };
   for (let n = 0; n < 5; n += 1) connection.publish('tokens.0.flooded.model.a.1', JSON.stringify({ text: 'x'.repeat(900_000) }));
-  const stage = openStage(connection);
+  const stage = openTokenStream(connection);
   stage.show(at, 'y'.repeat(900_000));
   stage.clear(at.run, at);
   stage.show(at, 'end');

@@ -158,10 +158,10 @@ it('the flood of a clock costs its service the oldest of its own timers, and nob
   const [, shard, service = ''] = /^CLOCK_(\d+)_(.+)$/.exec(clockStream(0, 'saga-tracker')) ?? [];
   const carried = headers();
   carried.set('Nats-Schedule', '@at 2100-01-01T00:00:00Z');
-  carried.set('Nats-Schedule-Target', `${timerSubject(Number(shard), service, 'rang')}.flood.look`);
+  carried.set('Nats-Schedule-Target', `${timerSubject(Number(shard), service, 'fired')}.flood.look`);
   const { max_bytes: most } = (await manager.streams.info(clockStream(0, service))).config;
   for (let bytes = 0, n = 0; bytes < 3 * most; bytes += 900_000, n += 1) {
-    const subject = `${timerSubject(Number(shard), service, 'ask')}.flood.n${n}`;
+    const subject = `${timerSubject(Number(shard), service, 'set')}.flood.n${n}`;
     const answer = await keeper.request(subject, 'x'.repeat(900_000), { timeout: 5000, headers: carried });
     assert.equal(answer.json<PubAck>().error, undefined);
   }

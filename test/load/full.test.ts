@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, it } from 'node:test';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openRoom, type Room } from '@reel/bus/operator/storage-limit.ts';
+import { openStorageLimit, type StorageLimit } from '@reel/bus/operator/storage-limit.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/cli/api.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
@@ -16,7 +16,7 @@ import { type LocalReel, startReel } from '../fixtures/local-reel.ts';
 const FULL_MS = 4000;
 
 let reel: LocalReel;
-let room: Room;
+let room: StorageLimit;
 let provisioner: NatsConnection;
 let calls = 0;
 let called = Promise.withResolvers<void>();
@@ -47,7 +47,7 @@ before(async () => {
   reel = await startReel({ apis: { bank: { document: `${url}/openapi.json`, baseUrl: url } } });
   process.env['REEL_API'] = reel.api;
   provisioner = await connect({ servers: reel.local.nats, credentials: installationIn(reel.local.dir).credentials }, 'provisioner');
-  room = await openRoom(provisioner);
+  room = await openStorageLimit(provisioner);
 });
 after(async () => {
   await provisioner.close();
@@ -81,7 +81,7 @@ async function completes(run: string): Promise<void> {
   assert.deepEqual({ status, problem }, { status: 'completed', problem: undefined });
   const { entries, findings } = await reel.log(run);
   assert.deepEqual(findings, []);
-  const faults = entries.filter((entry) => isVoid(entry) || entry.type === 'fault.fault.raised');
+  const faults = entries.filter((entry) => isInvalid(entry) || entry.type === 'fault.fault.raised');
   assert.deepEqual(faults, []);
 }
 

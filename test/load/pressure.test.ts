@@ -12,10 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openReader, type Reader } from '@reel/bus/jetstream/run-cache.ts';
-import { openWholeLog } from '@reel/bus/operator/full-log.ts';
+import { openRunCache, type RunCache } from '@reel/bus/jetstream/run-cache.ts';
+import { openFullLog } from '@reel/bus/operator/full-log.ts';
 import { OPERATOR } from '@reel/bus/runtime/role.ts';
 import { nothingVerified, verifyShard } from '@reel/bus/verifier/verify.ts';
 import { memoryOf } from '@reel/scripts/bench/size.ts';
@@ -41,7 +41,7 @@ let dir: string;
 let local: Local;
 let api: string;
 let connection: NatsConnection;
-let reader: Reader;
+let reader: RunCache;
 const processes = new Map<string, ChildProcess>();
 /** Each run's end, as it is said. */
 const ends = new Map<string, Entry>();
@@ -64,7 +64,7 @@ before(async () => {
   api = `http://127.0.0.1:${port}`;
   await Promise.all(SERVICES.map(async (name) => processes.set(name, await local.spawn([name]))));
   connection = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, 'gateway');
-  reader = await openReader(connection, 1);
+  reader = await openRunCache(connection, 1);
   reader.follow((entry) => {
     if (entry.at.kind === 'run' && entry.at.slot === 'outcome') ends.set(entry.at.run, entry);
   });
@@ -131,13 +131,13 @@ test(`a flood of ${RUNS} runs: what is too much is turned away, what was accepte
   for (const [name, { peakMb }] of whole) assert.ok(peakMb < (name === 'broker' ? BROKER_MB : MOST_MB), `${name} took ${peakMb} MB`);
   const operator = await connect({ servers: local.nats, credentials: installationIn(local.dir).credentials }, OPERATOR);
   const verified = nothingVerified();
-  await verifyShard(await openWholeLog(operator), 0, { now: Date.now(), cast: await castIn(local.dir) }, verified);
+  await verifyShard(await openFullLog(operator), 0, { now: Date.now(), cast: await castIn(local.dir) }, verified);
   await operator.close();
   assert.deepEqual(verified.findings, []);
   assert.equal(verified.runs, RUNS);
 });
 
-const typeOf = (entry: Entry | undefined): string | undefined => (entry === undefined || isVoid(entry) ? undefined : entry.type);
+const typeOf = (entry: Entry | undefined): string | undefined => (entry === undefined || isInvalid(entry) ? undefined : entry.type);
 
 test('whoever is turned away and comes again under the same key is let in once, and found again while others are not', async () => {
   const send = async (key: string): Promise<{ status: number; id: string | undefined; retryAfter: string | null }> => {

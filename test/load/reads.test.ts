@@ -63,7 +63,7 @@ const KNOWN: Record<string, readonly [reads: string, bound: string]> = {
   ],
 };
 /** Programs that people run by hand, on what they have started themselves; the command line bounds what it reads in `api.ts`. */
-const BY_HAND = /^scripts\/(?!api\.ts)|^infra\/kubernetes\/|^infra\/bus\/bare\.ts|^services\/[^/]+\/(?:fixtures|offline)\/|\.test\.ts$/;
+const BY_HAND = /^scripts\/(?!cli\/api\.ts)|^infra\/bus\/testing\/bare-jetstream\.ts|^services\/[^/]+\/(?:fixtures|offline)\/|\.test\.ts$/;
 const OTHERS: typeof KNOWN = { 'scripts/cli/api.ts': ['body 2, fetch 1', 'bytes of an answer and of an event'] };
 
 const code = (file: string): string => readFileSync(join(root, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');

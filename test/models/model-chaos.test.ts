@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { digestOf } from '@reel/bus/runtime/digest.ts';
 import { random } from '@reel/bus/simulator/random.ts';
 import type { Run } from '@reel/gateway/shapes.ts';
@@ -74,7 +74,7 @@ it(`${RUNS} goals end in a named state, whatever the providers do, and nothing i
     const { entries, findings } = await reel.log(run.id);
     assert.deepEqual(findings, []);
     for (const entry of entries)
-      if (!isVoid(entry) && entry.type === 'step.outcome.failed') codes.add((entry.data as { problem: { code: string } }).problem.code);
+      if (!isInvalid(entry) && entry.type === 'step.outcome.failed') codes.add((entry.data as { problem: { code: string } }).problem.code);
   }
   const keys = providers.flatMap(({ asked }) => asked.map(({ headers }) => String(headers['idempotency-key'])));
   assert.equal(new Set(keys).size, keys.length, 'an attempt was paid for twice');

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, it } from 'node:test';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import type { Usage } from '@reel/contracts/model.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { type Asked, type Behaviour, type Endpoint, startEndpoint } from '@reel/model-executor/fixtures/endpoint.ts';
@@ -76,7 +76,9 @@ const input = { hotels: ['Sol', 'Mar'] };
 
 type Data = { call?: { uses: string; routing?: string }; problem?: { code: string }; usage?: Usage };
 const said = (entries: readonly Entry[], type: string): { at: { n: number }; time: number; data: Data }[] =>
-  entries.flatMap((entry) => (!isVoid(entry) && entry.type === type ? [{ at: entry.at, time: entry.time, data: entry.data as Data }] : []));
+  entries.flatMap((entry) =>
+    !isInvalid(entry) && entry.type === type ? [{ at: entry.at, time: entry.time, data: entry.data as Data }] : [],
+  );
 const finish = async (more: object = {}): Promise<{ run: Run; entries: readonly Entry[] }> => {
   const run = await reel.finish(workflow(more), input);
   const { entries, findings } = await reel.log(run.id);

@@ -84,7 +84,7 @@ it('empty messages end nobody deliveries: what is delivered after them is delive
     'fault.policy.1.fault',
   ];
   for (const slot of slots) await store(`reel.0.empty.${slot}`, '');
-  await store('timer.0.saga-tracker.rang.empty.clock', '');
+  await store('timer.0.saga-tracker.fired.empty.clock', '');
   await delivered();
   assert.equal(await deliveriesOf(finishes), one);
 });
@@ -111,8 +111,8 @@ it('announcements that are none change nobody', async () => {
   const list = async () => (await reel.ask<ComponentList>('GET', '/v1/components')).body.components;
   const before = await list();
   const like = before.find(({ name }) => name === 'tool-executor') as object;
-  for (const body of rubbish(like)) executor.publish('alive.tool-executor.x.tool', body);
-  executor.publish('alive.tool-executor.y.tool', JSON.stringify({ ...like, name: 'policy', instance: 'y' }));
+  for (const body of rubbish(like)) executor.publish('presence.tool-executor.x.tool', body);
+  executor.publish('presence.tool-executor.y.tool', JSON.stringify({ ...like, name: 'policy', instance: 'y' }));
   await executor.flush();
   await gateway.flush();
   assert.deepEqual(
@@ -152,7 +152,7 @@ it('rings that nobody asked for bring nothing about', async () => {
     `${'r'.repeat(300)}.clock`,
   ];
   for (const ring of rings)
-    for (const body of ['', 'null', '{', '['.repeat(500_000)]) await store(`timer.0.saga-tracker.rang.${ring}`, body);
+    for (const body of ['', 'null', '{', '['.repeat(500_000)]) await store(`timer.0.saga-tracker.fired.${ring}`, body);
   await delivered();
   const { steps, status, faults } = await runOf(run);
   assert.deepEqual([steps, status, faults], [before.steps, before.status, []]);

@@ -8,14 +8,14 @@ import { after, before, describe, it } from 'node:test';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { Entry } from '@reel/bus/history.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
-import { openReader, type Reader } from '@reel/bus/jetstream/run-cache.ts';
-import { glance } from '@reel/bus/runtime/envelope-codec.ts';
+import { openRunCache, type RunCache } from '@reel/bus/jetstream/run-cache.ts';
+import { peek } from '@reel/bus/runtime/envelope-codec.ts';
 import { blobSubject } from '@reel/bus/runtime/large-values.ts';
-import { heard } from '@reel/bus/runtime/perform.ts';
+import { subscribedFacts } from '@reel/bus/runtime/perform.ts';
 import { ASKED } from '@reel/contracts/address.ts';
 import type { Envelope } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
-import type { ApprovalPage, CloudEvent, VoidEntry } from '@reel/gateway/shapes.ts';
+import type { ApprovalPage, CloudEvent, InvalidEntry } from '@reel/gateway/shapes.ts';
 import { storyTree } from '@reel/scripts/cli/story-tree.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
 import { until } from '@reel/scripts/local/until.ts';
@@ -27,7 +27,7 @@ import { mutations, type Poison, poisons } from './poison.ts';
 const seed = Number(process.env['REEL_SEED'] ?? 1);
 const rounds = Number(process.env['REEL_ROUNDS'] ?? 4);
 /** Slots whose answer somebody waits for. */
-const DECIDING = new Set(['request', 'proposal', 'verdict', 'ruling', 'outcome', 'check', 'turn']);
+const DECIDING = new Set(['request', 'proposal', 'verdict', 'ruling', 'outcome', 'check', 'closing']);
 /** More of it takes longer; so many runs at a time are under way. */
 const timeout = Math.max(120_000, rounds * 60_000);
 const ENDS = ['completed', 'failed', 'cancelled', 'exhausted', 'stranded'];
@@ -43,11 +43,11 @@ const workflow = {
 let reel: LocalReel;
 let admin: NatsConnection;
 let reading: NatsConnection;
-let reader: Reader;
+let reader: RunCache;
 let manager: JetStreamManager;
 let good: Envelope;
 /** What any service hears. */
-const heardTypes = new Set<string>(heard.map(({ type }) => type));
+const heardTypes = new Set<string>(subscribedFacts.map(({ type }) => type));
 
 before(async () => {
   for (const service of await Promise.all(SERVICES.map(load)))
@@ -57,7 +57,7 @@ before(async () => {
   admin = await connect({ servers: reel.local.nats, credentials }, 'provisioner');
   manager = await jetstreamManager(admin, { checkAPI: false });
   reading = await connect({ servers: reel.local.nats, credentials }, 'gateway');
-  reader = await openReader(reading, 1);
+  reader = await openRunCache(reading, 1);
   // What a good run was requested with is what the poisoned ones are.
   await reel.finish({ name: 'good', steps: [{ id: 'mark', uses: 'mark' }] });
   const first = (await reel.ask('POST', '/v1/runs', { workflow })).body.id;
@@ -93,7 +93,7 @@ const isHeld = (entry: Entry): boolean => entry.at.id === 'ask' && entry.at.slot
 
 /** Has these runs looked over, as happens to all that are open every half minute, and waits until every service has done what it has to. */
 async function settled(runs: readonly string[]): Promise<void> {
-  await inTurns(runs, 24, (run) => store(`timer.0.saga-tracker.rang.${run}.look`, '').then(() => {}));
+  await inTurns(runs, 24, (run) => store(`timer.0.saga-tracker.fired.${run}.look`, '').then(() => {}));
   await until(async () => {
     const all = await Promise.all(['REEL_0', 'CLOCK_0_saga-tracker'].map((stream) => manager.consumers.list(stream).next()));
     return all.flat().every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0);
@@ -103,7 +103,7 @@ async function settled(runs: readonly string[]): Promise<void> {
 /** True when somebody is told of what is stored there: not of what says at a glance that it is nothing to anybody. */
 function isHeard({ type, body }: Poison, run: string): boolean {
   const [about, slot] = type.split('.');
-  const glanced = glance(body(run).toString());
+  const glanced = peek(body(run).toString());
   const known = glanced === undefined ? undefined : definitionOf(glanced);
   if (![...heardTypes].some((one) => one.startsWith(`${about}.${slot}.`)) || about === 'fault') return false;
   return known === undefined || known.about !== about || known.slot !== slot || heardTypes.has(known.type);
@@ -183,7 +183,7 @@ describe(`facts gone bad (seed ${seed})`, () => {
       const run = runOf(index);
       const { status, body } = await reel.ask('POST', `/v1/runs/${run}/cancel`, { who: 'ada', why: 'enough' });
       // It cannot be read, or it ends in another way already.
-      if (status === 409) assert.match(String(body.type), /^\/problems\/(void-request|run-turned)$/, told(poison, index));
+      if (status === 409) assert.match(String(body.type), /^\/problems\/(invalid-request-fact|run-turned)$/, told(poison, index));
       else assert.ok([200, 202].includes(status), `${told(poison, index)}: ${status} ${JSON.stringify(body)}`);
     });
     const open = new Map(all.entries());
@@ -206,10 +206,10 @@ describe(`facts gone bad (seed ${seed})`, () => {
       const run = runOf(index);
       const { at } = poison;
       const address = `reel.0.${run}.${at.kind}.${at.id}.${at.n}.${at.slot}`;
-      const { events } = (await reel.ask<{ events: (CloudEvent | VoidEntry)[] }>('GET', `/v1/runs/${run}/events`)).body;
+      const { events } = (await reel.ask<{ events: (CloudEvent | InvalidEntry)[] }>('GET', `/v1/runs/${run}/events`)).body;
       const line = storyTree(false, 200);
       const lines = events.map(line);
-      const bad = events.findIndex((event) => 'void' in event && event.address === address);
+      const bad = events.findIndex((event) => 'invalid' in event && event.address === address);
       if (bad === -1) return;
       voids += 1;
       assert.match(lines[bad] as string, /void reel\.0\.\S+: ./, told(poison, index));

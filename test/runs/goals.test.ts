@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import type { ApprovalPage, Run, Submitted } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/cli/api.ts';
 import { type LocalReel, startReel } from '../fixtures/local-reel.ts';
@@ -103,7 +103,7 @@ const factsOf = async (run: Run): Promise<{ address: string; type: string; data:
   const { entries, findings } = await reel.log(run.id);
   assert.deepEqual(findings, []);
   return entries.flatMap((entry) =>
-    isVoid(entry) ? [] : [{ address: entry.address.slice(33), type: entry.type, data: entry.data as never }],
+    isInvalid(entry) ? [] : [{ address: entry.address.slice(33), type: entry.type, data: entry.data as never }],
   );
 };
 

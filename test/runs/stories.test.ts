@@ -1,7 +1,7 @@
 /** The stories of the demo on a real nats-server, each to its end: goals planned by the scripted model, over real MCP, a real REST API and modules. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import type { Event, Json } from '@reel/contracts/envelope.ts';
 import type { ApprovalPage, Ruling, Run, Submitted } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/cli/api.ts';
@@ -36,7 +36,7 @@ async function play(submission: Submission, onHeld: (run: string) => Promise<unk
   for await (const told of follow(body.id)) if ('type' in told && told.type === 'step.verdict.held') await onHeld(body.id);
   const { entries, findings } = await reel.log(body.id);
   assert.deepEqual(findings, []);
-  const facts = entries.filter((entry): entry is Event => !isVoid(entry));
+  const facts = entries.filter((entry): entry is Event => !isInvalid(entry));
   noneWithheldIsShown(facts);
   const about = (step: string): string[] => facts.filter(({ at }) => at.id === step).map(({ type }) => type.replace(/^step\.\w+\./, ''));
   return { run: (await reel.ask('GET', `/v1/runs/${body.id}`)).body, facts, about };
@@ -68,7 +68,7 @@ const outline = (facts: readonly Event[]): string[] => facts.map(({ type }) => t
 const planned = ['plan.proposal.proposed', 'plan.verdict.approved'];
 const answered = ['answer.proposal.proposed', 'answer.check.accepted'];
 const begun = ['run.request.requested', 'run.verdict.approved', ...planned, ...planned];
-const ended = [...answered, 'answer.verdict.approved', 'run.turn.completed', 'run.outcome.completed'];
+const ended = [...answered, 'answer.verdict.approved', 'run.closing.completed', 'run.outcome.completed'];
 
 type Answer<Data> = { text: string; claims: { claim: string; step: string }[]; data: Data };
 const answerOf = <Data = { [name: string]: Json }>({ run }: Played): Answer<Data> => {

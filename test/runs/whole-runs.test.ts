@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { isVoid } from '@reel/bus/history.ts';
+import { isInvalid } from '@reel/bus/history.ts';
 import { connect, refuseOld } from '@reel/bus/jetstream/connect.ts';
 import type { Run, Submitted } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/cli/api.ts';
@@ -57,7 +57,7 @@ describe('travel', () => {
         'answer.proposal.proposed',
         'answer.check.accepted',
         'answer.verdict.approved',
-        'run.turn.completed',
+        'run.closing.completed',
         'run.outcome.completed',
       ],
     );
@@ -76,7 +76,7 @@ describe('travel', () => {
     const { entries, findings } = await reel.log(run);
     assert.deepEqual(findings, []);
     const outcomes = entries
-      .filter((entry) => !isVoid(entry) && entry.type === 'step.outcome.succeeded' && entry.at.id.startsWith('book'))
+      .filter((entry) => !isInvalid(entry) && entry.type === 'step.outcome.succeeded' && entry.at.id.startsWith('book'))
       .map(({ at }) => at.id);
     assert.deepEqual(
       end.undone.map(({ id }) => id),

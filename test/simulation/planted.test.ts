@@ -1,9 +1,9 @@
 /** Bugs that are planted on purpose, each of a kind that somebody could write tomorrow: the simulator finds every one within 1,000 seeds. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type History, isVoid } from '@reel/bus/history.ts';
+import { type History, isInvalid } from '@reel/bus/history.ts';
 import type { Log } from '@reel/bus/log.ts';
-import { Failure, type Performer, type Said, type Service } from '@reel/bus/service.ts';
+import { type Answers, Failure, type Performer, type Service } from '@reel/bus/service.ts';
 import { simulatedLog } from '@reel/bus/simulator/log.ts';
 import { handle, type Player, type SimulationOptions } from '@reel/bus/simulator/simulator.ts';
 import { theRun } from '@reel/contracts/address.ts';
@@ -16,7 +16,7 @@ import { dataOf, failureOf } from '@reel/scripts/simulate/shrink.ts';
 import type { Story } from '@reel/scripts/simulate/story.ts';
 import { steady, workflows } from '@reel/scripts/simulate/workflows.ts';
 
-type Handler = (event: Event, context: { history: History }) => Said | Promise<Said>;
+type Handler = (event: Event, context: { history: History }) => Answers | Promise<Answers>;
 type Wrap = (handler: Handler, type: string) => Handler;
 
 /** One player more or less, or another in its place. */
@@ -39,8 +39,8 @@ const seeing = (name: string, look: (history: History) => History): Change =>
 
 const withoutTurn = (history: History): History => ({
   ...history,
-  occupant: (at, slot) => (at.kind === theRun.kind && slot === 'turn' ? undefined : history.occupant(at, slot)),
-  find: (definition, at) => (definition.slot === 'turn' ? undefined : history.find(definition, at)),
+  occupant: (at, slot) => (at.kind === theRun.kind && slot === 'closing' ? undefined : history.occupant(at, slot)),
+  find: (definition, at) => (definition.slot === 'closing' ? undefined : history.find(definition, at)),
 });
 
 /** The same bus, on which players see another log. */
@@ -78,7 +78,7 @@ function forgetful(player: Player): Player {
 /** The same history, in which what was done last seems to have been done first. */
 function backwards(history: History): History {
   const entries = [...history.entries()];
-  const places = entries.flatMap((entry, index) => (!isVoid(entry) && entry.type === 'step.outcome.succeeded' ? [index] : []));
+  const places = entries.flatMap((entry, index) => (!isInvalid(entry) && entry.type === 'step.outcome.succeeded' ? [index] : []));
   const turned = places.map((index) => entries[index]).toReversed();
   for (const [i, index] of places.entries()) entries[index] = turned[i] as (typeof entries)[number];
   return { ...history, entries: () => entries };
@@ -91,13 +91,13 @@ const withoutDoubt = (history: History): History => ({
     history
       .entries()
       .map((entry) =>
-        !isVoid(entry) && /^undo\.outcome\.(unknown|timed-out)$/.test(entry.type)
+        !isInvalid(entry) && /^undo\.outcome\.(unknown|timed-out)$/.test(entry.type)
           ? { ...entry, type: 'undo.outcome.failed', data: { problem: { code: 'no', message: 'so', retryable: false } } }
           : entry,
       ),
 });
 
-const withoutRemaining = (one: Said[number]): Said[number] =>
+const withoutRemaining = (one: Answers[number]): Answers[number] =>
   'type' in one && one.type.startsWith('run.outcome.') && 'remaining' in (one.data as object)
     ? { ...one, data: { ...(one.data as object), remaining: [] } }
     : one;
@@ -168,7 +168,7 @@ const bugs: readonly [name: string, story: Story<never>, change: Change][] = [
     workflows,
     handling(
       'validator',
-      (handler) => (event, context) => (context.history.occupant(theRun, 'turn') === undefined ? handler(event, context) : []),
+      (handler) => (event, context) => (context.history.occupant(theRun, 'closing') === undefined ? handler(event, context) : []),
     ),
   ],
   ['what was done first is undone first', workflows, seeing('saga-tracker', backwards)],
@@ -176,9 +176,9 @@ const bugs: readonly [name: string, story: Story<never>, change: Change][] = [
     'a timer is trusted to be set once',
     workflows,
     handling('saga-tracker', (handler, type) => async (event, context) => {
-      if (type === 'clock.rang' && (event as unknown as { name: string }).name === 'sweep') return [];
+      if (type === 'timer.fired' && (event as unknown as { name: string }).name === 'sweep') return [];
       const said = await handler(event, context);
-      return type === 'plan.verdict.approved' ? said : said.filter((one) => !('ring' in one));
+      return type === 'plan.verdict.approved' ? said : said.filter((one) => !('timer' in one));
     }),
   ],
   [

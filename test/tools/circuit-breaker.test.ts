@@ -5,8 +5,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { type Entry, isVoid } from '@reel/bus/history.ts';
-import { SERVER_RESTING } from '@reel/contracts/tool.ts';
+import { type Entry, isInvalid } from '@reel/bus/history.ts';
+import { CIRCUIT_OPEN } from '@reel/contracts/tool.ts';
 import type { Run, Submitted, ToolList } from '@reel/gateway/shapes.ts';
 import { follow } from '@reel/scripts/cli/api.ts';
 import { until } from '@reel/scripts/local/until.ts';
@@ -55,7 +55,7 @@ after(async () => {
   api.close();
 });
 
-type Fact = Exclude<Entry, { void: string }>;
+type Fact = Exclude<Entry, { invalid: string }>;
 
 async function submit(step: object): Promise<string> {
   const workflow = { name: 'weather', steps: [{ id: 'sky', uses: 'weather', ...step }] };
@@ -68,7 +68,7 @@ async function endOf(run: string): Promise<{ run: Run; facts: Fact[] }> {
   for await (const _ of follow(run));
   const { entries, findings } = await reel.log(run);
   assert.deepEqual(findings, []);
-  return { run: (await reel.ask('GET', `/v1/runs/${run}`)).body, facts: entries.filter((entry): entry is Fact => !isVoid(entry)) };
+  return { run: (await reel.ask('GET', `/v1/runs/${run}`)).body, facts: entries.filter((entry): entry is Fact => !isInvalid(entry)) };
 }
 const all = (facts: Fact[], type: string): Fact[] => facts.filter((fact) => fact.type === type);
 /** Why attempts failed, in order. */
@@ -88,7 +88,7 @@ it('then the server is left alone, and a fallback is taken at once, though the s
   const fallback = { uses: 'echo', with: { value: 7 } };
   const { run, facts } = await endOf(await submit({ retry: { attempts: 3, delayMs: 0 }, fallback }));
   assert.deepEqual([run.status, run.answer], ['completed', { sky: { value: 7 } }]);
-  assert.deepEqual(failures(facts), [SERVER_RESTING]);
+  assert.deepEqual(failures(facts), [CIRCUIT_OPEN]);
   // Nobody has waited for the server to be well again, and it was not called.
   assert.deepEqual([all(facts, 'step.retry.postponed').length, calls], [0, FAILURES]);
 });
@@ -100,7 +100,7 @@ it('a step without a fallback waits until the server may be tried, which is none
   isWell = true;
   const { run, facts } = await endOf(id);
   assert.deepEqual([run.status, run.answer], ['completed', { sky: { sky: 'clear' } }]);
-  assert.deepEqual([failures(facts), calls], [[SERVER_RESTING], FAILURES + 1]);
+  assert.deepEqual([failures(facts), calls], [[CIRCUIT_OPEN], FAILURES + 1]);
   const [postponed] = all(facts, 'step.retry.postponed').map(({ data }) => (data as { untilMs: number }).untilMs) as [number];
   const [, again] = all(facts, 'step.request.requested').map(({ time }) => time) as [number, number];
   assert.ok(again >= postponed, `it was asked for ${postponed - again} ms too soon`);

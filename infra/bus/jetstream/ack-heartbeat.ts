@@ -16,7 +16,7 @@ export type Order =
 /** What the thread begins with: where the event loop shows that it goes round. */
 export type Pulse = { readonly pulse: Int32Array };
 
-export type Beats = {
+export type AckHeartbeat = {
   /** From now on this delivery is being worked on. */
   hold(reply: string): void;
   release(reply: string): void;
@@ -42,7 +42,7 @@ let heart: Heart | undefined;
 let last = 0;
 
 /** One thread serves every performer of a process. */
-export function openBeats(broker: Broker, name: string, log: Logger): Beats {
+export function openAckHeartbeat(broker: Broker, name: string, log: Logger): AckHeartbeat {
   const mine = (heart ??= begin());
   const id = ++last;
   const held = new Set<string>();

@@ -8,13 +8,13 @@ import type { Msg } from 'nats';
 const NAMED = ['Nats-Stream', 'Nats-Subject', 'Nats-Sequence', 'Nats-Time-Stamp', 'Nats-Last-Sequence'] as const;
 
 /** `isPlain`: it carries no header besides those that the broker sets. */
-export type PassedOn = { readonly seq: number; readonly timeMs: number; readonly isPlain: boolean };
+export type BrokerHeaders = { readonly seq: number; readonly timeMs: number; readonly isPlain: boolean };
 
 /**
  * What `stream` says of a message that it stored under `subject` and passed on; undefined for any other message. An answer to a direct read
  * names another stream, or has no `Nats-Last-Sequence`. A delivery of a consumer has the headers that its writer chose, and a reply.
  */
-export function passedOn({ headers, reply }: Msg, stream: string, subject: string): PassedOn | undefined {
+export function brokerHeadersOf({ headers, reply }: Msg, stream: string, subject: string): BrokerHeaders | undefined {
   if (headers === undefined || (reply ?? '') !== '') return undefined;
   const [from, of, position, stamp] = NAMED.map((name) => {
     const values = headers.values(name);

@@ -2,7 +2,7 @@
 
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { Entry } from '../history.ts';
-import { append, emptyRunLog, isVoid, type RunLog } from '../history.ts';
+import { append, emptyRunLog, isInvalid, type RunLog } from '../history.ts';
 import type { Raw } from '../log.ts';
 import { decode } from '../runtime/envelope-codec.ts';
 import { mayHaveBlobs } from '../runtime/large-values.ts';
@@ -74,7 +74,7 @@ export function openCachedRuns(): CachedRuns {
     if (cached.log.byAddress.has(raw.subject)) return;
     grow(cached, bytes);
     const entry = entryOf(raw);
-    if (entry !== undefined) append(cached.log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);
+    if (entry !== undefined) append(cached.log, entry, isInvalid(entry) ? [] : definitionOf(entry.type)?.after);
   }
   return {
     get: (run) => runs.get(run),

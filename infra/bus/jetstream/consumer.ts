@@ -4,11 +4,11 @@ import { type Consumer, type JsMsg, jetstream, jetstreamManager } from '@nats-io
 import type { NatsConnection } from 'nats';
 import { LogFull, LogUnavailable } from '../log.ts';
 import { refuseLostEnd } from '../operator/damage.ts';
-import type { Verdict } from '../runtime/react.ts';
+import type { Handled } from '../runtime/react.ts';
 import type { Logger } from '../service.ts';
-import type { Beats } from './ack-heartbeat.ts';
-import { roamOf } from './failover.ts';
-import { flushed } from './flush.ts';
+import type { AckHeartbeat } from './ack-heartbeat.ts';
+import { failoverOf } from './failover.ts';
+import { flush } from './flush.ts';
 import { API_PREFIX } from './names.ts';
 import { Refused } from './publisher.ts';
 
@@ -45,8 +45,8 @@ const SURVIVED = 2000;
 type Handling = {
   readonly connection: NatsConnection;
   readonly log: Logger;
-  readonly handle: (delivery: Delivery) => Promise<Verdict>;
-  readonly beats: Beats | undefined;
+  readonly handle: (delivery: Delivery) => Promise<Handled>;
+  readonly beats: AckHeartbeat | undefined;
 };
 
 type Work = {
@@ -57,7 +57,7 @@ type Work = {
 
 /** Handles deliveries: each is acknowledged when what it led to is stored, and handed back when that failed. */
 function openWork({ connection, log, handle, beats }: Handling): Work {
-  const under = new Map<number, { readonly verdict: Promise<Verdict>; readonly message: JsMsg; readonly sinceMs: number }>();
+  const under = new Map<number, { readonly verdict: Promise<Handled>; readonly message: JsMsg; readonly sinceMs: number }>();
   const survived = new Set<number>();
   let isStopping = false;
 
@@ -65,7 +65,7 @@ function openWork({ connection, log, handle, beats }: Handling): Work {
    * What cannot be said because the log is full or away is kept here until it can: one more delivery would count as one more that nobody
    * survived.
    */
-  async function untilSaid(delivery: Delivery): Promise<Verdict> {
+  async function untilSaid(delivery: Delivery): Promise<Handled> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await handle(delivery);
@@ -77,8 +77,8 @@ function openWork({ connection, log, handle, beats }: Handling): Work {
       }
     }
   }
-  const handled = (delivery: Delivery): Promise<Verdict> =>
-    untilSaid(delivery).catch((error: Error): Verdict => {
+  const handled = (delivery: Delivery): Promise<Handled> =>
+    untilSaid(delivery).catch((error: Error): Handled => {
       log.warn({ subject: delivery.subject, seq: delivery.seq, error: error.message }, 'not handled; it will be delivered again');
       // What is not the broker's doing will hardly pass in a moment.
       return { againInMs: error instanceof LogUnavailable ? RETRY_MS : Math.min(RETRY_MS * 2 ** delivery.count, LONGEST_RETRY_MS) };
@@ -156,8 +156,8 @@ export async function consume(
   durable: string,
   concurrency: number,
   log: Logger,
-  handle: (delivery: Delivery) => Promise<Verdict>,
-  beats?: Beats,
+  handle: (delivery: Delivery) => Promise<Handled>,
+  beats?: AckHeartbeat,
 ): Promise<Consuming> {
   const consumer = await durableOf(connection, stream, durable);
   const messages = await consumer.consume({
@@ -182,7 +182,7 @@ export async function consume(
     if (!isStopping) throw new Error('its deliveries have ended');
   })().catch(lose);
   void (async () => {
-    const roam = roamOf(connection);
+    const roam = failoverOf(connection);
     for await (const status of messages.status()) {
       if (status.type === 'heartbeat') roam.fine();
       if (status.type === 'heartbeats_missed') roam.trouble(performance.now() - status.count * HEARTBEAT_MS);
@@ -200,7 +200,7 @@ export async function consume(
       isStopping = true;
       messages.stop();
       await Promise.all([loop, work.finish()]);
-      await flushed(connection);
+      await flush(connection);
     },
   };
 }

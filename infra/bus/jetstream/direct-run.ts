@@ -3,17 +3,17 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { NatsConnection } from 'nats';
-import { append, type Entry, emptyRunLog, isVoid } from '../history.ts';
+import { append, type Entry, emptyRunLog, isInvalid } from '../history.ts';
 import type { Raw } from '../log.ts';
 import { LogUnavailable } from '../log.ts';
 import { decode } from '../runtime/envelope-codec.ts';
 import { whole } from '../runtime/whole.ts';
 import { API_PREFIX, reelStream } from './names.ts';
-import type { Reader } from './run-cache.ts';
+import type { RunCache } from './run-cache.ts';
 import { rawOf, reached, storedBlobs, storedRun } from './stored.ts';
 
 /** Opens it on a connection that may read the streams. */
-export async function openDirect(connection: NatsConnection): Promise<Pick<Reader, 'read' | 'occupant' | 'position'>> {
+export async function openDirect(connection: NatsConnection): Promise<Pick<RunCache, 'read' | 'occupant' | 'position'>> {
   const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 5000 });
   const last = async (address: string) => {
     const shard = parseAddress(address)?.shard ?? 0;
@@ -30,7 +30,7 @@ export async function openDirect(connection: NatsConnection): Promise<Pick<Reade
       const log = emptyRunLog(shard, run);
       for (const raw of await storedRun(manager, shard, run)) {
         const entry = await entryOf(raw);
-        if (entry !== undefined) append(log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);
+        if (entry !== undefined) append(log, entry, isInvalid(entry) ? [] : definitionOf(entry.type)?.after);
       }
       if ((log.entries.at(-1)?.seq ?? 0) >= atLeast) return log;
       throw new LogUnavailable(`run ${run}: the log was read, and position ${atLeast} is not there yet`);

@@ -1,25 +1,25 @@
-/** The door on JetStream. */
+/** The edge on JetStream. */
 import { addressOf, type Place, theRun } from '@reel/contracts/address.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { NatsConnection } from 'nats';
-import type { Door } from '../edge.ts';
+import type { Edge } from '../edge.ts';
 import type { Ailment } from '../health.ts';
 import { type Entry, historyOf } from '../history.ts';
 import type { Log } from '../log.ts';
-import { sayOne } from '../runtime/publish.ts';
+import { publishOne } from '../runtime/publish.ts';
 import type { Logger } from '../service.ts';
-import { openRoll } from '../signals/presence-tracker.ts';
+import { openPresenceTracker } from '../signals/presence-tracker.ts';
 import { watchRun } from '../signals/token-stream.ts';
 import { readTools } from '../signals/tool-registry.ts';
-import type { Reader } from './run-cache.ts';
+import type { RunCache } from './run-cache.ts';
 import { openSpace } from './storage-space.ts';
 
 type Tools = ReadonlyMap<string, ToolDefinition>;
 
-export type DoorOptions = {
+export type EdgeOptions = {
   readonly connection: NatsConnection;
   readonly log: Log;
-  readonly reader: Reader;
+  readonly reader: RunCache;
   readonly shards: number;
   /** The log of the process. */
   readonly logger: Logger;
@@ -28,21 +28,21 @@ export type DoorOptions = {
   readonly ailment?: (() => Ailment | undefined) | undefined;
 };
 
-/** Opens the door of the service `name`. */
-export async function openDoor(name: string, options: DoorOptions): Promise<{ door: Door; close(): void }> {
+/** Opens the edge of the service `name`. */
+export async function openEdge(name: string, options: EdgeOptions): Promise<{ edge: Edge; close(): void }> {
   const { connection, log, reader, shards, logger, aliveMs } = options;
   const registry = await readTools(connection, logger);
   const space = await openSpace(connection, shards);
-  const roll = openRoll(connection, logger, aliveMs);
+  const roll = openPresenceTracker(connection, logger, aliveMs);
   const offered = offeredOf();
-  const look: Door['look'] = async (shard, run) => historyOf(await reader.read(shard, run));
-  const door: Door = {
+  const history: Edge['history'] = async (shard, run) => historyOf(await reader.read(shard, run));
+  const edge: Edge = {
     shards,
-    look,
-    say: (shard, run, draft, options = {}) => sayOne(log, { source: name, shard, run, fromOutside: true, ...options }, draft),
+    history,
+    publish: (shard, run, draft, options = {}) => publishOne(log, { source: name, shard, run, fromOutside: true, ...options }, draft),
     find: async (run) => {
       for (let shard = 0; shard < shards; shard += 1) {
-        if ((await look(shard, run)).occupant(theRun, 'request') !== undefined) return shard;
+        if ((await history(shard, run)).occupant(theRun, 'request') !== undefined) return shard;
         // What another replica has just been told may not have come here yet: its leader is asked, once.
         const request = await reader.occupant(addressOf({ shard, run, ...theRun, slot: 'request' }));
         if (request !== undefined) {
@@ -77,7 +77,7 @@ export async function openDoor(name: string, options: DoorOptions): Promise<{ do
     roll.close();
     registry.close();
   };
-  return { door, close };
+  return { edge, close };
 }
 
 /** Those of the registered tools that are on offer. What is derived from the map is kept for as long as it is the same map. */

@@ -5,8 +5,8 @@ import type { Ailment } from '../health.ts';
 import { type Log, LogFull, LogUnavailable } from '../log.ts';
 import { blobSubject, pack } from '../runtime/large-values.ts';
 import { timerSubject } from './names.ts';
-import { openAcks, Refused } from './publisher.ts';
-import type { Reader } from './run-cache.ts';
+import { openPublisher, Refused } from './publisher.ts';
+import type { RunCache } from './run-cache.ts';
 
 /** The write-once slot says that it is taken, or that the stream or the disk is full: the code is one and the same. */
 const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
@@ -15,7 +15,7 @@ const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
 const NO_ROOM: ReadonlySet<number> = new Set([SLOT_TAKEN.code, 10047]);
 
 /** For how long a ring that nobody has heard is kept: whoever was away for longer looks every run over when it is back. */
-export const RING_KEPT = '1h';
+export const TIMER_KEPT = '1h';
 
 /** For how long something is said again to a broker that does not answer, before it is given up; never after `signal`. */
 export type Patience = { readonly ms: number; readonly signal?: AbortSignal };
@@ -33,11 +33,11 @@ const PATIENCE: Patience = { ms: 20_000 };
 export function openLog(
   name: string,
   connection: NatsConnection,
-  reader: Pick<Reader, 'read' | 'occupant' | 'position'>,
+  reader: Pick<RunCache, 'read' | 'occupant' | 'position'>,
   { patience = PATIENCE, ailment }: LogOptions = {},
 ): Log {
   const { ms, signal } = patience;
-  const request = openAcks(connection, `_INBOX_${name}`);
+  const request = openPublisher(connection, `_INBOX_${name}`);
 
   /** Tries for as long as it can be that the broker comes back. What was tried may have come to pass each time: repeat nothing but what may be. */
   async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
@@ -82,10 +82,10 @@ export function openLog(
     setAlarm: async (shard, run, alarm, atMs) => {
       const schedule = headers();
       schedule.set(PubHeaders.Schedule, `@at ${new Date(Math.max(atMs, Date.now())).toISOString()}`);
-      schedule.set(PubHeaders.ScheduleTTL, RING_KEPT);
-      schedule.set(PubHeaders.ScheduleTarget, `${timerSubject(shard, name, 'rang')}.${run}.${alarm}`);
+      schedule.set(PubHeaders.ScheduleTTL, TIMER_KEPT);
+      schedule.set(PubHeaders.ScheduleTarget, `${timerSubject(shard, name, 'fired')}.${run}.${alarm}`);
       await patiently(async () => {
-        const ack = await request(`${timerSubject(shard, name, 'ask')}.${run}.${alarm}`, '', schedule);
+        const ack = await request(`${timerSubject(shard, name, 'set')}.${run}.${alarm}`, '', schedule);
         if (ack.error !== undefined) throw new LogUnavailable(`the clock refused ${run}.${alarm}: ${ack.error.description}`);
       });
     },

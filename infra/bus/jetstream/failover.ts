@@ -13,7 +13,7 @@ const LOOK_MS = 1000;
 /** A node that is alone, and has a leader to answer after so long, is no remainder: there are no more nodes. */
 const ALONE_MS = 30_000;
 
-export type Roam = {
+export type Failover = {
   /** Whether nobody who leads has answered lately: then what is not heard over this connection tells nothing. */
   silent(): boolean;
   /** Whoever leads has answered. */
@@ -22,14 +22,14 @@ export type Roam = {
   trouble(sinceMs?: number): void;
 };
 
-const roams = new WeakMap<NatsConnection, Roam>();
+const roams = new WeakMap<NatsConnection, Failover>();
 
 /** Which node to connect to: the one that was tried the longest ago, rather than one just left, or one that is down again and again. */
 export const elsewhere: ReconnectToServerHandler = (pool) =>
   pool.reduce((oldest, node) => (node.lastConnect < oldest.lastConnect ? node : oldest));
 
 /** What is known of a connection; one for all who use it. */
-export function roamOf(connection: NatsConnection): Roam {
+export function failoverOf(connection: NatsConnection): Failover {
   const known = roams.get(connection);
   if (known !== undefined) return known;
   let silentSinceMs: number | undefined;
@@ -67,7 +67,7 @@ export function roamOf(connection: NatsConnection): Roam {
     }
     clearInterval(looking);
   })();
-  const roam: Roam = {
+  const roam: Failover = {
     silent: () => silentSinceMs !== undefined || isLonely(),
     fine,
     trouble: (sinceMs = performance.now()) => {

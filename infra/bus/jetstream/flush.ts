@@ -4,7 +4,7 @@ import type { NatsConnection } from 'nats';
 const PATIENCE_MS = 1000;
 
 /** Resolves when the broker has heard all that was said, or a second later. */
-export async function flushed(connection: NatsConnection): Promise<void> {
+export async function flush(connection: NatsConnection): Promise<void> {
   if (connection.isClosed()) return;
   const patience = Promise.withResolvers<void>();
   const late = setTimeout(patience.resolve, PATIENCE_MS);

@@ -23,4 +23,4 @@ export const LIVE_FACTS = 'live.*.*.*.*.*.*';
 export const LIVE_TOOLS = 'live.tools';
 
 /** Where a service asks for a timer of a run, and where the timer rings. */
-export const timerSubject = (shard: number | '*', service: string, what: 'ask' | 'rang'): string => `timer.${shard}.${service}.${what}`;
+export const timerSubject = (shard: number | '*', service: string, what: 'set' | 'fired'): string => `timer.${shard}.${service}.${what}`;

@@ -4,7 +4,7 @@
  */
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import { LogUnavailable } from '../log.ts';
-import { roamOf } from './failover.ts';
+import { failoverOf } from './failover.ts';
 
 export type PubAck = { seq?: number; error?: { code?: number; err_code?: number; description?: string } };
 
@@ -24,12 +24,12 @@ const TIMEOUT_MS = 5000;
  * @returns a function that publishes and resolves with the stream's answer; it rejects with LogUnavailable when none comes: at once when
  * nobody stores it, or when the connection is lost, which takes along what was on its way in either direction.
  */
-export function openAcks(
+export function openPublisher(
   connection: NatsConnection,
   inboxPrefix: string,
 ): (subject: string, body: string, headers?: MsgHdrs) => Promise<PubAck> {
   const inbox = createInbox(inboxPrefix);
-  const roam = roamOf(connection);
+  const roam = failoverOf(connection);
   const waiting = new Map<string, Waiting>();
   let last = 0;
   let away = false;

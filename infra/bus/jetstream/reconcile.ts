@@ -3,22 +3,22 @@
  * itself, so that it depends on nothing that another can write, wipe or withhold but the log.
  */
 import { parseAddress } from '@reel/contracts/address.ts';
-import type { Apart } from '../quarantine/handover.ts';
-import { type Logger, type Ring, SWEEP } from '../service.ts';
-import type { Reader } from './run-cache.ts';
+import type { Handover } from '../quarantine/handover.ts';
+import { type Logger, SWEEP, type TimerFired } from '../service.ts';
+import type { RunCache } from './run-cache.ts';
 
-export type SweepOptions = {
-  readonly reader: Reader;
+export type ReconcileOptions = {
+  readonly reader: RunCache;
   readonly shards: number;
   readonly log: Logger;
-  readonly ring: (ring: Ring) => Promise<void>;
+  readonly fire: (timer: TimerFired) => Promise<void>;
   /** The way into quarantine: a run that was open already may be what ended the process before this one, and is looked at there first. */
-  readonly apart?: Pick<Apart, 'ring'> | undefined;
+  readonly apart?: Pick<Handover, 'fire'> | undefined;
   readonly everyMs?: number | undefined;
 };
 
 /** Looks every open run over: at once, for what was lost while no process was there, and then every so often. @returns how to stop. */
-export function startSweep({ everyMs = SWEEP.everyMs, ...options }: SweepOptions): () => Promise<void> {
+export function startReconciling({ everyMs = SWEEP.everyMs, ...options }: ReconcileOptions): () => Promise<void> {
   let stopping = false;
   const sweep = sweeper(options, () => stopping);
   let going: Promise<void> | undefined;
@@ -39,12 +39,12 @@ export function startSweep({ everyMs = SWEEP.everyMs, ...options }: SweepOptions
 }
 
 /** Remembers which runs are open (of each its id: 10 MB are a hundred thousand), so that a sweep reads only what is new since the last. */
-function sweeper({ reader, shards, log, ring, apart }: Omit<SweepOptions, 'everyMs'>, isStopping: () => boolean): () => Promise<void> {
+function sweeper({ reader, shards, log, fire, apart }: Omit<ReconcileOptions, 'everyMs'>, isStopping: () => boolean): () => Promise<void> {
   const open = Array.from({ length: shards }, () => new Set<string>());
   const seen = Array.from({ length: shards }, () => 0);
   /** One run that cannot be looked at is no reason not to look at the others; the next sweep tries again. */
-  const look = (one: Ring, isInherited: boolean): Promise<'handled' | 'died' | undefined> =>
-    (apart !== undefined && isInherited ? apart.ring(one) : ring(one).then(() => 'handled' as const)).catch(({ message }: Error) => {
+  const look = (one: TimerFired, isInherited: boolean): Promise<'handled' | 'died' | undefined> =>
+    (apart !== undefined && isInherited ? apart.fire(one) : fire(one).then(() => 'handled' as const)).catch(({ message }: Error) => {
       log.warn({ run: one.run, error: message }, 'a run could not be looked over: the next sweep tries');
       return undefined;
     });

@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { type Address, parseAddress } from '@reel/contracts/address.ts';
 import type { NatsConnection } from 'nats';
-import { type Entry, isVoid, type RunLog } from '../history.ts';
+import { type Entry, isInvalid, type RunLog } from '../history.ts';
 import { LogUnavailable, type Raw } from '../log.ts';
-import { glance } from '../runtime/envelope-codec.ts';
+import { peek } from '../runtime/envelope-codec.ts';
 import { mayHaveBlobs } from '../runtime/large-values.ts';
 import { doubtMs, whole } from '../runtime/whole.ts';
 import { type CachedRun, type CachedRuns, entryOf, openCachedRuns } from './cached-runs.ts';
@@ -26,7 +26,7 @@ const STORE_PATIENCE_MS = 250;
 const RUN_PATIENCE_MS = 25;
 const RUN_TRIES = 40;
 
-export type Reader = {
+export type RunCache = {
   /** A run, at least up to `atLeast`; without it, as new as this process knows it. */
   read(shard: number, run: string, atLeast?: number): Promise<RunLog>;
   /** What stands at an address, as the leader of the stream knows it. */
@@ -122,7 +122,7 @@ function completerOf(manager: JetStreamManager, runs: CachedRuns, values: Values
 }
 
 /** Opens a reader on a connection that may follow the tail and read the streams. */
-export async function openReader(connection: NatsConnection, shards: number): Promise<Reader> {
+export async function openRunCache(connection: NatsConnection, shards: number): Promise<RunCache> {
   const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 5000 });
   const runs = openCachedRuns();
   const listeners = openListeners();
@@ -165,9 +165,9 @@ export async function openReader(connection: NatsConnection, shards: number): Pr
     glance: (address) => {
       const cached = runs.get(address.split('.')[2] as string);
       const entry = cached?.log.byAddress.get(address);
-      if (entry !== undefined) return isVoid(entry) ? undefined : entry.type;
+      if (entry !== undefined) return isInvalid(entry) ? undefined : entry.type;
       const raw = cached?.queue.findLast(({ subject }) => subject === address);
-      return raw === undefined ? undefined : glance(raw.body);
+      return raw === undefined ? undefined : peek(raw.body);
     },
     scan: async function* (shard, filter, fromSeq) {
       for await (const raw of stored(manager, reelStream(shard), filter, { seq: fromSeq })) {

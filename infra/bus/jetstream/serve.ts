@@ -6,28 +6,28 @@ import type pino from 'pino';
 import type { Ailment, Health } from '../health.ts';
 import type { Log } from '../log.ts';
 import { openProcessLog } from '../process/process-log.ts';
-import { apartFrom, noting, onStage } from '../quarantine/handover.ts';
+import { handoverTo, noting, onStage } from '../quarantine/handover.ts';
 import { openQuarantine, type Quarantine } from '../quarantine/quarantine.ts';
 import { perform } from '../runtime/perform.ts';
-import { DEATHS, react, reactToRing } from '../runtime/react.ts';
-import { hearsSubjects, roleOf } from '../runtime/role.ts';
-import type { AnyService, Performer, Service, Surroundings } from '../service.ts';
+import { DEATHS, react, reactToTimer } from '../runtime/react.ts';
+import { roleOf, subscribeSubjects } from '../runtime/role.ts';
+import type { AnyService, Performer, Service, ServiceContext } from '../service.ts';
 import { announcer } from '../signals/presence.ts';
-import { openStage } from '../signals/token-stream.ts';
+import { openTokenStream } from '../signals/token-stream.ts';
 import { openRegistry } from '../signals/tool-registry.ts';
-import { openBeats } from './ack-heartbeat.ts';
+import { openAckHeartbeat } from './ack-heartbeat.ts';
 import { type Broker, connect } from './connect.ts';
 import { type Consuming, consume } from './consumer.ts';
-import { openDoor } from './edge.ts';
+import { openEdge } from './edge.ts';
 import { openLog } from './event-log.ts';
-import { flushed } from './flush.ts';
+import { flush } from './flush.ts';
 import { clockStream, reelStream } from './names.ts';
-import { startSweep } from './reconcile.ts';
-import { openReader, type Reader } from './run-cache.ts';
-import { ringsOf } from './timers.ts';
+import { startReconciling } from './reconcile.ts';
+import { openRunCache, type RunCache } from './run-cache.ts';
+import { timersOf } from './timers.ts';
 
 export type Serving = {
-  /** Where the doors can be reached, by the name of the service. */
+  /** Where the edges can be reached, by the name of the service. */
   readonly urls: ReadonlyMap<string, string>;
   /** Takes nothing new, finishes what is under way (performers have `graceMs` for it), and leaves. */
   stop(graceMs?: number): Promise<void>;
@@ -59,7 +59,7 @@ export async function serve(services: readonly AnyService[], options: ServeOptio
   if (first === undefined) throw new Error('serve: there is no service to serve');
   const reading = await connect(broker, first.name);
   const link = watch(reading, log);
-  const reader = await openReader(reading, shards);
+  const reader = await openRunCache(reading, shards);
   const quarantine = openQuarantine({ broker, env, log });
   const running: Running[] = [];
   let stopping = false;
@@ -102,7 +102,7 @@ type Context = {
   readonly ailment?: () => Ailment | undefined;
   readonly shards: number;
   readonly env: NodeJS.ProcessEnv;
-  readonly reader: Reader;
+  readonly reader: RunCache;
   readonly quarantine: Quarantine;
   readonly log: pino.Logger;
 };
@@ -110,20 +110,20 @@ type Context = {
 async function serveOne(service: AnyService, context: Context): Promise<Running> {
   const connection = await connect(context.broker, service.name);
   const stopping = new AbortController();
-  const patience = service.shape === 'door' ? undefined : { ms: PATIENCE_MS, signal: stopping.signal };
+  const patience = service.shape === 'edge' ? undefined : { ms: PATIENCE_MS, signal: stopping.signal };
   const log = openLog(service.name, connection, context.reader, { patience, ailment: context.ailment });
   const link = watch(connection, context.log);
   const announced = announcer(connection, service, context.log, context.aliveMs);
   const registry = service.shape === 'performer' && service.registry ? { registry: openRegistry(connection) } : {};
-  const surroundings: Surroundings = { env: context.env, log: context.log, offer: announced.offer, ...registry };
+  const surroundings: ServiceContext = { env: context.env, log: context.log, offer: announced.offer, ...registry };
   try {
     const running =
-      service.shape === 'door'
+      service.shape === 'edge'
         ? await serveDoor(service, connection, log, context, surroundings)
         : await serveListener(service, connection, log, context, surroundings, stopping);
     announced.start();
     // Who is told that it serves may ask for it at once.
-    await flushed(connection);
+    await flush(connection);
     context.log.info(running.url === undefined ? {} : { url: running.url }, 'serving');
     const stop = async (graceMs: number): Promise<void> => {
       await Promise.all([announced.leave(), running.stop(graceMs)]);
@@ -141,14 +141,14 @@ async function serveOne(service: AnyService, context: Context): Promise<Running>
 }
 
 async function serveDoor(
-  service: Extract<AnyService, { shape: 'door' }>,
+  service: Extract<AnyService, { shape: 'edge' }>,
   connection: NatsConnection,
   log: Log,
   { reader, shards, aliveMs, ailment }: Context,
-  surroundings: Surroundings,
+  surroundings: ServiceContext,
 ): Promise<Part> {
-  const { door, close } = await openDoor(service.name, { connection, log, reader, shards, aliveMs, ailment, logger: surroundings.log });
-  const opened = await service.open(door, surroundings);
+  const { edge, close } = await openEdge(service.name, { connection, log, reader, shards, aliveMs, ailment, logger: surroundings.log });
+  const opened = await service.open(edge, surroundings);
   return { url: opened.url, stop: () => opened.close().finally(close) };
 }
 
@@ -157,14 +157,14 @@ async function serveListener(
   connection: NatsConnection,
   log: Log,
   { broker, reader, quarantine, shards, sweepMs, log: logger }: Context,
-  surroundings: Surroundings,
+  surroundings: ServiceContext,
   stopping: AbortController,
 ): Promise<Part> {
   const role = roleOf(service);
   const opened = (await service.deps?.(surroundings)) ?? { deps: {} as never };
-  const stage = openStage(connection);
-  const apart = apartFrom(service, { quarantine, log, logger });
-  const beats = service.shape === 'performer' ? openBeats(broker, service.name, logger) : undefined;
+  const stage = openTokenStream(connection);
+  const apart = handoverTo(service, { quarantine, log, logger });
+  const beats = service.shape === 'performer' ? openAckHeartbeat(broker, service.name, logger) : undefined;
   const consuming: Consuming[] = [];
   const take = async (stream: string, handle: Parameters<typeof consume>[5]): Promise<void> => {
     consuming.push(await consume(connection, stream, role.name, role.concurrency, logger, handle, beats));
@@ -188,23 +188,23 @@ async function serveListener(
       continue;
     }
     const noted = noting(service);
-    if (hearsSubjects(role, shard).length > 0)
+    if (subscribeSubjects(role, shard).length > 0)
       await take(reelStream(shard), async ({ subject, seq, count, deaths }) => {
         if (!isFor(service, subject, reader.glance(subject))) return 'handled';
         return deaths < DEATHS || apart === undefined
           ? await react(noted, opened.deps, log, subject, seq, count)
           : await apart.react(subject, seq, count);
       });
-    if (role.clock) await take(clockStream(shard, role.name), ringsOf(noted, opened.deps, { log, logger, apart }));
+    if (role.clock) await take(clockStream(shard, role.name), timersOf(noted, opened.deps, { log, logger, apart }));
   }
   const stopSweep =
     service.shape === 'service' && role.clock
-      ? startSweep({
+      ? startReconciling({
           reader,
           shards,
           log: logger,
           everyMs: sweepMs,
-          ring: (ring) => reactToRing(noting(service), opened.deps, log, ring),
+          fire: (timer) => reactToTimer(noting(service), opened.deps, log, timer),
           apart,
         })
       : undefined;

@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection } from 'nats';
 import type { Raw } from '../log.ts';
-import { passedOn } from './broker-headers.ts';
-import { roamOf } from './failover.ts';
+import { brokerHeadersOf } from './broker-headers.ts';
+import { failoverOf } from './failover.ts';
 import { LIVE_FACTS, reelStream } from './names.ts';
 
 export type Tail = {
@@ -52,7 +52,7 @@ type ShardTail = {
 };
 
 function openShard(connection: NatsConnection, shard: number, stored: Stored, onRaw: (shard: number, raw: Raw) => void): ShardTail {
-  const roam = roamOf(connection);
+  const roam = failoverOf(connection);
   const waiters = openWaiters();
   /** The last position that was handed on, and the last that is known of. */
   let position = 0;
@@ -182,7 +182,7 @@ export async function openTail(
     const shard = Number(subject.split('.')[1]);
     const tail = tails[shard];
     if (tail === undefined) return;
-    const passed = passedOn(message, reelStream(shard), subject);
+    const passed = brokerHeadersOf(message, reelStream(shard), subject);
     // A fact with headers of its own is void. It is read from the stream, so that only one place decides that.
     if (passed === undefined || !passed.isPlain) return;
     tail.hear({ subject, seq: passed.seq, time: passed.timeMs, body: message.string() }, message.data.length);

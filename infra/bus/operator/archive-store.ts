@@ -5,7 +5,7 @@ import { type ObjectStore, Objm } from '@nats-io/obj';
 import type { NatsConnection } from 'nats';
 import { reelStream } from '../jetstream/names.ts';
 
-export type Shelf = {
+export type ArchiveStore = {
   /** How people are told where it is. */
   readonly place: string;
   /** Undefined when there is no such place: it is made by the first thing that is written to it. */
@@ -21,7 +21,7 @@ export type Shelf = {
 export const BUCKET_NAME = { grammar: /^[A-Za-z0-9_-]{1,251}$/, inWords: '1 to 251 of A-Z a-z 0-9 _ -' };
 
 /** A bucket of the Object Store. @param connection one that may administrate streams: the provisioner's. @param bucket of BUCKET_NAME. */
-export function bucketShelf(connection: NatsConnection, bucket: string): Shelf {
+export function bucketArchiveStore(connection: NatsConnection, bucket: string): ArchiveStore {
   const buckets = new Objm(connection);
   const managing = jetstreamManager(connection, { checkAPI: false });
   let store: ObjectStore | undefined;

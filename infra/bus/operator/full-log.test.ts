@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { wholeLogOf } from './full-log.ts';
+import { fullLogOf } from './full-log.ts';
 
 type Message = { readonly subject: string; readonly seq: number; readonly time: Date; string(): string };
 type Query = { last_by_subj?: string; next_by_subj?: string; seq?: number };
@@ -41,7 +41,7 @@ async function* lastOf(has: readonly Message[], { multi_last: [filter] }: Severa
 
 for (const has of [0, 2, 4])
   it(`a run of which a replica has ${has} of 4 facts is read to its end`, async () => {
-    const raws = await wholeLogOf(managerOf(facts.slice(0, has))).run(0, 'R');
+    const raws = await fullLogOf(managerOf(facts.slice(0, has))).run(0, 'R');
     assert.deepEqual(
       raws.map(({ seq, subject, body }) => [seq, subject, body]),
       facts.map(({ seq, subject }) => [seq, subject, `body ${seq}`]),
@@ -49,11 +49,11 @@ for (const has of [0, 2, 4])
   });
 
 it('a run of which nobody has anything is empty', async () => {
-  assert.deepEqual(await wholeLogOf(managerOf([])).run(0, 'Nowhere'), []);
+  assert.deepEqual(await fullLogOf(managerOf([])).run(0, 'Nowhere'), []);
 });
 
 it('a value that a replica does not have is had from its leader; one that only another has written is not there', async () => {
-  const load = wholeLogOf(managerOf([])).blobs(0, 'R');
+  const load = fullLogOf(managerOf([])).blobs(0, 'R');
   assert.equal(await load('planner', 'abc'), 'body 1');
   assert.equal(await load('policy', 'abc'), undefined);
 });

@@ -6,7 +6,7 @@ import { type From, reached, stored, storedBlobs, storedRun } from '../jetstream
 import type { Raw } from '../log.ts';
 import type { LoadBlob } from '../runtime/large-values.ts';
 
-export type WholeLog = {
+export type FullLog = {
   /** What is stored under a subject filter, by default every fact, in the order of the log. It ends at what was stored when it was called. */
   facts(shard: number, from?: From, filter?: string): AsyncIterable<Raw>;
   /** Every fact of a run. */
@@ -16,12 +16,12 @@ export type WholeLog = {
 };
 
 /** @param connection one that may read the streams: `operator`'s. */
-export async function openWholeLog(connection: NatsConnection): Promise<WholeLog> {
-  return wholeLogOf(await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 30_000 }));
+export async function openFullLog(connection: NatsConnection): Promise<FullLog> {
+  return fullLogOf(await jetstreamManager(connection, { checkAPI: false, apiPrefix: API_PREFIX, timeout: 30_000 }));
 }
 
 /** The same over streams that are given. */
-export function wholeLogOf(manager: JetStreamManager): WholeLog {
+export function fullLogOf(manager: JetStreamManager): FullLog {
   return {
     // A filter that lets everything pass is one that the broker need not look at each subject for.
     facts: async function* (shard, from = { seq: 1 }, filter = '>') {

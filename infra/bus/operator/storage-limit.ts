@@ -4,7 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { reelStream } from '../jetstream/names.ts';
 
-export type Room = {
+export type StorageLimit = {
   /** From now on the broker refuses every further fact of the shard, as when its disk is full. @param left there is room for so many bytes */
   fill(shard: number, left?: number): Promise<void>;
   /** There is as much room again as before. */
@@ -12,7 +12,7 @@ export type Room = {
 };
 
 /** @param connection the provisioner's */
-export async function openRoom(connection: NatsConnection): Promise<Room> {
+export async function openStorageLimit(connection: NatsConnection): Promise<StorageLimit> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 5000 });
   const before = new Map<number, number>();
   const bound = async (shard: number, maxBytesOf: (bytes: number) => number): Promise<void> => {

@@ -1,4 +1,4 @@
 /** `node --import …/lend.ts`: modules of your own, tests among them, find what they import of Reel where it is not installed. */
-import { lendModules } from './module-resolution.ts';
+import { resolveModulesFrom } from './module-resolution.ts';
 
-lendModules();
+resolveModulesFrom();

@@ -5,7 +5,7 @@ import { roleOf } from '../runtime/role.ts';
 import { definePerformer, defineService } from '../service.ts';
 import { permissionsOf } from './permissions.ts';
 
-const subscriber = roleOf(defineService({ name: 'notifier', says: [], on: { 'run.outcome.failed': () => [] } }) as never);
+const subscriber = roleOf(defineService({ name: 'notifier', publishes: [], on: { 'run.outcome.failed': () => [] } }) as never);
 const performer = (kind: string) =>
   roleOf(definePerformer({ name: 'sms-sender', kind, registry: true, perform: async () => null }) as never);
 const reads = [
@@ -23,16 +23,16 @@ const hears = (name: string): string[] => [
 
 it('a subscriber reads the log, hears its durable, says its own faults and that it is there, and nothing else', () => {
   assert.deepEqual(permissionsOf(subscriber, [subscriber], 1), {
-    publish: ['reel.*.*.fault.notifier.*.fault', ...reads, ...hears('notifier'), 'alive.notifier.*'],
-    subscribe: ['_INBOX_notifier.>', 'live.*.*.*.*.*.*', 'alive-ask'],
+    publish: ['reel.*.*.fault.notifier.*.fault', ...reads, ...hears('notifier'), 'presence.notifier.*'],
+    subscribe: ['_INBOX_notifier.>', 'live.*.*.*.*.*.*', 'presence-query'],
   });
 });
 
 it('a subscriber with timers has its own stream of them besides', () => {
-  const ticker = roleOf(defineService({ name: 'ticker', says: [], on: { 'clock.rang': () => [] } }) as never);
+  const ticker = roleOf(defineService({ name: 'ticker', publishes: [], on: { 'timer.fired': () => [] } }) as never);
   const { publish } = permissionsOf(ticker, [ticker, subscriber], 1);
   const own = hears('ticker').map((subject) => subject.replace('REEL_0', 'CLOCK_0_ticker'));
-  assert.deepEqual(publish, ['reel.*.*.fault.ticker.*.fault', ...reads, 'timer.0.ticker.ask.*.*', ...own, 'alive.ticker.*']);
+  assert.deepEqual(publish, ['reel.*.*.fault.ticker.*.fault', ...reads, 'timer.0.ticker.set.*.*', ...own, 'presence.ticker.*']);
 });
 
 it('a performer writes values under its own name, and the registry of tools only when it performs tools', () => {

@@ -15,8 +15,8 @@ import {
   timerSubject,
 } from '../jetstream/names.ts';
 import { blobSubject } from '../runtime/large-values.ts';
-import { hearsSubjects, kindsOf, OPERATOR, PROVISIONER, type Role, saysSubjects } from '../runtime/role.ts';
-import { aliveSubject, ROLL_CALL } from '../signals/presence.ts';
+import { kindsOf, OPERATOR, PROVISIONER, publishSubjects, type Role, subscribeSubjects } from '../runtime/role.ts';
+import { PRESENCE_QUERY, presenceSubject } from '../signals/presence.ts';
 
 /** All streams of an installation. */
 export const streamsOf = (roles: readonly Role[], shards: number): string[] => [
@@ -40,23 +40,23 @@ export function permissionsOf(role: Role, roles: readonly Role[], shards: number
     `$JS.ACK.${stream}.${name}.>`,
     `$JS.ACK.*.*.${stream}.${name}.>`,
   ];
-  const isDoor = shape === 'door';
+  const isEdge = shape === 'edge';
   const publish = [
-    ...saysSubjects(role, kindsOf(roles)),
+    ...publishSubjects(role, kindsOf(roles)),
     ...each((shard) => [
       ...readLog(shard),
       // A fault is all that a service without words of its own can say, and a fault is never large.
-      ...(role.says.length > 0 ? [blobSubject({ shard, writer: name, run: '*', digest: '*' })] : []),
-      ...(hearsSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []),
-      ...(role.clock ? [`${timerSubject(shard, name, 'ask')}.*.*`, ...consume(clockStream(shard, name))] : []),
+      ...(role.publishes.length > 0 ? [blobSubject({ shard, writer: name, run: '*', digest: '*' })] : []),
+      ...(subscribeSubjects(role, shard).length > 0 ? consume(reelStream(shard)) : []),
+      ...(role.clock ? [`${timerSubject(shard, name, 'set')}.*.*`, ...consume(clockStream(shard, name))] : []),
     ]),
-    ...(isDoor ? [...read(REGISTRY_STREAM), ROLL_CALL.subject, ...each((shard) => [infoOf(reelStream(shard))])] : []),
+    ...(isEdge ? [...read(REGISTRY_STREAM), PRESENCE_QUERY.subject, ...each((shard) => [infoOf(reelStream(shard))])] : []),
     // The registry holds the tools of all who perform steps of that kind, and of nobody else.
     ...(role.registry && role.kind === 'tool' ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
     ...aside(role),
   ];
-  const door = isDoor ? [`${LIVE_TOOLS}.>`, 'alive.>', 'tokens.>'] : [];
-  return { publish, subscribe: [`_INBOX_${name}.>`, LIVE_FACTS, ROLL_CALL.subject, ...door] };
+  const edge = isEdge ? [`${LIVE_TOOLS}.>`, 'presence.>', 'tokens.>'] : [];
+  return { publish, subscribe: [`_INBOX_${name}.>`, LIVE_FACTS, PRESENCE_QUERY.subject, ...edge] };
 }
 
 /** What it takes to read a stream: several messages at once from any replica, and one from its leader. */
@@ -85,7 +85,7 @@ export function operatorPermissions(roles: readonly Role[], shards: number): Per
 
 /** What is said outside the log: that one is there, under one's own name and kind, and what one's own kind of step is making. */
 function aside({ name, kind }: Role): string[] {
-  return [aliveSubject(name, '*', kind), ...(kind === undefined ? [] : [kind, undoKind(kind)].map((own) => `tokens.*.*.${own}.*.*`))];
+  return [presenceSubject(name, '*', kind), ...(kind === undefined ? [] : [kind, undoKind(kind)].map((own) => `tokens.*.*.${own}.*.*`))];
 }
 
 export type AccountsConfig = {
@@ -152,7 +152,7 @@ ${users.join('\n')}
 const exported: readonly { subject: string; many?: boolean }[] = [
   { subject: 'reel.>' },
   { subject: 'blob.>' },
-  { subject: `${timerSubject('*', '*', 'ask')}.>` },
+  { subject: `${timerSubject('*', '*', 'set')}.>` },
   { subject: `$KV.${REGISTRY_BUCKET}.>` },
   { subject: '$JS.API.STREAM.INFO.>' },
   { subject: '$JS.API.CONSUMER.INFO.>' },

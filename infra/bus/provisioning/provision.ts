@@ -19,7 +19,7 @@ import { type NatsConnection, nanos, TimeoutError } from 'nats';
 import { blobStream, clockStream, isClock, LIVE_TOOLS, REGISTRY_BUCKET, reelStream, timerSubject } from '../jetstream/names.ts';
 import { LogUnavailable } from '../log.ts';
 import { blobSubject } from '../runtime/large-values.ts';
-import { hearsSubjects, type Role } from '../runtime/role.ts';
+import { type Role, subscribeSubjects } from '../runtime/role.ts';
 
 export type Provision = {
   readonly roles: readonly Role[];
@@ -48,7 +48,7 @@ const PAUSE_MS = 1000;
 const LONGEST_RUN_DAYS = 15;
 
 /** How long a service may take to answer before its delivery is given to another replica. Performers say in between that they live. */
-const ACK_WAIT_MS = { service: 2000, performer: 700, door: 0 };
+const ACK_WAIT_MS = { service: 2000, performer: 700, edge: 0 };
 
 /**
  * Creates or updates everything. Safe to repeat, and to run beside services at work. @throws when the broker does not answer, or does not
@@ -212,7 +212,7 @@ export function durablesOf({ roles, shards }: Pick<Provision, 'roles' | 'shards'
   const add = (stream: string, name: string): unknown => found.set(stream, [...(found.get(stream) ?? []), name]);
   for (let shard = 0; shard < shards; shard += 1) {
     for (const role of roles) {
-      if (hearsSubjects(role, shard).length > 0) add(reelStream(shard), role.name);
+      if (subscribeSubjects(role, shard).length > 0) add(reelStream(shard), role.name);
       if (role.clock) add(clockStream(shard, role.name), role.name);
     }
   }
@@ -220,9 +220,9 @@ export function durablesOf({ roles, shards }: Pick<Provision, 'roles' | 'shards'
 }
 
 async function ensureDurables(manager: JetStreamManager, role: Role, shard: number): Promise<void> {
-  const hears = hearsSubjects(role, shard);
+  const hears = subscribeSubjects(role, shard);
   if (hears.length > 0) await ensureDurable(manager, reelStream(shard), role, hears);
-  if (role.clock) await ensureDurable(manager, clockStream(shard, role.name), role, [`${timerSubject(shard, role.name, 'rang')}.>`]);
+  if (role.clock) await ensureDurable(manager, clockStream(shard, role.name), role, [`${timerSubject(shard, role.name, 'fired')}.>`]);
 }
 
 async function ensureDurable(manager: JetStreamManager, stream: string, role: Role, filters: string[]): Promise<void> {

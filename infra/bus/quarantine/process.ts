@@ -6,11 +6,11 @@ import { openDirect } from '../jetstream/direct-run.ts';
 import { openLog } from '../jetstream/event-log.ts';
 import { Refused } from '../jetstream/publisher.ts';
 import { type Log, LogFull, LogUnavailable } from '../log.ts';
-import { lendModules } from '../process/module-resolution.ts';
+import { resolveModulesFrom } from '../process/module-resolution.ts';
 import { begin, guard } from '../process/watchdog.ts';
 import { attempt } from '../runtime/perform.ts';
-import { react, reactToRing } from '../runtime/react.ts';
-import type { Acting, Logger, Performer, Service, Surroundings } from '../service.ts';
+import { react, reactToTimer } from '../runtime/react.ts';
+import type { CallContext, Logger, Performer, Service, ServiceContext } from '../service.ts';
 import { MOST_BYTES, type Order, type Patient, type Tells, type Told } from './quarantine.ts';
 
 type Opened = { readonly service: Service<never> | Performer<never>; readonly log: Log; readonly deps: () => Promise<object> };
@@ -69,7 +69,7 @@ async function answerOf(id: number, patient: Patient, order: Order): Promise<unk
     }
     if ('perform' in order)
       return await attempt(service as Performer<never>, order.perform.call, { ...given, ...acting(id, order.perform) });
-    if ('ring' in order) return await reactToRing(service as Service<never>, given, log, order.ring);
+    if ('timer' in order) return await reactToTimer(service as Service<never>, given, log, order.timer);
     const { address, seq, count } = order.fact;
     return await react(service as Service<never>, given, log, address, seq, count);
   } finally {
@@ -79,10 +79,10 @@ async function answerOf(id: number, patient: Patient, order: Order): Promise<unk
 
 function nameOf(order: Order): string {
   if ('perform' in order) return `performing ${order.perform.key}`;
-  return 'ring' in order ? `${order.ring.run} ${order.ring.name}` : ('read' in order ? order.read : order.fact).address;
+  return 'timer' in order ? `${order.timer.run} ${order.timer.name}` : ('read' in order ? order.read : order.fact).address;
 }
 
-const acting = (id: number, { key, traceparent }: Extract<Order, { perform: unknown }>['perform']): Acting => ({
+const acting = (id: number, { key, traceparent }: Extract<Order, { perform: unknown }>['perform']): CallContext => ({
   signal: (aborts.get(id) as AbortController).signal,
   key,
   traceparent,
@@ -102,12 +102,12 @@ function openedFor(patient: Patient): Promise<Opened> {
 }
 
 async function open({ name, module }: Patient): Promise<Opened> {
-  lendModules();
+  resolveModulesFrom();
   const { default: service } = (await import(module)) as { default: Opened['service'] };
   const connection = await connect(broker as Broker, name);
   const log = openLog(name, connection, await openDirect(connection));
   // What is on offer is told by the process that this one serves, and so is the registry kept.
-  const surroundings: Surroundings = {
+  const surroundings: ServiceContext = {
     env: process.env,
     log: logger,
     offer: () => {},

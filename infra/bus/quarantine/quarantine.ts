@@ -10,12 +10,12 @@ import { Refused } from '../jetstream/publisher.ts';
 import { LogFull, LogUnavailable } from '../log.ts';
 import { STILL_MS, STOOD_STILL, TOOK_MEMORY } from '../process/watchdog.ts';
 import type { Death } from '../runtime/react.ts';
-import type { Acting, ApprovedCall, Logger, Ring } from '../service.ts';
+import type { ApprovedCall, CallContext, Logger, TimerFired } from '../service.ts';
 
 /** What is to be done there: handle a fact or a ring, see whether the run of a fact can be read, or perform a call. */
 export type Order =
   | { readonly fact: { readonly address: string; readonly seq: number; readonly count: number } }
-  | { readonly ring: Ring }
+  | { readonly timer: TimerFired }
   | { readonly read: { readonly address: string; readonly seq: number } }
   | { readonly perform: { readonly call: ApprovedCall; readonly key: string; readonly traceparent?: string | undefined } };
 
@@ -33,7 +33,7 @@ export type Tells =
   | { readonly id: number; readonly begun: true }
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly error: string; readonly unavailable?: 'full' | 'refused' | 'away' | undefined }
-  | { readonly id: number; readonly used: Parameters<Acting['used']>[0] }
+  | { readonly id: number; readonly used: Parameters<CallContext['used']>[0] }
   | { readonly id: number; readonly show: string }
   | { readonly log: keyof Logger; readonly fields: object; readonly message: string };
 
@@ -42,7 +42,7 @@ export type Outcome = { readonly answer: unknown } | Death;
 
 export type Quarantine = {
   /** @throws LogUnavailable when the log could not be reached from there, or the process could not be started or is being stopped. */
-  ask(patient: Patient, order: Order, acting?: Acting): Promise<Outcome>;
+  ask(patient: Patient, order: Order, acting?: CallContext): Promise<Outcome>;
   close(): void;
 };
 
@@ -54,7 +54,7 @@ const IDLE_MS = 60_000;
 type Surroundings = { readonly broker: Broker; readonly env: NodeJS.ProcessEnv; readonly log: Logger };
 /** `begun`: whether it may have been done in part. */
 type Asked = Outcome & { readonly begun?: boolean };
-type Room = { ask(patient: Patient, order: Order, acting?: Acting): Promise<Asked>; close(): void; readonly over: boolean };
+type Room = { ask(patient: Patient, order: Order, acting?: CallContext): Promise<Asked>; close(): void; readonly over: boolean };
 
 /**
  * Orders share one process. Where it dies and more than one of them can have done it, each is tried once more in a fresh process, one at a
@@ -105,7 +105,7 @@ function mayRepeat(order: Order): boolean {
 type Pending = {
   begun: boolean;
   readonly order: Order;
-  readonly acting: Acting | undefined;
+  readonly acting: CallContext | undefined;
   readonly resolve: (asked: Asked) => void;
   readonly reject: (error: Error) => void;
 };

@@ -1,7 +1,7 @@
 /** Whether a service beyond Reel's own may be admitted: by its name, its kind, and what it would be let say. Pure. */
 import { type About, isStepKind } from '@reel/contracts/address.ts';
 import { z } from 'zod';
-import { spoken } from './perform.ts';
+import { publishedFacts } from './perform.ts';
 import type { Role } from './role.ts';
 import { OPERATOR, PROVISIONER } from './role.ts';
 
@@ -15,10 +15,10 @@ const ABOUT = ['run', 'plan', 'answer', 'vote', 'fault', 'claim', 'step', 'undo'
 const Slots = z.array(z.strictObject({ about: z.enum(ABOUT), slot: z.string().regex(TOKEN) })).max(100);
 const Shape = z.strictObject({
   name: z.string(),
-  shape: z.enum(['service', 'performer', 'door']),
+  shape: z.enum(['service', 'performer', 'edge']),
   kind: z.string().optional(),
-  says: Slots,
-  hears: Slots,
+  publishes: Slots,
+  subscribes: Slots,
   clock: z.boolean(),
   registry: z.boolean(),
   concurrency: z.int().min(1).max(10_000),
@@ -28,7 +28,7 @@ const Shape = z.strictObject({
 export type Admitted = Role & { readonly granted: readonly string[] };
 const AdmittedShape = Shape.extend({ granted: z.array(z.string()).default([]) });
 
-const slotsOf = (slots: Role['says']): string[] => slots.map(({ about, slot }) => `${about}.${slot}`);
+const slotsOf = (slots: Role['publishes']): string[] => slots.map(({ about, slot }) => `${about}.${slot}`);
 
 /**
  * Why a role is not to be admitted, each in words; `[]` when it may be. What Reel's own services decide is theirs alone. What people say
@@ -40,7 +40,7 @@ export function faultsOf(role: unknown, own: readonly Role[], others: readonly R
   const parsed = AdmittedShape.safeParse(role);
   if (!parsed.success)
     return parsed.error.issues.map(({ path, message }) => `it has no role that can be read: ${path.join('.') || 'the whole'}: ${message}`);
-  const { name, shape, kind, says, registry, granted } = parsed.data;
+  const { name, shape, kind, publishes, registry, granted } = parsed.data;
   const faults = nameFaults(name, own);
   const known = others.find((other) => other.name === name);
   if (known !== undefined && (known.shape !== shape || known.kind !== kind))
@@ -48,10 +48,10 @@ export function faultsOf(role: unknown, own: readonly Role[], others: readonly R
   if ((shape === 'performer') !== (kind !== undefined)) faults.push('a performer, and nothing else, has a kind');
   if (kind !== undefined) faults.push(...kindFaults(kind, name, [...own, ...others]));
   if (registry) faults.push('it asks for the registry: only the tool-executor keeps it');
-  const ours = new Set(own.filter((role) => role.shape !== 'door').flatMap((role) => slotsOf(role.says)));
-  const people = new Set(own.filter((role) => role.shape === 'door').flatMap((role) => slotsOf(role.says)));
-  const performed = new Set(slotsOf(spoken));
-  for (const slot of slotsOf(says)) {
+  const ours = new Set(own.filter((role) => role.shape !== 'edge').flatMap((role) => slotsOf(role.publishes)));
+  const people = new Set(own.filter((role) => role.shape === 'edge').flatMap((role) => slotsOf(role.publishes)));
+  const performed = new Set(slotsOf(publishedFacts));
+  for (const slot of slotsOf(publishes)) {
     if (shape === 'performer') {
       if (!performed.has(slot)) faults.push(`it says ${slot}, which no performer does`);
     } else if (ours.has(slot) || slot.startsWith('fault.'))
@@ -77,11 +77,11 @@ function kindFaults(kind: string, name: string, roles: readonly Role[]): string[
 
 const doing = ({ shape, kind }: Role): string => (kind === undefined ? `is a ${shape}` : `performs steps of kind ${kind}`);
 const tellers = (slot: string, own: readonly Role[]): string =>
-  own.flatMap(({ name, says }) => (slotsOf(says).includes(slot) ? [name] : [])).join(', ') || 'the bus';
+  own.flatMap(({ name, publishes }) => (slotsOf(publishes).includes(slot) ? [name] : [])).join(', ') || 'the bus';
 
 /** What a service that is admitted will be let do, in words, for whoever admits it. */
-export function mayDo({ kind, says, hears }: Role): string {
-  const heard = slotsOf(hears).join(', ') || 'nothing';
-  if (kind !== undefined) return `performs steps of kind ${kind}, and may say what becomes of those: ${slotsOf(says).join(', ')}`;
-  return `hears ${heard}, and may say ${slotsOf(says).join(', ') || 'nothing but its own faults'}`;
+export function mayDo({ kind, publishes, subscribes }: Role): string {
+  const heard = slotsOf(subscribes).join(', ') || 'nothing';
+  if (kind !== undefined) return `performs steps of kind ${kind}, and may say what becomes of those: ${slotsOf(publishes).join(', ')}`;
+  return `hears ${heard}, and may say ${slotsOf(publishes).join(', ') || 'nothing but its own faults'}`;
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Component } from '../component.ts';
 import type { AnyService } from '../service.ts';
-import { heard, spoken } from './perform.ts';
+import { publishedFacts, subscribedFacts } from './perform.ts';
 
 /** A service as a component, with nothing on offer. */
 export function componentOf(service: AnyService, instance: string, startedMs: number): Component {
@@ -16,8 +16,8 @@ export function componentOf(service: AnyService, instance: string, startedMs: nu
     pid: process.pid,
     startedAt: new Date(startedMs).toISOString(),
     version,
-    hears: performs ? heard.map(({ type }) => type) : shape === 'door' ? [] : Object.keys(service.on),
-    says: (performs ? spoken : service.says).map(({ type }) => type),
+    subscribes: performs ? subscribedFacts.map(({ type }) => type) : shape === 'edge' ? [] : Object.keys(service.on),
+    publishes: (performs ? publishedFacts : service.publishes).map(({ type }) => type),
     offers: {},
   };
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Envelope } from '@reel/contracts/envelope.ts';
-import { isVoid } from '../history.ts';
-import { decode, glance } from './envelope-codec.ts';
+import { isInvalid } from '../history.ts';
+import { decode, peek } from './envelope-codec.ts';
 import { DEEPEST, isTooDeep, readJson } from './json.ts';
 import { MAX_BYTES, pack, unpack } from './large-values.ts';
 
@@ -23,7 +23,7 @@ const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(level
 /** Why a body is void, or `read`. */
 function read(body: string): string {
   const entry = decode(address, body, 1, 0);
-  return entry === undefined ? 'nothing' : isVoid(entry) ? entry.void : 'read';
+  return entry === undefined ? 'nothing' : isInvalid(entry) ? entry.invalid : 'read';
 }
 
 describe('a fact is read', () => {
@@ -63,15 +63,15 @@ it('why something is void is told in a few words, whatever it says of itself', (
 });
 
 it('a glance tells the type of a fact in the form that services write, and nothing of any other', () => {
-  assert.equal(glance(JSON.stringify(fact())), 'step.outcome.succeeded');
+  assert.equal(peek(JSON.stringify(fact())), 'step.outcome.succeeded');
   const { type, ...rest } = fact();
-  assert.equal(glance(JSON.stringify({ ...rest, type })), undefined);
-  assert.equal(glance(JSON.stringify(fact({ source: 'a","type":"run.turn.failing' }))), undefined);
+  assert.equal(peek(JSON.stringify({ ...rest, type })), undefined);
+  assert.equal(peek(JSON.stringify(fact({ source: 'a","type":"run.closing.failing' }))), undefined);
 });
 
 it('a fact that says twice what it is, is void: one could be passed over for the first and handled for the second', () => {
   const body = JSON.stringify(fact()).replace(/}$/, ',"type":"step.outcome.failed"}');
-  assert.equal(glance(body), 'step.outcome.succeeded');
+  assert.equal(peek(body), 'step.outcome.succeeded');
   assert.equal(read(body), 'it says twice what it is');
 });
 

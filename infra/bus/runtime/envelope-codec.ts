@@ -9,7 +9,7 @@ import { readJson } from './json.ts';
 import { isTooLarge, MAX_BYTES } from './large-values.ts';
 
 /** The fact that a draft becomes. @throws Fatal when its data are not what its definition says, naming the field. */
-export function envelop(
+export function encode(
   draft: Draft,
   parts: Parts,
   source: string,
@@ -38,7 +38,7 @@ export function envelop(
 const FORM = /^\{"specversion":"1\.0","id":"[^"\\]*","source":"[^"\\]*","type":"([a-z.-]+)"/;
 
 /** The type of a fact, without parsing it; undefined where that would take more than a glance. What is read is of this type, or void. */
-export const glance = (body: string): string | undefined => FORM.exec(body)?.[1];
+export const peek = (body: string): string | undefined => FORM.exec(body)?.[1];
 
 /** Why something is void is shown to people, and some of it is whatever somebody put there. */
 const SHOWN = 300;
@@ -50,7 +50,7 @@ const SHOWN = 300;
 export function decode(subject: string, body: string, seq: number, time: number, suspicious?: string): Entry | undefined {
   const at = parseAddress(subject);
   if (at === undefined) return undefined;
-  const nothing = (why: string): Entry => ({ address: subject, at, seq, time, void: cut(why) });
+  const nothing = (why: string): Entry => ({ address: subject, at, seq, time, invalid: cut(why) });
   if (suspicious !== undefined) return nothing(suspicious);
   let json: unknown;
   try {
@@ -64,7 +64,7 @@ export function decode(subject: string, body: string, seq: number, time: number,
   if (id !== subject || runid !== at.run) return nothing(`it says that it belongs at ${id}`);
   // A reference is not the value that it stands for, though it may have the shape of one.
   if (blobs) return nothing(`data.${blobs}: the value that stands beside it cannot be read`);
-  if ((glance(body) ?? type) !== type) return nothing('it says twice what it is');
+  if ((peek(body) ?? type) !== type) return nothing('it says twice what it is');
   if (body.length > MAX_BYTES && isTooLarge(data)) return nothing(`its data have more than ${MAX_BYTES} bytes`);
   const told = { address: subject, at, type, seq, time, source, cause: causationid, traceparent };
   const definition = definitionOf(type);

@@ -7,8 +7,8 @@ import { runRequested } from '@reel/contracts/run.ts';
 import { stepApproved, stepFailed, stepRequested, stepStarted, stepTimedOut } from '@reel/contracts/step.ts';
 import type { Effect } from '@reel/contracts/tool.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
-import type { Door } from '../edge.ts';
-import { isVoid } from '../history.ts';
+import type { Edge } from '../edge.ts';
+import { isInvalid } from '../history.ts';
 import { LogUnavailable } from '../log.ts';
 import { definePerformer, Failure, InDoubt, Unsent } from '../service.ts';
 import { CALM, handle, simulate } from '../simulator/simulator.ts';
@@ -22,12 +22,12 @@ const busy = new Unsent({ code: 'resting', message: 'it is left alone for a whil
 const executor = (perform: () => Promise<Json>) => definePerformer({ name: 'tool-executor', kind: 'tool', perform });
 
 /** Asks for a call and has it approved, as planner and policy would. */
-async function approve(door: Door, effect: Effect): Promise<void> {
+async function approve(edge: Edge, effect: Effect): Promise<void> {
   const call = { call: { uses: 'x', arguments: {}, effect, timeoutMs: 1000 } };
   const workflow = Workflow.parse({ name: 'w', steps: [{ id: 'a', uses: 'x' }] });
-  await door.say(0, 'R', runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }));
-  await door.say(0, 'R', stepRequested(at, call));
-  await door.say(0, 'R', stepApproved(at, { policies: [], policySet: 's', question: digestOf(call) }));
+  await edge.publish(0, 'R', runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }));
+  await edge.publish(0, 'R', stepRequested(at, call));
+  await edge.publish(0, 'R', stepApproved(at, { policies: [], policySet: 's', question: digestOf(call) }));
 }
 
 /**
@@ -38,16 +38,16 @@ async function takenOver(attempts: readonly Error[]): Promise<Problem[]> {
   let tries = 0;
   const service = executor(async () => {
     tries += 1;
-    if (tries === attempts.length) await simulation.door.say(0, 'R', stepFailed(at, { problem }));
+    if (tries === attempts.length) await simulation.edge.publish(0, 'R', stepFailed(at, { problem }));
     throw attempts[Math.min(tries, attempts.length) - 1] as Error;
   });
   const simulation = simulate({ players: [{ service }], faults: CALM });
-  await approve(simulation.door, 'idempotent');
-  await simulation.door.say(0, 'R', stepStarted(at, { nonce: 'another' }));
+  await approve(simulation.edge, 'idempotent');
+  await simulation.edge.publish(0, 'R', stepStarted(at, { nonce: 'another' }));
   await simulation.run();
   assert.ok(tries >= attempts.length, simulation.trace.join('\n'));
   return simulation.entries.flatMap((entry) =>
-    !isVoid(entry) && entry.type === 'fault.fault.raised' ? [(entry.data as { problem: Problem }).problem] : [],
+    !isInvalid(entry) && entry.type === 'fault.fault.raised' ? [(entry.data as { problem: Problem }).problem] : [],
   );
 }
 
@@ -67,7 +67,7 @@ it('what was done and came too late is told however often the log cannot be read
   let calls = 0;
   const service = executor(async () => {
     calls += 1;
-    await simulation.door.say(0, 'R', stepTimedOut(at, { problem }));
+    await simulation.edge.publish(0, 'R', stepTimedOut(at, { problem }));
     return 1;
   });
   let away = 3;
@@ -79,9 +79,9 @@ it('what was done and came too late is told however often the log cannot be read
     return handle(player, { ...working, log: { ...log, read } }, address, seq, count);
   };
   const simulation = simulate({ players: [{ service }], faults: CALM, bus: { handle: flaky } });
-  await approve(simulation.door, 'once');
+  await approve(simulation.edge, 'once');
   await simulation.run();
-  const late = simulation.entries.filter((entry) => !isVoid(entry) && entry.type === 'step.late.succeeded');
+  const late = simulation.entries.filter((entry) => !isInvalid(entry) && entry.type === 'step.late.succeeded');
   assert.deepEqual([calls, away < 0, late.length], [1, true, 1], simulation.trace.join('\n'));
 });
 
@@ -98,10 +98,10 @@ it('an answer that is lost for good is a doubt with a name, asked for once, and 
       throw new InDoubt(large);
     });
     const simulation = simulate({ players: [{ service }], faults: CALM });
-    await approve(simulation.door, effect);
+    await approve(simulation.edge, effect);
     await simulation.run();
     const outcomes = simulation.entries.flatMap((entry) =>
-      !isVoid(entry) && entry.at.slot === 'outcome' ? [[entry.type, entry.data]] : [],
+      !isInvalid(entry) && entry.at.slot === 'outcome' ? [[entry.type, entry.data]] : [],
     );
     assert.deepEqual([calls, outcomes], [1, [[type, { problem: large }]]], effect);
   }
@@ -116,7 +116,7 @@ it('what a performer was given, and what it repeats, is in no fact', async () =>
   ];
   for (const end of ends) {
     const simulation = simulate({ players: [{ service: executor(end) }], faults: CALM });
-    await approve(simulation.door, 'once');
+    await approve(simulation.edge, 'once');
     await simulation.run();
     const said = JSON.stringify(simulation.entries);
     assert.ok(said.includes('(secret)') && !said.includes('t0p-secret') && !said.includes('MHAtc2Vjcm'), said);

@@ -12,15 +12,15 @@ import type { Call } from '@reel/contracts/step.ts';
 import * as steps from '@reel/contracts/step.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import * as undos from '@reel/contracts/undo.ts';
-import { type History, historyOf, isVoid } from '../history.ts';
+import { type History, historyOf, isInvalid } from '../history.ts';
 import { type Log, LogFull, LogUnavailable } from '../log.ts';
-import { type Acting, type ApprovedCall, Failure, InDoubt, type Logger, type Performer, Unsent } from '../service.ts';
+import { type ApprovedCall, type CallContext, Failure, InDoubt, type Logger, type Performer, Unsent } from '../service.ts';
 import { digestOf } from './digest.ts';
-import { envelop } from './envelope-codec.ts';
+import { encode } from './envelope-codec.ts';
 import { isHarmless, lostBefore, lostPerformer } from './lost-performer.ts';
-import { occupantOf, sayOne, type Voice } from './publish.ts';
-import { DEATHS, fault, type Verdict } from './react.ts';
-import { publicly } from './redact.ts';
+import { occupantOf, type PublishContext, publishOne } from './publish.ts';
+import { DEATHS, fault, type Handled } from './react.ts';
+import { redact } from './redact.ts';
 import { cleaned } from './secrets.ts';
 import { unsayable } from './storable.ts';
 import { traced } from './trace.ts';
@@ -37,7 +37,7 @@ export type Work = {
   /** How often it was delivered before, and no process may have come back from it. */
   readonly deaths?: number;
   /** Performs in quarantine. */
-  readonly apart?: ((call: ApprovedCall, acting: Acting) => Promise<Result>) | undefined;
+  readonly apart?: ((call: ApprovedCall, acting: CallContext) => Promise<Result>) | undefined;
 };
 
 /** How often a performer says that it is alive, and looks whether it is still wanted. */
@@ -74,9 +74,15 @@ const UNDO = {
 };
 
 /** The facts that a performer may say. */
-export const spoken = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknown, late }) => [started, succeeded, failed, unknown, late]);
+export const publishedFacts = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknown, late }) => [
+  started,
+  succeeded,
+  failed,
+  unknown,
+  late,
+]);
 /** The facts that a performer hears. */
-export const heard = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
+export const subscribedFacts = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
 
 /** What an attempt came to. `isTheirs`: this performer has done nothing itself, and doubts what whoever began it has done. */
 export type Result =
@@ -93,7 +99,7 @@ export async function perform(
   address: string,
   seq: number,
   work: Work,
-): Promise<Verdict> {
+): Promise<Handled> {
   const place = parseAddress(address);
   // A subject that is no address belongs to no run, and will never be found in one.
   if (place === undefined) return 'handled';
@@ -103,20 +109,20 @@ export async function perform(
   if (entry === undefined) return { againInMs: 50 };
   // The newest facts may only make it decline: what it acts on is the fact that it was given.
   const newest = historyOf(runLog);
-  if (isVoid(entry)) return await fault(log, performer.name, newest, entry, { code: 'void-fact', message: entry.void });
+  if (isInvalid(entry)) return await fault(log, performer.name, newest, entry, { code: 'invalid-fact', message: entry.invalid });
   const words = aboutOf(entry.at.kind) === 'undo' ? UNDO : STEP;
   if (entry.type !== words.approved.type && entry.type !== words.granted.type) return 'handled';
   const request = newest.find(words.requested, entry.at) as Event<{ call: Call }> | undefined;
   if (request === undefined || newest.occupant(entry.at, 'outcome') !== undefined) return 'handled';
 
-  const voice: Voice = {
+  const voice: PublishContext = {
     source: performer.name,
     shard,
     run,
     cause: entry.address,
     traceparent: entry.traceparent,
   };
-  const conclude = (result: Result): Promise<Verdict> => sayOutcome(log, voice, words, entry, result, request.data.call, work);
+  const conclude = (result: Result): Promise<Handled> => sayOutcome(log, voice, words, entry, result, request.data.call, work);
   const question = newest.find(words.held, entry.at)?.data.question ?? newest.find(words.approved, entry.at)?.data.question;
   if (question !== digestOf(request.data)) {
     return await conclude({
@@ -127,7 +133,7 @@ export async function perform(
   const { call } = request.data;
   let doubt = false;
   if (call.effect === 'read-only') {
-    if (words === STEP && newest.occupant(theRun, 'turn') !== undefined) return await conclude({ said: 'failed', problem: turned });
+    if (words === STEP && newest.occupant(theRun, 'closing') !== undefined) return await conclude({ said: 'failed', problem: turned });
   } else {
     const started = await start({ log, voice, words, newest }, entry.at, work.delivery);
     if (started === 'declined') return 'handled';
@@ -163,7 +169,7 @@ export async function perform(
 
 const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
 
-type Start = { readonly log: Log; readonly voice: Voice; readonly words: typeof STEP | typeof UNDO; readonly newest: History };
+type Start = { readonly log: Log; readonly voice: PublishContext; readonly words: typeof STEP | typeof UNDO; readonly newest: History };
 type Begun = { readonly time: number; readonly delivery?: number | undefined };
 
 /** Takes the point of no return. @returns whose it is: mine, somebody's (since when), or nobody's any more. */
@@ -171,17 +177,17 @@ async function start({ log, voice, words, newest }: Start, at: Parts, delivery: 
   let occupant = newest.occupant(at, 'start');
   if (occupant === undefined) {
     // After the turn the tracker withdraws what was not started; it is not for a performer to race it.
-    if (words === STEP && newest.occupant(theRun, 'turn') !== undefined) return 'declined';
+    if (words === STEP && newest.occupant(theRun, 'closing') !== undefined) return 'declined';
     const nonce = randomUUID();
     const parts = { ...at, slot: 'start' };
     const started = words.started(at, { nonce, delivery });
-    const put = await log.put(envelop(started, parts, voice.source, voice.cause, voice.traceparent, log.now()));
+    const put = await log.put(encode(started, parts, voice.source, voice.cause, voice.traceparent, log.now()));
     if (put !== 'taken') return 'mine';
     // All deliveries of one verdict share the cause, so only the nonce tells whose start it is.
     occupant = await occupantOf(log, addressOf(parts));
-    if (!isVoid(occupant) && (occupant.data as { nonce?: string }).nonce === nonce) return 'mine';
+    if (!isInvalid(occupant) && (occupant.data as { nonce?: string }).nonce === nonce) return 'mine';
   }
-  if (isVoid(occupant) || occupant.type !== words.started.type) return 'declined';
+  if (isInvalid(occupant) || occupant.type !== words.started.type) return 'declined';
   return { time: occupant.time, delivery: (occupant.data as { delivery?: number }).delivery };
 }
 
@@ -193,7 +199,7 @@ function toolOf({ uses, definition }: Call, newest: History): ToolDefinition | u
 
 function wantedStill(newest: History, at: Place): boolean {
   return (
-    newest.occupant(theRun, 'turn') === undefined &&
+    newest.occupant(theRun, 'closing') === undefined &&
     newest.occupant(theRun, 'control') === undefined &&
     newest.occupant(at, 'outcome') === undefined
   );
@@ -248,7 +254,7 @@ async function act(
   };
   const show = (text: string): void => (done.signal.aborted ? undefined : work.show(entry.at, text));
   const apart = task.deaths >= DEATHS ? work.apart : undefined;
-  const acting: Acting = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, used, show, log: work.log };
+  const acting: CallContext = { signal, key: keyOf(entry.at), traceparent: entry.traceparent, used, show, log: work.log };
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
       const made = apart === undefined ? attempt(performer, approved, { ...deps, ...acting }) : apart(approved, acting);
@@ -279,7 +285,7 @@ const timedOut = (ms: number): Error => Object.assign(new Error(`timed out after
 /** What came from outside is told without the inside of machines; that goes to this process's own log, for whoever runs it. */
 function told(result: Result, log: Logger): Result {
   if (!('problem' in result)) return result;
-  const problem = publicly(result.problem);
+  const problem = redact(result.problem);
   if (problem === result.problem) return result;
   log.warn({ problem: result.problem }, 'a problem, in full');
   return { ...result, problem };
@@ -301,7 +307,7 @@ async function watch(log: Log, done: AbortSignal, isWanted: () => Promise<boolea
 }
 
 /** Calls the performer once. */
-export async function attempt(performer: Performer<never>, call: ApprovedCall, context: Acting & object): Promise<Result> {
+export async function attempt(performer: Performer<never>, call: ApprovedCall, context: CallContext & object): Promise<Result> {
   const doubt = (error: unknown): Result => {
     const message = error instanceof Error ? error.message : String(error);
     const code = context.signal.aborted ? 'timed-out' : 'performer-error';
@@ -330,18 +336,18 @@ export async function attempt(performer: Performer<never>, call: ApprovedCall, c
 
 async function sayOutcome(
   log: Log,
-  voice: Voice,
+  voice: PublishContext,
   words: typeof STEP | typeof UNDO,
   entry: Event,
   result: Result,
   call: Call,
   work: Work,
-): Promise<Verdict> {
+): Promise<Handled> {
   if (result.said === 'nothing') return { againInMs: 1 };
   const { at } = entry;
-  const outcome = await keptUntil(LogFull, log, work, () => sayOne(log, voice, outcomeOf(words, at, result)));
-  if (outcome.said || result.said === 'failed' || isHarmless(call)) return 'handled';
-  const stands = isVoid(outcome.occupant) ? undefined : outcome.occupant.type;
+  const outcome = await keptUntil(LogFull, log, work, () => publishOne(log, voice, outcomeOf(words, at, result)));
+  if (outcome.published || result.said === 'failed' || isHarmless(call)) return 'handled';
+  const stands = isInvalid(outcome.occupant) ? undefined : outcome.occupant.type;
   // Where it stands as failed, another performer was told under the same key that nothing had been done; otherwise the doubt is known. What
   // whoever began it has done is not for this one to doubt any more, once there is an outcome.
   if (stands === words.succeeded.type || (result.said === 'unknown' && (result.isTheirs || stands !== words.failed.type))) return 'handled';
@@ -354,7 +360,7 @@ async function sayOutcome(
     const problem = { ...result.problem, code: 'unknown-effect' };
     return await keptUntil(LogFull, log, work, () => fault(log, voice.source, newest, entry, problem));
   }
-  await keptUntil(LogFull, log, work, () => sayOne(log, voice, words.late(at, { output: result.output })));
+  await keptUntil(LogFull, log, work, () => publishOne(log, voice, words.late(at, { output: result.output })));
   return 'handled';
 }
 

@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { theRun } from '@reel/contracts/address.ts';
 import { runRequested } from '@reel/contracts/run.ts';
 import { Workflow } from '@reel/contracts/workflow/format.ts';
-import { isVoid } from '../history.ts';
+import { isInvalid } from '../history.ts';
 import { defineService } from '../service.ts';
 import { CALM, handle, type Simulation, simulate } from '../simulator/simulator.ts';
 
@@ -13,7 +13,7 @@ async function deliveredFor(count: number): Promise<{ calls: number; faults: str
   let calls = 0;
   const service = defineService<never>({
     name: 'policy',
-    says: [],
+    publishes: [],
     on: {
       'run.request.requested': () => {
         calls += 1;
@@ -28,13 +28,13 @@ async function deliveredFor(count: number): Promise<{ calls: number; faults: str
   return { calls, faults: faultsIn(simulation) };
 }
 
-async function request({ door }: Simulation): Promise<void> {
+async function request({ edge }: Simulation): Promise<void> {
   const workflow = Workflow.parse({ name: 'w', steps: [{ id: 's', uses: 't' }] });
-  await door.say(0, 'R', runRequested(theRun, { requestedBy: 'ann', workflow, input: {}, tools: {}, deadlineMs: 1 }));
+  await edge.publish(0, 'R', runRequested(theRun, { requestedBy: 'ann', workflow, input: {}, tools: {}, deadlineMs: 1 }));
 }
 const faultsIn = ({ entries }: Simulation): string[] =>
   entries.flatMap((entry) =>
-    !isVoid(entry) && entry.type === 'fault.fault.raised' ? [(entry.data as { problem: { code: string } }).problem.code] : [],
+    !isInvalid(entry) && entry.type === 'fault.fault.raised' ? [(entry.data as { problem: { code: string } }).problem.code] : [],
   );
 
 it('is handled however often the broker delivered it again during an election', async () => {
@@ -43,7 +43,7 @@ it('is handled however often the broker delivered it again during an election', 
 
 it('ends two processes and the one in quarantine, and is not handled any more, however often it comes', async () => {
   const deaths: string[] = [];
-  const service = defineService<never>({ name: 'policy', says: [], on: { 'run.request.requested': () => [] } });
+  const service = defineService<never>({ name: 'policy', publishes: [], on: { 'run.request.requested': () => [] } });
   const kills = (what: string, inQuarantine: boolean): boolean => deaths.push(`${what} ${inQuarantine ? 'in quarantine' : 'here'}`) > 0;
   const simulation = simulate({ players: [{ service, kills }], faults: { ...CALM, forgotten: 1 } });
   await request(simulation);

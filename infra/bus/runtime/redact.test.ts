@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { publicly, publicText } from './redact.ts';
+import { redact, redactText } from './redact.ts';
 
 const internals: [what: string, text: string, told: string][] = [
   ['a refused connection', 'connect ECONNREFUSED 127.0.0.1:5432', 'connect ECONNREFUSED (an address)'],
@@ -17,7 +17,7 @@ const internals: [what: string, text: string, told: string][] = [
   ['a path', "ENOENT: no such file or directory, open '/opt/.secret/key.pem'", "ENOENT: no such file or directory, open '(a file)'"],
   ['a path on Windows', 'cannot open C:\\Users\\me\\key.pem', 'cannot open (a file)'],
 ];
-for (const [what, text, told] of internals) test(`${what} is not told`, () => assert.equal(publicText(text), told));
+for (const [what, text, told] of internals) test(`${what} is not told`, () => assert.equal(redactText(text), told));
 
 for (const text of [
   'hotel H7 has no room on 2027-10-01 at 12:30:15',
@@ -26,14 +26,14 @@ for (const text of [
   'the ratio 3:2 of version 1.2.3 is wrong, run tool.book-hotel.1',
   'reel.0.01ABC.tool.x.1.outcome cannot be read',
 ]) {
-  test(`told as it is: ${text}`, () => assert.equal(publicText(text), text));
+  test(`told as it is: ${text}`, () => assert.equal(redactText(text), text));
 }
 
-test('nobody is told more than they will read', () => assert.equal(publicText('x'.repeat(10_000)).length, 2000));
+test('nobody is told more than they will read', () => assert.equal(redactText('x'.repeat(10_000)).length, 2000));
 
 test('a problem keeps everything else, and stays the same object when there is nothing to leave out', () => {
   const problem = { code: 'c', message: 'm at 10.0.0.1', step: 's', retryable: true };
-  assert.deepEqual(publicly(problem), { ...problem, message: 'm at (an address)' });
+  assert.deepEqual(redact(problem), { ...problem, message: 'm at (an address)' });
   const plain = { code: 'c', message: 'm' };
-  assert.equal(publicly(plain), plain);
+  assert.equal(redact(plain), plain);
 });

@@ -17,8 +17,8 @@ const INTERNALS: readonly [pattern: RegExp, instead: string][] = [
 ];
 
 /** The same problem, to be told. */
-export function publicly(problem: Problem): Problem {
-  const message = publicText(problem.message);
+export function redact(problem: Problem): Problem {
+  const message = redactText(problem.message);
   return message === problem.message ? problem : { ...problem, message };
 }
 
@@ -26,7 +26,7 @@ export function publicly(problem: Problem): Problem {
 const LOOKED_THROUGH = 4 * LONGEST;
 
 /** The same text without stack traces, addresses of machines and paths of files, and not longer than anybody reads. */
-export function publicText(text: string): string {
+export function redactText(text: string): string {
   const begun = text.length > LOOKED_THROUGH ? whole(text.slice(0, LOOKED_THROUGH)) : text;
   const plain = begun.replace(STACK, '').replace(URL_LIKE, (url) => (isPublicPage(url) ? url : url.startsWith('file:') ? FILE : ADDRESS));
   const told = INTERNALS.reduce((left, [pattern, instead]) => left.replace(pattern, instead), plain);

@@ -4,7 +4,7 @@ import { undoKind } from '@reel/contracts/address.ts';
 import type { FactDefinition } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
 import type { AnyService } from '../service.ts';
-import { heard, spoken } from './perform.ts';
+import { publishedFacts, subscribedFacts } from './perform.ts';
 
 type Slot = { readonly about: About; readonly slot: string };
 
@@ -13,8 +13,8 @@ export type Role = {
   readonly shape: AnyService['shape'];
   /** The kind of step that it performs. */
   readonly kind?: string;
-  readonly says: readonly Slot[];
-  readonly hears: readonly Slot[];
+  readonly publishes: readonly Slot[];
+  readonly subscribes: readonly Slot[];
   /** Whether it may set the clock, and hears it ring. */
   readonly clock: boolean;
   /** Whether it keeps the registry of tools. */
@@ -28,15 +28,15 @@ export function roleOf(service: AnyService): Role {
   const { name, shape } = service;
   if (shape === 'performer') {
     const { kind, registry, concurrency } = service;
-    return { name, shape, kind, says: slots(spoken), hears: slots(heard), clock: false, registry, concurrency };
+    return { name, shape, kind, publishes: slots(publishedFacts), subscribes: slots(subscribedFacts), clock: false, registry, concurrency };
   }
-  const hears = shape === 'door' ? [] : Object.keys(service.on).filter((type) => type !== 'clock.rang');
-  const clock = shape === 'service' && 'clock.rang' in service.on;
+  const hears = shape === 'edge' ? [] : Object.keys(service.on).filter((type) => type !== 'timer.fired');
+  const clock = shape === 'service' && 'timer.fired' in service.on;
   return {
     name,
     shape,
-    says: slots(service.says),
-    hears: slots(hears.map((type) => definition(name, type))),
+    publishes: slots(service.publishes),
+    subscribes: slots(hears.map((type) => definition(name, type))),
     clock,
     registry: false,
     concurrency: 256,
@@ -58,25 +58,25 @@ function slots(definitions: readonly { about: About; slot: string }[]): Slot[] {
 export const kindsOf = (roles: readonly Role[]): string[] => [...new Set(roles.flatMap(({ kind }) => kind ?? []))];
 
 /** The subjects in which a service says its facts: step facts are spelt out by kind, since no wildcard stands for part of a token. */
-export function saysSubjects(role: Role, kinds: readonly string[]): string[] {
+export function publishSubjects(role: Role, kinds: readonly string[]): string[] {
   const mine = role.kind === undefined ? kinds : [role.kind];
   const of = ({ about, slot }: Slot): string[] => {
     const over = about === 'step' ? mine : about === 'undo' ? mine.map(undoKind) : [about];
     return over.map((kind) => `reel.*.*.${kind}.*.*.${slot}`);
   };
-  return [...role.says.flatMap(of), `reel.*.*.fault.${role.name}.*.fault`];
+  return [...role.publishes.flatMap(of), `reel.*.*.fault.${role.name}.*.fault`];
 }
 
 /** The subjects that a service's durable delivers, for one shard. They do not overlap: the broker would refuse that. */
-export function hearsSubjects(role: Role, shard: number): string[] {
+export function subscribeSubjects(role: Role, shard: number): string[] {
   if (role.kind !== undefined) {
     const kinds = [role.kind, undoKind(role.kind)];
-    return role.hears
+    return role.subscribes
       .filter(({ about }) => about === 'step')
       .flatMap(({ slot }) => kinds.map((kind) => `reel.${shard}.*.${kind}.*.*.${slot}`));
   }
-  const anyKind = new Set(role.hears.filter(({ about }) => about === 'step' || about === 'undo').map(({ slot }) => slot));
-  const one = role.hears.filter(({ slot }) => !anyKind.has(slot)).map(({ about, slot }) => `reel.${shard}.*.${about}.*.*.${slot}`);
+  const anyKind = new Set(role.subscribes.filter(({ about }) => about === 'step' || about === 'undo').map(({ slot }) => slot));
+  const one = role.subscribes.filter(({ slot }) => !anyKind.has(slot)).map(({ about, slot }) => `reel.${shard}.*.${about}.*.*.${slot}`);
   return [...[...anyKind].map((slot) => `reel.${shard}.*.*.*.*.${slot}`), ...one];
 }
 

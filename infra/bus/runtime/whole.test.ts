@@ -1,7 +1,7 @@
 /** Whoever is asked for a large value may not know of it yet: that is no loss, and nobody may take the reference for the value. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { isVoid } from '../history.ts';
+import { isInvalid } from '../history.ts';
 import { LogUnavailable } from '../log.ts';
 import { decode } from './envelope-codec.ts';
 import { pack } from './large-values.ts';
@@ -32,15 +32,18 @@ it('is waited for where the fact that names it is young', async () => {
     (error) => error instanceof LogUnavailable && /outcome: its value [0-9a-f]{64} is not there yet/.test(error.message),
   );
   const entry = await read(0, (digest) => stored.get(digest));
-  assert.deepEqual(entry !== undefined && !isVoid(entry) && entry.data, { output });
+  assert.deepEqual(entry !== undefined && !isInvalid(entry) && entry.data, { output });
 });
 
 it('is lost where it is not there for longer than anybody can be behind, and the fact is void, though its field takes anything', async () => {
   const entry = await read(30_000, () => undefined);
-  assert.match(entry !== undefined && isVoid(entry) ? entry.void : '', /data\.output: the value that stands beside it cannot be read/);
+  assert.match(
+    entry !== undefined && isInvalid(entry) ? entry.invalid : '',
+    /data\.output: the value that stands beside it cannot be read/,
+  );
 });
 
 it('is not waited for where it is there and is another', async () => {
   const entry = await read(0, () => '"something else"');
-  assert.ok(entry !== undefined && isVoid(entry));
+  assert.ok(entry !== undefined && isInvalid(entry));
 });

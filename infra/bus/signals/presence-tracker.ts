@@ -1,14 +1,14 @@
-/** Who is there, as a door hears it: whoever has not been heard of for five beats is gone, and so is what only they had on offer. */
+/** Who is there, as an edge hears it: whoever has not been heard of for five beats is gone, and so is what only they had on offer. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { Msg, NatsConnection } from 'nats';
 import { Announcement, type Component } from '../component.ts';
-import { roamOf } from '../jetstream/failover.ts';
+import { failoverOf } from '../jetstream/failover.ts';
 import type { Logger } from '../service.ts';
-import { plainBody } from './message.ts';
-import { ALIVE_MS, aliveSubject, ROLL_CALL } from './presence.ts';
+import { messageBody } from './message.ts';
+import { PRESENCE_MS, PRESENCE_QUERY, presenceSubject } from './presence.ts';
 
-export type Roll = {
+export type PresenceTracker = {
   /** Those that are there, by name and age. */
   components(): readonly Component[];
   /**
@@ -45,7 +45,7 @@ const MOST_READ = 2 * MOST_BYTES;
 type Known = { readonly component: Component; readonly left: boolean; readonly bytes: number; heard: number };
 
 /** Calls the roll, and keeps it. `everyMs` is how often services announce themselves. */
-export function openRoll(connection: NatsConnection, log: Pick<Logger, 'warn'>, everyMs = ALIVE_MS): Roll {
+export function openPresenceTracker(connection: NatsConnection, log: Pick<Logger, 'warn'>, everyMs = PRESENCE_MS): PresenceTracker {
   const known = new Map<string, Known>();
   /** The services of which it was told that they say too much. */
   const full = new Set<string>();
@@ -94,8 +94,8 @@ export function openRoll(connection: NatsConnection, log: Pick<Logger, 'warn'>, 
     known.set(subject, { component, left, bytes: data.length, heard: beat });
     if (before?.left !== left || !isDeepStrictEqual(before.component, component)) tell();
   };
-  const subscription = connection.subscribe('alive.>', { callback: hear });
-  const ask = (): void => connection.publish(ROLL_CALL.subject, JSON.stringify(ROLL_CALL.question));
+  const subscription = connection.subscribe('presence.>', { callback: hear });
+  const ask = (): void => connection.publish(PRESENCE_QUERY.subject, JSON.stringify(PRESENCE_QUERY.question));
   ask();
   void (async () => {
     for await (const { type } of connection.status()) {
@@ -107,7 +107,7 @@ export function openRoll(connection: NatsConnection, log: Pick<Logger, 'warn'>, 
   })();
   const beating = setInterval(() => {
     read.clear();
-    if (away || roamOf(connection).silent()) return;
+    if (away || failoverOf(connection).silent()) return;
     beat += 1;
     const gone = [...known].filter(([, { heard }]) => beat - heard >= BEATS);
     for (const [subject] of gone) known.delete(subject);
@@ -150,13 +150,13 @@ export function openRoll(connection: NatsConnection, log: Pick<Logger, 'warn'>, 
   };
 }
 
-/** `alive.<name>.<instance>` */
+/** `presence.<name>.<instance>` */
 const nameIn = (subject: string): string => subject.split('.', 2)[1] ?? '';
 
 const order = ({ name, startedAt, instance }: Component): string => `${name} ${startedAt} ${instance}`;
 
 /** What a message announces, where its subject bears it out: the broker lets nobody speak under another's name, or for another's kind. */
 function announcementIn(message: Msg): Announcement | undefined {
-  const { data } = Announcement.safeParse(plainBody(message));
-  return data !== undefined && message.subject === aliveSubject(data.name, data.instance, data.kind) ? data : undefined;
+  const { data } = Announcement.safeParse(messageBody(message));
+  return data !== undefined && message.subject === presenceSubject(data.name, data.instance, data.kind) ? data : undefined;
 }

@@ -4,24 +4,24 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from 'nats';
-import { flushed } from '../jetstream/flush.ts';
+import { flush } from '../jetstream/flush.ts';
 import { componentOf } from '../runtime/component-of.ts';
 import { withoutSecretsInJson } from '../runtime/secrets.ts';
 import type { AnyService, Logger, Offers } from '../service.ts';
-import { plainBody } from './message.ts';
+import { messageBody } from './message.ts';
 
 /** How often a service says that it is there, in ms. */
-export const ALIVE_MS = 2000;
+export const PRESENCE_MS = 2000;
 
-/** Where an instance announces itself: `alive.<service>.<instance>`, a performer's with its kind at the end. */
-export const aliveSubject = (name: string, instance: string, kind?: string): string =>
-  `alive.${name}.${instance}${kind === undefined ? '' : `.${kind}`}`;
+/** Where an instance announces itself: `presence.<service>.<instance>`, a performer's with its kind at the end. */
+export const presenceSubject = (name: string, instance: string, kind?: string): string =>
+  `presence.${name}.${instance}${kind === undefined ? '' : `.${kind}`}`;
 
 /**
  * Where every service is asked to announce itself, and the question. The question is not empty, because the broker's answer to an
  * acknowledgement is, and a service may have that answer sent here.
  */
-export const ROLL_CALL = { subject: 'alive-ask', question: 'who is there?' } as const;
+export const PRESENCE_QUERY = { subject: 'presence-query', question: 'who is there?' } as const;
 export type Announcer = {
   /** Tells what is on offer from now on: at once, or with the first announcement. */
   offer(offers: Offers): void;
@@ -32,9 +32,9 @@ export type Announcer = {
 };
 
 /** Announces a service over its own connection. A broker that is away is nothing to it. */
-export function announcer(connection: NatsConnection, service: AnyService, log: Logger, everyMs = ALIVE_MS): Announcer {
+export function announcer(connection: NatsConnection, service: AnyService, log: Logger, everyMs = PRESENCE_MS): Announcer {
   const component = componentOf(service, randomUUID().slice(0, 8), Date.now());
-  const subject = aliveSubject(component.name, component.instance, component.kind);
+  const subject = presenceSubject(component.name, component.instance, component.kind);
   let offers: Offers = {};
   let here = false;
   let timer: NodeJS.Timeout | undefined;
@@ -53,8 +53,8 @@ export function announcer(connection: NatsConnection, service: AnyService, log: 
     },
     start: () => {
       here = true;
-      connection.subscribe(ROLL_CALL.subject, {
-        callback: (error, message) => (error === null && plainBody(message) === ROLL_CALL.question ? say() : undefined),
+      connection.subscribe(PRESENCE_QUERY.subject, {
+        callback: (error, message) => (error === null && messageBody(message) === PRESENCE_QUERY.question ? say() : undefined),
       });
       // Neither keeps the process: it is there for the service, not the other way round.
       timer = setInterval(say, everyMs).unref();
@@ -68,7 +68,7 @@ export function announcer(connection: NatsConnection, service: AnyService, log: 
       clearInterval(timer);
       say({ leaving: true });
       here = false;
-      await flushed(connection);
+      await flush(connection);
     },
   };
 }

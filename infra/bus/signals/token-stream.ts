@@ -4,14 +4,14 @@ import type { Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
 import type { Tokens } from '../edge.ts';
 import { veil } from '../runtime/secrets.ts';
-import { plainBody } from './message.ts';
+import { messageBody } from './message.ts';
 
 /** A model says thirty words a second: a reader's eye needs no more than this many pieces of it. */
 const EVERY_MS = 30;
 
 const Body = z.strictObject({ text: z.string() });
 
-export type Stage = {
+export type TokenStream = {
   /** Shows a piece: at once, or together with what follows within 30 ms. */
   show(at: Parts, text: string): void;
   /** Shows what is left of an attempt that is over. */
@@ -27,7 +27,7 @@ const LONGEST_PIECE = 64 * 1024;
 const LONGEST_MESSAGE = 6 * LONGEST_PIECE + 100;
 
 /** The stage of a performer, on its own connection. Nothing that goes wrong here is the performer's concern. */
-export function openStage(connection: NatsConnection): Stage {
+export function openTokenStream(connection: NatsConnection): TokenStream {
   type Piece = { text: string; readonly subject: string; readonly plain: ReturnType<typeof veil>; timer: NodeJS.Timeout | undefined };
   const open = new Map<string, Piece>();
   const send = (subject: string, text: string): void => {
@@ -74,7 +74,7 @@ export function watchRun(connection: NatsConnection, run: string, listener: (tok
 
 function tokensIn(message: Msg): Tokens | undefined {
   const [tokens, , , kind, id, n] = message.subject.split('.');
-  const { data } = Body.safeParse(message.data.length > LONGEST_MESSAGE ? undefined : plainBody(message));
+  const { data } = Body.safeParse(message.data.length > LONGEST_MESSAGE ? undefined : messageBody(message));
   if (tokens !== 'tokens' || data === undefined || !/^[1-9]\d{0,14}$/.test(n ?? '')) return undefined;
   return { at: { kind: kind as string, id: id as string, n: Number(n) }, text: data.text };
 }

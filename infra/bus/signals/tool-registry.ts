@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
 import { headers, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
-import { passedOn } from '../jetstream/broker-headers.ts';
+import { brokerHeadersOf } from '../jetstream/broker-headers.ts';
 import { API_PREFIX, LIVE_TOOLS, REGISTRY_BUCKET, REGISTRY_STREAM } from '../jetstream/names.ts';
 import type { PubAck } from '../jetstream/publisher.ts';
 import { reached, stored } from '../jetstream/stored.ts';
@@ -63,7 +63,7 @@ export async function readTools(
   const hear = (error: Error | null, message: Msg): void => {
     if (error !== null) return;
     const key = message.subject.slice(LIVE_TOOLS.length + 1);
-    const { seq = 0 } = passedOn(message, REGISTRY_STREAM, subjectOf(key)) ?? {};
+    const { seq = 0 } = brokerHeadersOf(message, REGISTRY_STREAM, subjectOf(key)) ?? {};
     if (seq <= last) return;
     last = seq;
     forget();

@@ -2,8 +2,8 @@
 import type { Log } from '../log.ts';
 import { resultOfDeath } from '../runtime/lost-performer.ts';
 import { attempt, type Work } from '../runtime/perform.ts';
-import { DEATHS, type Death, giveUp, giveUpRing, react, reactToRing, UNDELIVERABLE, type Verdict } from '../runtime/react.ts';
-import type { Performer, Ring, Service } from '../service.ts';
+import { DEATHS, type Death, giveUp, giveUpTimer, type Handled, react, reactToTimer, UNDELIVERABLE } from '../runtime/react.ts';
+import type { Performer, Service, TimerFired } from '../service.ts';
 
 type Kills = (what: string, inQuarantine: boolean) => boolean;
 type Die = () => Promise<never>;
@@ -32,7 +32,7 @@ async function apart<T>(does: (die: Die) => Promise<T>): Promise<T | Death> {
 }
 
 /** A delivery to a service, for the `count`-th time. */
-export async function hear(mortal: Mortal<Service<never>>, log: Log, address: string, seq: number, count: number): Promise<Verdict> {
+export async function hear(mortal: Mortal<Service<never>>, log: Log, address: string, seq: number, count: number): Promise<Handled> {
   const { service, deps, die } = mortal;
   if (count <= DEATHS) return await react(deadly(mortal, die), deps, log, address, seq, count);
   const verdict = await apart((dieApart) => react(deadly(mortal, dieApart), deps, log, address, seq, count));
@@ -40,13 +40,19 @@ export async function hear(mortal: Mortal<Service<never>>, log: Log, address: st
 }
 
 /** The same for a ring of the clock. @param known the runs that are known to be deadly, to which it adds. */
-export async function hearRing(mortal: Mortal<Service<never>>, log: Log, ring: Ring, count: number, known: Set<string>): Promise<void> {
+export async function hearTimer(
+  mortal: Mortal<Service<never>>,
+  log: Log,
+  ring: TimerFired,
+  count: number,
+  known: Set<string>,
+): Promise<void> {
   const { service, deps, die } = mortal;
-  if (count <= DEATHS && !known.has(ring.run)) return await reactToRing(deadly(mortal, die), deps, log, ring);
-  const death = await apart((dieApart) => reactToRing(deadly(mortal, dieApart), deps, log, ring));
+  if (count <= DEATHS && !known.has(ring.run)) return await reactToTimer(deadly(mortal, die), deps, log, ring);
+  const death = await apart((dieApart) => reactToTimer(deadly(mortal, dieApart), deps, log, ring));
   if (death === undefined) return;
   known.add(ring.run);
-  await giveUpRing(service.name, log, ring, { code: UNDELIVERABLE, message: death.died });
+  await giveUpTimer(service.name, log, ring, { code: UNDELIVERABLE, message: death.died });
 }
 
 /** The performer whose calls end its process, and its way into quarantine. What kills is known by the address of the step. */

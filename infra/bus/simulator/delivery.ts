@@ -1,8 +1,8 @@
 /** The broker's part in the simulator: a message is sent to one of several replicas, again and again until it is acknowledged. */
 import { type Log, LogUnavailable } from '../log.ts';
-import type { Verdict } from '../runtime/react.ts';
+import type { Handled } from '../runtime/react.ts';
 import type { Entry as Planned, Task } from './agenda.ts';
-import { portFor, type Surroundings, type Touch, touchFor } from './port.ts';
+import { type PortOptions, portFor, type Touch, touchFor } from './port.ts';
 
 /** What a piece of work is given: the log, how to say that it is still being worked on, and the world that goes wrong. */
 export type Working = { readonly log: Log; readonly touch: Touch; readonly beat: () => void; readonly stopping: AbortSignal };
@@ -13,7 +13,7 @@ export type Message = {
   readonly about: string;
   readonly moment: 'hears' | 'rings';
   /** @param replica which of the replicas it was sent to, from 0. @param count how often it was sent, as the broker remembers. */
-  readonly work: (working: Working, replica: number, count: number) => Promise<Verdict>;
+  readonly work: (working: Working, replica: number, count: number) => Promise<Handled>;
 };
 
 const HOP_MS = 1;
@@ -23,7 +23,7 @@ const RETRY_MS = 250;
 const FRAIL = 4;
 
 /** @param fail told of an error that no bus would survive. @returns how to post a message. */
-export function openDelivery(surroundings: Surroundings, fail: (error: unknown) => void): (message: Message) => void {
+export function openDelivery(surroundings: PortOptions, fail: (error: unknown) => void): (message: Message) => void {
   const { agenda, chooser, over } = surroundings;
 
   function post(message: Message): void {

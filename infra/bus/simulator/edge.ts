@@ -1,17 +1,17 @@
-/** The door of the simulator: exact and without faults, for those who ask for runs and look at them. */
+/** The edge of the simulator: exact and without faults, for those who ask for runs and look at them. */
 import { addressOf, parseAddress, theRun } from '@reel/contracts/address.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Component } from '../component.ts';
-import type { Door } from '../edge.ts';
+import type { Edge } from '../edge.ts';
 import { type Entry, historyOf } from '../history.ts';
 import type { Log } from '../log.ts';
-import { sayOne } from '../runtime/publish.ts';
+import { publishOne } from '../runtime/publish.ts';
 import type { SimulatedLog } from './log.ts';
 
-export type SimulatedDoor = {
+export type SimulatedEdge = {
   readonly log: SimulatedLog;
-  /** Told of everything that is said through the door. */
+  /** Told of everything that is said through the edge. */
   readonly stored: (entry: Entry) => void;
   readonly now: () => number;
   readonly components: readonly Component[];
@@ -19,7 +19,7 @@ export type SimulatedDoor = {
   readonly models?: readonly ModelDefinition[];
 };
 
-export function simulatedDoor({ log, stored, now, components, tools = [], models = [] }: SimulatedDoor): Door {
+export function simulatedEdge({ log, stored, now, components, tools = [], models = [] }: SimulatedEdge): Edge {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const port = {
     put: (fact: Parameters<Log['put']>[0]) => {
@@ -37,8 +37,8 @@ export function simulatedDoor({ log, stored, now, components, tools = [], models
   } satisfies Log;
   return {
     shards: 1,
-    say: (shard, run, draft, options = {}) => sayOne(port, { source: 'gateway', shard, run, fromOutside: true, ...options }, draft),
-    look: (_shard, run) => Promise.resolve(historyOf(log.run(run))),
+    publish: (shard, run, draft, options = {}) => publishOne(port, { source: 'gateway', shard, run, fromOutside: true, ...options }, draft),
+    history: (_shard, run) => Promise.resolve(historyOf(log.run(run))),
     find: (run) => Promise.resolve(log.run(run).byAddress.has(addressOf({ shard: 0, run, ...theRun, slot: 'request' })) ? 0 : undefined),
     occupant: (shard, run, at, slot) => Promise.resolve(log.at(addressOf({ shard, run, ...at, slot }))),
     runs: async function* () {

@@ -1,7 +1,7 @@
 /** The log of the simulator: write-once slots in memory, with a view of them that may be behind. */
 import type { Envelope } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
-import { append, type Entry, emptyRunLog, isVoid, type RunLog } from '../history.ts';
+import { append, type Entry, emptyRunLog, isInvalid, type RunLog } from '../history.ts';
 import { decode } from '../runtime/envelope-codec.ts';
 import { pack } from '../runtime/large-values.ts';
 
@@ -26,7 +26,7 @@ export function simulatedLog(): SimulatedLog {
     const { run, shard } = entry.at;
     const log = runs.get(run) ?? emptyRunLog(shard, run);
     runs.set(run, log);
-    append(log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);
+    append(log, entry, isInvalid(entry) ? [] : definitionOf(entry.type)?.after);
     const kept = log.byAddress.get(address) as Entry;
     entries.push(kept);
     byAddress.set(address, kept);

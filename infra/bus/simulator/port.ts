@@ -5,7 +5,7 @@ import type { Agenda, Task } from './agenda.ts';
 import type { Chooser, Fault, Moment } from './faults.ts';
 import { behind, type SimulatedLog } from './log.ts';
 
-export type Surroundings = {
+export type PortOptions = {
   readonly agenda: Agenda;
   readonly chooser: Chooser;
   readonly log: SimulatedLog;
@@ -26,7 +26,7 @@ export type Touch = {
 /** How long it takes to reach anything, ms. */
 const REACH_MS = 1;
 
-export function touchFor(task: Task, { agenda, chooser }: Pick<Surroundings, 'agenda' | 'chooser'>): Touch {
+export function touchFor(task: Task, { agenda, chooser }: Pick<PortOptions, 'agenda' | 'chooser'>): Touch {
   return {
     wait: (moment, what) =>
       new Promise((resolve) => {
@@ -46,7 +46,7 @@ export function touchFor(task: Task, { agenda, chooser }: Pick<Surroundings, 'ag
   };
 }
 
-export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored, setAlarm }: Surroundings): Log {
+export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored, setAlarm }: PortOptions): Log {
   return {
     put: async (fact) => {
       const fault = await wait('says', plain(fact.id));

@@ -4,17 +4,17 @@
  */
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
-import type { Door } from '../edge.ts';
-import { type Entry, type History, historyOf, isVoid } from '../history.ts';
+import type { Edge } from '../edge.ts';
+import { type Entry, type History, historyOf, isInvalid } from '../history.ts';
 import { componentOf } from '../runtime/component-of.ts';
 import { perform } from '../runtime/perform.ts';
-import type { Verdict } from '../runtime/react.ts';
+import type { Handled } from '../runtime/react.ts';
 import { type Role, roleOf } from '../runtime/role.ts';
 import { type Logger, type Performer, type Service, SWEEP } from '../service.ts';
 import { openAgenda, type Entry as Planned } from './agenda.ts';
-import { hear, hearRing, performs } from './death.ts';
+import { hear, hearTimer, performs } from './death.ts';
 import { openDelivery, type Working } from './delivery.ts';
-import { simulatedDoor } from './edge.ts';
+import { simulatedEdge } from './edge.ts';
 import { byLot, byScript, type Faults, MALICE } from './faults.ts';
 import { type SimulatedLog, simulatedLog } from './log.ts';
 import { plain } from './port.ts';
@@ -29,7 +29,7 @@ export type Player = {
 };
 
 /** How a player handles the delivery of one fact. */
-export type Handle = (player: Player, working: Working, address: string, seq: number, count: number) => Promise<Verdict>;
+export type Handle = (player: Player, working: Working, address: string, seq: number, count: number) => Promise<Handled>;
 
 export type SimulationOptions = {
   readonly players: readonly Player[];
@@ -41,14 +41,14 @@ export type SimulationOptions = {
   /** What is on offer, throughout. */
   readonly tools?: readonly ToolDefinition[];
   readonly models?: readonly ModelDefinition[];
-  /** Hears every fact as it is stored; may speak through the door, as a person would. */
-  readonly onFact?: (entry: Entry, door: Door) => void | Promise<void>;
+  /** Hears every fact as it is stored; may speak through the edge, as a person would. */
+  readonly onFact?: (entry: Entry, edge: Edge) => void | Promise<void>;
   /** Parts of the bus to put in the place of its own, in order to see that it is noticed when they are wrong. */
   readonly bus?: { readonly log?: SimulatedLog; readonly handle?: Handle };
 };
 
 export type Simulation = {
-  readonly door: Door;
+  readonly edge: Edge;
   readonly entries: readonly Entry[];
   /** Lets everything happen that can, until nothing is left to happen. @throws when it does not come to rest. */
   run(): Promise<void>;
@@ -117,25 +117,25 @@ export function simulate(options: SimulationOptions): Simulation {
   function stored(entry: Entry): void {
     const { address, seq, at } = entry;
     told.push({
-      line: `${seq} ${plain(address)} ${isVoid(entry) ? 'void' : `${entry.type} by ${entry.source}`}`,
+      line: `${seq} ${plain(address)} ${isInvalid(entry) ? 'invalid' : `${entry.type} by ${entry.source}`}`,
       faults: chooser.script.length,
     });
     for (const { role, replicas } of cast) {
       if (!hears(role, entry)) continue;
-      const work = (working: Working, replica: number, count: number): Promise<Verdict> =>
+      const work = (working: Working, replica: number, count: number): Promise<Handled> =>
         (bus.handle ?? handle)(replicas[replica % replicas.length] as Player, working, address, seq, count);
       post({ name: role.name, about: plain(address), moment: 'hears', work });
     }
     if (at.kind === 'run' && at.slot === 'request' && keepers.length > 0) watch(at.run);
     if (at.kind === 'run' && at.slot === 'outcome') open.delete(at.run);
-    if (onFact !== undefined) attempt(() => onFact(entry, simulation.door));
+    if (onFact !== undefined) attempt(() => onFact(entry, simulation.edge));
   }
 
   function ring({ role, replicas }: Part, run: string, name: string): void {
-    const work = async ({ log: port, touch: { die } }: Working, replica: number, count: number): Promise<Verdict> => {
+    const work = async ({ log: port, touch: { die } }: Working, replica: number, count: number): Promise<Handled> => {
       const { service, deps = {}, kills } = replicas[replica % replicas.length] as Player;
       const ring = { name, shard: 0, run, time: agenda.now() };
-      await hearRing({ service: service as Service<never>, deps, kills, die }, port, ring, count, deadly);
+      await hearTimer({ service: service as Service<never>, deps, kills, die }, port, ring, count, deadly);
       return 'handled';
     };
     post({ name: role.name, about: `${run} ${name}`, moment: 'rings', work });
@@ -183,7 +183,7 @@ export function simulate(options: SimulationOptions): Simulation {
 
   const components = players.map(({ service }, index) => componentOf(service, `simulated-${index}`, START_MS));
   const simulation: Simulation = {
-    door: simulatedDoor({ log, stored, now: agenda.now, components, ...options }),
+    edge: simulatedEdge({ log, stored, now: agenda.now, components, ...options }),
     entries: log.entries,
     run,
     later: (ms, go) => void agenda.later(ms, () => attempt(go)),
@@ -217,7 +217,7 @@ function castOf(players: readonly Player[]): Part[] {
 }
 
 /** True when a role's durable would deliver this. */
-function hears({ kind, hears: slots }: Role, { at }: Entry): boolean {
+function hears({ kind, subscribes: slots }: Role, { at }: Entry): boolean {
   if (kind !== undefined && at.kind !== kind && at.kind !== `undo-${kind}`) return false;
   return slots.some(({ slot }) => slot === at.slot);
 }

@@ -1,5 +1,5 @@
 /** Performers in the simulator: what they call is slow, hangs, or breaks off when it is done. */
-import type { Acting, ApprovedCall, Performer } from '../service.ts';
+import type { ApprovedCall, CallContext, Performer } from '../service.ts';
 import type { Touch } from './port.ts';
 
 /** The same performer, in trouble. */
@@ -7,7 +7,12 @@ export function inTrouble(performer: Performer<never>, touch: Touch): Performer<
   return { ...performer, perform: (call, context) => performIn(performer, touch, call, context) };
 }
 
-async function performIn(performer: Performer<never>, touch: Touch, call: ApprovedCall, context: Acting): ReturnType<Performer['perform']> {
+async function performIn(
+  performer: Performer<never>,
+  touch: Touch,
+  call: ApprovedCall,
+  context: CallContext,
+): ReturnType<Performer['perform']> {
   const fault = await touch.wait('performs', `${call.run}.${call.at.kind}.${call.at.id}.${call.at.n}`);
   if (fault?.what === 'hangs') return await untilGivenUp(context.signal);
   const result = await performer.perform(call, context as never);

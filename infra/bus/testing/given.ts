@@ -2,8 +2,8 @@
 import { addressOf, type Place, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
-import { append, emptyRunLog, historyOf, isVoid } from '../history.ts';
-import type { Said, Service } from '../service.ts';
+import { append, emptyRunLog, historyOf, isInvalid } from '../history.ts';
+import type { Answers, Service } from '../service.ts';
 
 /** A log made of drafts, one second apart from `startMs`; they are parsed as if they had been read. */
 export function given(drafts: readonly Draft[], startMs = Date.UTC(2026, 0, 1)) {
@@ -25,21 +25,22 @@ export function given(drafts: readonly Draft[], startMs = Date.UTC(2026, 0, 1)) 
     history: historyOf(log),
     /** What the service answers to the last of the facts. */
     // biome-ignore lint/suspicious/noThenProperty: given, when, then; it is never awaited itself
-    async then<Deps extends object>(service: Service<Deps>, deps: Deps): Promise<Said> {
+    async then<Deps extends object>(service: Service<Deps>, deps: Deps): Promise<Answers> {
       const event = log.entries.at(-1);
-      if (event === undefined || isVoid(event)) return [];
-      const handler = service.on[event.type as never] as unknown as ((event: Event, context: object) => Said) | undefined;
+      if (event === undefined || isInvalid(event)) return [];
+      const handler = service.on[event.type as never] as unknown as ((event: Event, context: object) => Answers) | undefined;
       return handler === undefined ? [] : handler(event, { ...deps, history: historyOf(log, event.seq) });
     },
     /** What the service answers when the clock rings `afterMs` after the last of the facts. */
-    async ring<Deps extends object>(service: Service<Deps>, deps: Deps, afterMs: number, name = 'tick'): Promise<Said> {
+    async fire<Deps extends object>(service: Service<Deps>, deps: Deps, afterMs: number, name = 'tick'): Promise<Answers> {
       const time = startMs + log.entries.length * 1000 + afterMs;
-      return (await service.on['clock.rang']?.({ name, shard: 0, run: 'R', time }, { ...deps, history: historyOf(log) })) ?? [];
+      return (await service.on['timer.fired']?.({ name, shard: 0, run: 'R', time }, { ...deps, history: historyOf(log) })) ?? [];
     },
   };
 }
 
 /** What was answered, as `type` at `kind.id.n`, for plain assertions. */
-export const told = (said: Said): string[] => said.map((one) => ('ring' in one ? `alarm ${one.ring}` : `${one.type} ${placeText(one.at)}`));
+export const told = (said: Answers): string[] =>
+  said.map((one) => ('timer' in one ? `alarm ${one.timer}` : `${one.type} ${placeText(one.at)}`));
 
 const placeText = (at: Place): string => (at.kind === theRun.kind ? 'run' : `${at.kind}.${at.id}.${at.n}`);

@@ -1,20 +1,20 @@
 /** Rules about the turn and the end of a run: for a reason, once nobody can act any more, in time, and with nothing done afterwards. */
 import { expiresAt } from '@reel/contracts/run/expiry.ts';
-import { isVoid } from '../history.ts';
+import { isInvalid } from '../history.ts';
 import { canonical } from '../runtime/digest.ts';
 import { rule } from './rule.ts';
-import { callOf, isHarmless, nameOf, type Spot, said, seqOf, settledAt, type View, word } from './view.ts';
+import { type AttemptFacts, answerOf, callOf, isHarmless, nameOf, said, seqOf, settledAt, type View } from './view.ts';
 
 /** Brokers' clocks differ a little, and the clock that rings may be another's than the one that stamps. */
 const SKEW_MS = 1000;
 
 /** The answers that were approved, or granted by a person, up to a position. */
-const approvedAnswers = ({ spots }: View, seq: number): Spot[] =>
+const approvedAnswers = ({ spots }: View, seq: number): AttemptFacts[] =>
   spots.filter(
     ({ about, slots }) =>
       about === 'answer' &&
       [slots.get('verdict'), slots.get('ruling')].some(
-        (entry) => seqOf(entry) < seq && ['approved', 'granted'].includes(word(entry) as string),
+        (entry) => seqOf(entry) < seq && ['approved', 'granted'].includes(answerOf(entry) as string),
       ),
   );
 
@@ -32,7 +32,7 @@ const DEFEATS = new Set([
 ]);
 
 const isDefeated = ({ entries }: View, seq: number): boolean =>
-  entries.some((entry) => entry.seq < seq && (isVoid(entry) || DEFEATS.has(entry.type)));
+  entries.some((entry) => entry.seq < seq && (isInvalid(entry) || DEFEATS.has(entry.type)));
 
 const turned = rule(
   'turned',
@@ -40,7 +40,7 @@ const turned = rule(
   (view, tell) => {
     const { turn, request, whole } = view;
     if (turn === undefined) return;
-    const to = word(turn);
+    const to = answerOf(turn);
     const control = whole.occupant({ kind: 'run', id: 'run', n: 1 }, 'control');
     const deadlineMs = request?.data.deadlineMs ?? 0;
     if (to === 'failing' && !isDefeated(view, turn.seq)) tell(turn, 'nothing had come to an end that it fails for');
@@ -52,7 +52,7 @@ const turned = rule(
 
 const answered = rule('answered', 'The answer of a run is the one that was approved.', (view, tell) => {
   const { end } = view;
-  if (end === undefined || word(end) !== 'completed') return;
+  if (end === undefined || answerOf(end) !== 'completed') return;
   const given = canonical(said(end)['answer']);
   const approved = approvedAnswers(view, end.seq);
   if (approved.length > 0 && !approved.some(({ slots }) => canonical(said(slots.get('proposal'))['answer']) === given))
@@ -78,9 +78,9 @@ const notBegun = rule(
       if (!['run', 'plan', 'step', 'answer'].includes(about)) continue;
       for (const [slot, words] of Object.entries(BEGINNINGS)) {
         const entry = slots.get(slot);
-        if (entry === undefined || isVoid(entry) || entry.seq < turn.seq || !words.includes(word(entry) as string)) continue;
+        if (entry === undefined || isInvalid(entry) || entry.seq < turn.seq || !words.includes(answerOf(entry) as string)) continue;
         if (seqOf(byAddress.get(entry.cause)) > turn.seq && entry.cause !== entry.address)
-          tell(entry, `it was ${word(entry)} in answer to ${entry.cause}, and the run had turned`);
+          tell(entry, `it was ${answerOf(entry)} in answer to ${entry.cause}, and the run had turned`);
       }
     }
   },
@@ -91,7 +91,7 @@ const notDone = rule('nothing-done', 'After the end nothing is done any more.', 
   for (const spot of spots) {
     const after = (slot: string, answer: string): void => {
       const entry = spot.slots.get(slot);
-      if (entry !== undefined && entry.seq > end.seq && word(entry) === answer) tell(entry, `it was ${answer} after the run had ended`);
+      if (entry !== undefined && entry.seq > end.seq && answerOf(entry) === answer) tell(entry, `it was ${answer} after the run had ended`);
     };
     if (spot.about === 'step') after('start', 'started');
     if (spot.about === 'step' && !isHarmless(spot)) after('outcome', 'succeeded');
@@ -118,18 +118,18 @@ const inTime = rule('in-time', 'A run has ended when its deadline has passed and
   if (now > Math.max(deadlineMs, busyMs) + graceMs)
     tell(
       request,
-      `its deadline was ${iso(deadlineMs)}, and it ${turn === undefined ? 'has not turned' : `turned to ${word(turn)} and has not ended`}`,
+      `its deadline was ${iso(deadlineMs)}, and it ${turn === undefined ? 'has not turned' : `turned to ${answerOf(turn)} and has not ended`}`,
     );
 });
 
-function dueMs(spot: Spot, deadlineMs: number): number {
+function dueMs(spot: AttemptFacts, deadlineMs: number): number {
   const call = callOf(spot);
   if (call === undefined || settledAt(spot) < Number.POSITIVE_INFINITY) return 0;
   const { request, verdict, ruling, start } = Object.fromEntries(spot.slots);
-  if (word(verdict) === 'held' && ruling === undefined) return expiresAt(spot.at, verdict?.time ?? 0, call, deadlineMs);
+  if (answerOf(verdict) === 'held' && ruling === undefined) return expiresAt(spot.at, verdict?.time ?? 0, call, deadlineMs);
   return ((start ?? ruling ?? verdict ?? request)?.time ?? 0) + call.timeoutMs;
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-export const aboutTurns = [turned, answered, notBegun, notDone, settled, inTime];
+export const aboutClosings = [turned, answered, notBegun, notDone, settled, inTime];

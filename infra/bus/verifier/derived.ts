@@ -4,11 +4,11 @@
  */
 import type { Place } from '@reel/contracts/address.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
-import { type Entry, isVoid } from '../history.ts';
+import { type Entry, isInvalid } from '../history.ts';
 
-const word = (entry: Entry | undefined): string => (entry === undefined || isVoid(entry) ? '' : (entry.type.split('.')[2] ?? ''));
+const word = (entry: Entry | undefined): string => (entry === undefined || isInvalid(entry) ? '' : (entry.type.split('.')[2] ?? ''));
 // biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, and each was parsed when it was read
-const dataOf = (entry: Entry | undefined): any => (entry === undefined || isVoid(entry) ? {} : entry.data);
+const dataOf = (entry: Entry | undefined): any => (entry === undefined || isInvalid(entry) ? {} : entry.data);
 
 /** The plans that were approved, or granted by a person, up to a position: the newest first. */
 export function plansUpTo(entries: readonly Entry[], seq: number): Workflow[] {
@@ -45,7 +45,7 @@ export function hasResult(entries: readonly Entry[], { id, kind, fallback }: Wor
 const placeOf = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}.`;
 
 /** An attempt that failed for these reasons met a server or a tool that was not there, and counts as no try. */
-const UNAVAILABLE: readonly unknown[] = ['server-resting', 'tool-gone'];
+const UNAVAILABLE: readonly unknown[] = ['circuit-open', 'tool-gone'];
 
 /** Which try an attempt is. */
 export function tryOf(entries: readonly Entry[], { kind, id, n }: Place): number {

@@ -1,14 +1,26 @@
 /** Rules about what nobody can tell the end of: people are asked, those of the plan, and about nothing else. */
 import { type Place, undoneBy } from '@reel/contracts/address.ts';
 import { levelsOf, type Question } from '@reel/contracts/workflow/attempt.ts';
-import { isVoid } from '../history.ts';
+import { isInvalid } from '../history.ts';
 import { rule } from './rule.ts';
-import { callOf, isHarmless, isInDoubt, isQuestion, nameOf, type Spot, said, seqOf, settledAt, type View, word } from './view.ts';
+import {
+  type AttemptFacts,
+  answerOf,
+  callOf,
+  isHarmless,
+  isInDoubt,
+  isQuestion,
+  nameOf,
+  said,
+  seqOf,
+  settledAt,
+  type View,
+} from './view.ts';
 
 /** The attempt that a question is about, itself or by its undoing. */
-const stepOf = (subject: Spot): Place => (subject.about === 'undo' ? undoneBy(subject.at) : subject.at);
+const stepOf = (subject: AttemptFacts): Place => (subject.about === 'undo' ? undoneBy(subject.at) : subject.at);
 
-const aboutOf = (view: View, question: Spot): Spot | undefined => {
+const aboutOf = (view: View, question: AttemptFacts): AttemptFacts | undefined => {
   const { attempt } = (callOf(question)?.arguments ?? {}) as Partial<Question>;
   return attempt === undefined ? undefined : view.spot(attempt);
 };
@@ -43,7 +55,7 @@ const askedFirst = rule(
   (view, tell) => {
     const { end, turn, request, spots } = view;
     // Versions before did not ask; they do not say what remains either.
-    if (end === undefined || isVoid(end) || word(end) !== 'stranded' || said(end)['remaining'] === undefined) return;
+    if (end === undefined || isInvalid(end) || answerOf(end) !== 'stranded' || said(end)['remaining'] === undefined) return;
     const untilMs = Math.max(request?.data.deadlineMs ?? 0, (turn?.time ?? 0) + LEAST_MS);
     for (const place of said(end)['stranded'] as Place[]) {
       // What its late result has told is in doubt no more, though its undo may have failed since.
@@ -62,15 +74,15 @@ const askedFirst = rule(
 );
 
 /** It may be in the world: the attempt itself was begun, or this is a try at undoing it. */
-function isLeft({ at, about, slots }: Spot, { kind, id, n }: Place): boolean {
+function isLeft({ at, about, slots }: AttemptFacts, { kind, id, n }: Place): boolean {
   const is = (one: Place): boolean => one.kind === kind && one.id === id && one.n === n;
   return about === 'undo'
     ? is(undoneBy(at))
-    : is(at) && seqOf(slots.get('start')) < Number.POSITIVE_INFINITY && word(slots.get('start')) !== 'withdrawn';
+    : is(at) && seqOf(slots.get('start')) < Number.POSITIVE_INFINITY && answerOf(slots.get('start')) !== 'withdrawn';
 }
 
 /** Whoever was asked before the turn was asked about the step, of which the attempt may be a fallback or another try. */
-function isAbout(spot: Spot, { id, n }: Place): boolean {
+function isAbout(spot: AttemptFacts, { id, n }: Place): boolean {
   if (isQuestion(spot)) return spot.at.id === `${id}-${n}`;
   const step = (callOf(spot)?.arguments as Partial<Question> | undefined)?.step;
   return spot.at.kind === 'person' && spot.at.id.includes('-escalation-') && step !== undefined && id.startsWith(step);

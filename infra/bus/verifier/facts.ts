@@ -2,20 +2,20 @@
 import { aboutOf, parseAddress } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
-import { isVoid } from '../history.ts';
+import { isInvalid } from '../history.ts';
 import { notTheirs } from './publishers.ts';
 import { rule } from './rule.ts';
 import { said } from './view.ts';
 
 const readable = rule('readable', 'Every fact can be read.', ({ entries }, tell) => {
-  for (const entry of entries) if (isVoid(entry) && entry.without === undefined) tell(entry, entry.void);
+  for (const entry of entries) if (isInvalid(entry) && entry.without === undefined) tell(entry, entry.invalid);
 });
 
 const founded = rule(
   'founded',
   'What must stand before a fact at its place stands there: no outcome without leave, no leave without a question.',
   ({ entries }, tell) => {
-    for (const entry of entries) if (isVoid(entry) && entry.without !== undefined) tell(entry, entry.void);
+    for (const entry of entries) if (isInvalid(entry) && entry.without !== undefined) tell(entry, entry.invalid);
   },
 );
 

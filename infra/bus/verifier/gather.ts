@@ -1,7 +1,7 @@
 /** Facts, as they come in the order of the log, gathered into runs. What is kept in memory are the runs that are open, and a few that ended. */
 import { parseAddress } from '@reel/contracts/address.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
-import { append, type Entry, emptyRunLog, isVoid } from '../history.ts';
+import { append, type Entry, emptyRunLog, isInvalid } from '../history.ts';
 import type { Raw } from '../log.ts';
 import { decode } from '../runtime/envelope-codec.ts';
 import type { LoadBlob } from '../runtime/large-values.ts';
@@ -63,7 +63,7 @@ export async function entriesOf(raws: readonly Raw[], blob: LoadBlob): Promise<E
     const entry = decode(subject, (await whole(raw, blob)).body, seq, time, suspicious);
     if (entry === undefined) continue;
     if (log.byAddress.has(subject)) twice.push(entry);
-    else append(log, entry, isVoid(entry) ? [] : definitionOf(entry.type)?.after);
+    else append(log, entry, isInvalid(entry) ? [] : definitionOf(entry.type)?.after);
   }
   return twice.length === 0 ? log.entries : [...log.entries, ...twice].sort((a, b) => a.seq - b.seq);
 }

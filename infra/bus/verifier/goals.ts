@@ -5,7 +5,7 @@ import { planProposed } from '@reel/contracts/plan.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { isPlanning } from '@reel/contracts/workflow/reasoning.ts';
 import { rule } from './rule.ts';
-import { callOf, type Spot, said, seqOf, type View, word } from './view.ts';
+import { type AttemptFacts, answerOf, callOf, said, seqOf, type View } from './view.ts';
 
 const REVISIONS = 3;
 const REPAIRS = 2;
@@ -67,7 +67,7 @@ const stages = rule(
 );
 
 /** Something that a planning step gave, and that was accepted: with what it leaves for later. */
-const isLeft = (spot: Spot): boolean =>
+const isLeft = (spot: AttemptFacts): boolean =>
   typeof (said(spot.slots.get('outcome'))['output'] as { more?: unknown } | undefined)?.more === 'string';
 
 const wholly = rule('wholly', 'What a model leaves to be planned later is planned later, and no answer is given before.', (view, tell) => {
@@ -75,14 +75,15 @@ const wholly = rule('wholly', 'What a model leaves to be planned later is planne
   for (const spot of view.spots) {
     const { about, at, slots } = spot;
     const proposal = slots.get('proposal');
-    if (about === 'answer' && proposal !== undefined && word(proposal) === 'proposed') {
+    if (about === 'answer' && proposal !== undefined && answerOf(proposal) === 'proposed') {
       const asking = view.planAt(proposal.seq)?.steps.find(isPlanning);
       if (asking !== undefined) tell(proposal, `the plan has yet to be made in "${asking.id}"`);
     }
     const check = slots.get('check');
-    if (about !== 'step' || !isPlanning(at) || word(check) !== 'accepted' || !isLeft(spot)) continue;
+    if (about !== 'step' || !isPlanning(at) || answerOf(check) !== 'accepted' || !isLeft(spot)) continue;
     const next = proposals.find(({ seq }) => seq > seqOf(check));
-    const isComplete = next !== undefined && word(next) === 'proposed' && !(next.data as { plan: Workflow }).plan.steps.some(isPlanning);
+    const isComplete =
+      next !== undefined && answerOf(next) === 'proposed' && !(next.data as { plan: Workflow }).plan.steps.some(isPlanning);
     if (isComplete) tell(next, `"${at.id}" has left something to be planned later`);
   }
 });

@@ -5,12 +5,12 @@ import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
 import type { Entry } from '../history.ts';
 import { digestOf } from '../runtime/digest.ts';
 import { rule } from './rule.ts';
-import { callOf, isQuestion, isReadOnly, type Spot, said, seqOf, word } from './view.ts';
+import { type AttemptFacts, answerOf, callOf, isQuestion, isReadOnly, said, seqOf } from './view.ts';
 
 const FAVOUR = ['approved', 'held'];
 
 /** What was asked at a place: what a verdict there is about. */
-const asked = ({ slots }: Spot): Entry | undefined => slots.get('request') ?? slots.get('proposal');
+const asked = ({ slots }: AttemptFacts): Entry | undefined => slots.get('request') ?? slots.get('proposal');
 
 const judgedAsAsked = rule('judged-as-asked', 'A verdict is about exactly what was asked: it carries the digest of that.', (view, tell) => {
   for (const spot of view.spots) {
@@ -28,7 +28,7 @@ const votedOnHeld = rule('voted-on-held', 'A vote is about something that is hel
     if (fact.type !== voteCast.type) continue;
     const question = said(fact)['question'] as string;
     const held = byAddress.get(question);
-    if (held === undefined || held.seq > fact.seq || word(held) !== 'held') tell(fact, `nothing was held at ${question}`);
+    if (held === undefined || held.seq > fact.seq || answerOf(held) !== 'held') tell(fact, `nothing was held at ${question}`);
   }
 });
 
@@ -45,7 +45,7 @@ const ruledAsVoted = rule('ruled-as-voted', 'A ruling is what the person said wh
     else if (about?.kind !== spot.at.kind || about.id !== spot.at.id || about.n !== spot.at.n)
       tell(ruling, `its vote is about ${question}`);
     else if (who !== voter) tell(ruling, `it is said to be by ${who}, and the vote is by ${voter}`);
-    else if (word(ruling) !== meant) tell(ruling, `it was ${word(ruling)}, and the vote was to ${decision}`);
+    else if (answerOf(ruling) !== meant) tell(ruling, `it was ${answerOf(ruling)}, and the vote was to ${decision}`);
   }
 });
 
@@ -67,9 +67,9 @@ const startedFirst = rule('started-first', 'What has an effect is done by whoeve
     const start = spot.slots.get('start');
     for (const slot of ['outcome', 'late']) {
       const deed = spot.slots.get(slot);
-      if (deed === undefined || !DEEDS.includes(word(deed) as string)) continue;
+      if (deed === undefined || !DEEDS.includes(answerOf(deed) as string)) continue;
       if (seqOf(start) > deed.seq) tell(deed, 'nobody had started it');
-      else if (word(start) === 'withdrawn') tell(deed, 'it had been withdrawn');
+      else if (answerOf(start) === 'withdrawn') tell(deed, 'it had been withdrawn');
     }
   }
 });
@@ -80,7 +80,7 @@ const lateAfterAll = rule('late-after-all', 'A late result comes after an outcom
     const outcome = slots.get('outcome');
     if (late === undefined) continue;
     if (seqOf(outcome) > late.seq) tell(late, 'its outcome was not decided yet');
-    else if (word(outcome) === 'succeeded') tell(late, 'its outcome is that it succeeded');
+    else if (answerOf(outcome) === 'succeeded') tell(late, 'its outcome is that it succeeded');
   }
 });
 
@@ -90,7 +90,7 @@ const undoneAsDeclared = rule(
   (view, tell) => {
     for (const spot of view.spots) {
       const verdict = spot.slots.get('verdict');
-      if (spot.about !== 'undo' || isQuestion(spot) || verdict === undefined || !FAVOUR.includes(word(verdict) as string)) continue;
+      if (spot.about !== 'undo' || isQuestion(spot) || verdict === undefined || !FAVOUR.includes(answerOf(verdict) as string)) continue;
       const declared = view.whole.find(stepRequested, undoneBy(spot.at))?.data.call.compensation?.uses;
       const uses = callOf(spot)?.uses;
       if (declared === undefined) tell(verdict, 'the step declares nothing that undoes it');

@@ -9,11 +9,11 @@ import type { Entry } from '../history.ts';
 import { canonical, digestOf } from '../runtime/digest.ts';
 import { hasResult, tryOf } from './derived.ts';
 import { rule } from './rule.ts';
-import { callOf, isQuestion, nameOf, type Spot, said, seqOf, setBackBefore, type View, word } from './view.ts';
+import { type AttemptFacts, answerOf, callOf, isQuestion, nameOf, said, seqOf, setBackBefore, type View } from './view.ts';
 
-const asked = ({ slots }: Spot): Entry | undefined => slots.get('request') ?? slots.get('proposal');
-const before = (view: View, { at }: Spot): Spot | undefined => view.spot({ ...at, n: at.n - 1 });
-const isRepeated = ({ about, at }: Spot): boolean => ['step', 'undo', 'plan', 'answer'].includes(about) && at.n > 1;
+const asked = ({ slots }: AttemptFacts): Entry | undefined => slots.get('request') ?? slots.get('proposal');
+const before = (view: View, { at }: AttemptFacts): AttemptFacts | undefined => view.spot({ ...at, n: at.n - 1 });
+const isRepeated = ({ about, at }: AttemptFacts): boolean => ['step', 'undo', 'plan', 'answer'].includes(about) && at.n > 1;
 
 /** Whoever asked for it decided on the run up to and including the fact that this answers. */
 const decidedAt = (view: View, fact: Entry): number => ('cause' in fact ? (view.byAddress.get(fact.cause)?.seq ?? fact.seq) : fact.seq);
@@ -54,7 +54,7 @@ const asRequested = rule('as-requested', 'A run without a goal is planned as it 
 });
 
 const abandoned = rule('abandoned', 'What was abandoned is not planned any further.', (view, tell) => {
-  const given = view.spots.find(({ about, slots }) => about === 'plan' && word(slots.get('proposal')) === 'abandoned');
+  const given = view.spots.find(({ about, slots }) => about === 'plan' && answerOf(slots.get('proposal')) === 'abandoned');
   if (given === undefined) return;
   for (const { about, at, slots } of view.spots) {
     const proposal = slots.get('proposal');
@@ -64,7 +64,7 @@ const abandoned = rule('abandoned', 'What was abandoned is not planned any furth
 
 const admitted = rule('admitted', 'Nothing is planned of a run but of one that was let begin.', ({ whole, spots }, tell) => {
   const leave = ['verdict', 'ruling'].map((slot) => whole.occupant(theRun, slot));
-  const given = leave.find((entry) => ['approved', 'granted'].includes(word(entry) as string));
+  const given = leave.find((entry) => ['approved', 'granted'].includes(answerOf(entry) as string));
   for (const { about, slots } of spots) {
     const proposal = slots.get('proposal');
     if (about === 'plan' && proposal !== undefined && proposal.seq < seqOf(given)) tell(proposal, 'the run had not been let begin');
@@ -89,7 +89,12 @@ const asPlanned = rule(
     for (const spot of view.spots) {
       const verdict = spot.slots.get('verdict');
       const call = callOf(spot);
-      if (spot.about !== 'step' || call === undefined || verdict === undefined || !['approved', 'held'].includes(word(verdict) as string))
+      if (
+        spot.about !== 'step' ||
+        call === undefined ||
+        verdict === undefined ||
+        !['approved', 'held'].includes(answerOf(verdict) as string)
+      )
         continue;
       const plan = view.planAt(seqOf(spot.slots.get('request')));
       const entry = plan === undefined ? undefined : plannedAs(plan, spot.at.id);
@@ -141,7 +146,7 @@ const inTurn = rule(
 const skipped = rule('skipped', 'What is skipped has a condition, and is not done all the same.', (view, tell) => {
   for (const { about, at, slots } of view.spots) {
     const request = slots.get('request');
-    if (about !== 'step' || request === undefined || word(request) !== 'skipped') continue;
+    if (about !== 'step' || request === undefined || answerOf(request) !== 'skipped') continue;
     const when = view.planAt(decidedAt(view, request))?.steps.find(({ id }) => id === at.id)?.when;
     if (when === undefined || String(when) !== said(request)['when'])
       tell(request, `its condition is ${when === undefined ? 'none' : `"${when}"`} in the plan`);

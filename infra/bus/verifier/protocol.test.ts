@@ -10,18 +10,26 @@ import { type Line, placed, START_MS, tell } from './fixtures/script.ts';
 import { beside, lateAfterEnd, plannedBefore, plannedNow, withLate } from './fixtures/variants.ts';
 import { cases, later, outrun } from './fixtures/violations.ts';
 import { check, findings, rules } from './protocol.ts';
-import { castOf, notTheirs } from './publishers.ts';
+import { notTheirs, publishersOf } from './publishers.ts';
 
 const about = (...families: string[]) => story.filter(({ type }) => families.some((family) => type.startsWith(family)));
 const performer = (name: string, kind: string) => definePerformer({ name, kind, perform: async () => null });
-const cast = castOf([
-  defineService({ name: 'gateway', says: about('run.request', 'run.control', 'vote.request'), on: {} }),
-  defineService({ name: 'planner', says: about('plan.proposal', 'answer.proposal', 'step.request', 'step.retry'), on: {} }),
-  defineService({ name: 'policy', says: story.filter(({ slot }) => slot === 'verdict' || slot === 'ruling'), on: {} }),
-  defineService({ name: 'validator', says: story.filter(({ slot }) => slot === 'check'), on: {} }),
+const cast = publishersOf([
+  defineService({ name: 'gateway', publishes: about('run.request', 'run.control', 'vote.request'), on: {} }),
+  defineService({ name: 'planner', publishes: about('plan.proposal', 'answer.proposal', 'step.request', 'step.retry'), on: {} }),
+  defineService({ name: 'policy', publishes: story.filter(({ slot }) => slot === 'verdict' || slot === 'ruling'), on: {} }),
+  defineService({ name: 'validator', publishes: story.filter(({ slot }) => slot === 'check'), on: {} }),
   defineService({
     name: 'saga-tracker',
-    says: about('run.turn', 'run.outcome', 'undo.request', 'step.start.withdrawn', 'step.outcome.timed-out', 'step.wake', 'step.residue'),
+    publishes: about(
+      'run.closing',
+      'run.outcome',
+      'undo.request',
+      'step.start.withdrawn',
+      'step.outcome.timed-out',
+      'step.wake',
+      'step.residue',
+    ),
     on: {},
   }),
   performer('tool-executor', 'tool'),

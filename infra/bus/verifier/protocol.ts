@@ -1,6 +1,6 @@
 /** The protocol of a run, checked afterwards: what must be true of any log that services which keep the rules have written. Pure. */
 import type { Entry } from '../history.ts';
-import { aboutTurns } from './closings.ts';
+import { aboutClosings } from './closings.ts';
 import { aboutDoubts } from './doubts.ts';
 import { aboutFacts } from './facts.ts';
 import { aboutGoals } from './goals.ts';
@@ -16,7 +16,7 @@ export const rules: readonly Rule[] = [
   ...aboutJudgement,
   ...aboutPlans,
   ...aboutGoals,
-  ...aboutTurns,
+  ...aboutClosings,
   ...aboutUndoing,
   ...aboutDoubts,
 ];

@@ -3,21 +3,21 @@ import { aboutOf, undoKind } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
 import { faultRaised } from '@reel/contracts/fault.ts';
 import { definitionOf } from '@reel/contracts/story.ts';
-import { spoken } from '../runtime/perform.ts';
+import { publishedFacts } from '../runtime/perform.ts';
 import { type Role, roleOf } from '../runtime/role.ts';
 import type { AnyService } from '../service.ts';
 
 type Part = { readonly kind?: string | undefined; readonly types?: ReadonlySet<string>; readonly slots: ReadonlySet<string> };
 
 /** The services that are known, by name. */
-export type Cast = ReadonlyMap<string, Part>;
+export type Publishers = ReadonlyMap<string, Part>;
 
-const partOf = ({ kind, says }: Role): Part => ({ kind, slots: new Set(says.map(({ about, slot }) => `${about}.${slot}`)) });
+const partOf = ({ kind, publishes }: Role): Part => ({ kind, slots: new Set(publishes.map(({ about, slot }) => `${about}.${slot}`)) });
 
 /** The cast of these services, and of those that are known by their roles alone. */
-export function castOf(services: readonly AnyService[], admitted: readonly Role[] = []): Cast {
+export function publishersOf(services: readonly AnyService[], admitted: readonly Role[] = []): Publishers {
   const own = services.map((service): [string, Part] => {
-    const says = service.shape === 'performer' ? spoken : service.says;
+    const says = service.shape === 'performer' ? publishedFacts : service.publishes;
     return [service.name, { ...partOf(roleOf(service)), types: new Set(says.map(({ type }) => type)) }];
   });
   const others = admitted.map((role): [string, Part] => [role.name, partOf(role)]);
@@ -25,10 +25,10 @@ export function castOf(services: readonly AnyService[], admitted: readonly Role[
 }
 
 /** What a performer of any kind may say. */
-const performed = new Set<string>(spoken.map(({ type }) => type));
+const performed = new Set<string>(publishedFacts.map(({ type }) => type));
 
 /** Why this fact is not its teller's to say, or undefined when it is. */
-export function notTheirs(cast: Cast, { source, type, at }: Event): string | undefined {
+export function notTheirs(cast: Publishers, { source, type, at }: Event): string | undefined {
   if (type === faultRaised.type) return at.id === source ? undefined : `${source} tells of a fault of ${at.id}`;
   const part = cast.get(source);
   const about = aboutOf(at.kind);

@@ -1,9 +1,12 @@
 /** Rules about effects: a run that does not succeed takes them back, the last one first, one at a time, or says which it leaves. */
 import { type Place, undoneBy } from '@reel/contracts/address.ts';
 import type { Event } from '@reel/contracts/envelope.ts';
-import { isVoid } from '../history.ts';
+import { isInvalid } from '../history.ts';
 import { rule } from './rule.ts';
 import {
+  type AttemptFacts,
+  answerOf,
+  attemptKey,
   callOf,
   effectAt,
   effectFact,
@@ -12,16 +15,13 @@ import {
   isQuestion,
   NEVER,
   nameOf,
-  type Spot,
   said,
   seqOf,
   settledAt,
-  spotKey,
   type View,
-  word,
 } from './view.ts';
 
-type Undo = { readonly spot: Spot; readonly request: Event };
+type Undo = { readonly spot: AttemptFacts; readonly request: Event };
 
 /** The undos of a run in the order in which they were asked for. */
 const undosOf = (view: View): Undo[] => askedToUndo(view).filter(({ spot }) => !isQuestion(spot));
@@ -31,7 +31,7 @@ function askedToUndo({ spots }: View): Undo[] {
   const undos: Undo[] = [];
   for (const spot of spots) {
     const request = spot.slots.get('request');
-    if (spot.about === 'undo' && request !== undefined && !isVoid(request)) undos.push({ spot, request });
+    if (spot.about === 'undo' && request !== undefined && !isInvalid(request)) undos.push({ spot, request });
   }
   return undos.sort((a, b) => a.request.seq - b.request.seq);
 }
@@ -42,7 +42,7 @@ const afterTurn = rule(
   (view, tell) => {
     for (const { request } of askedToUndo(view)) {
       if (seqOf(view.turn) > request.seq) tell(request, 'the run had not turned');
-      else if (word(view.turn) === 'completed') tell(request, 'a completed run undoes nothing');
+      else if (answerOf(view.turn) === 'completed') tell(request, 'a completed run undoes nothing');
     }
   },
 );
@@ -95,16 +95,16 @@ function firstTold(view: View, at: Place): number {
   return Math.min(...sharing(view, spot).map(effectAt));
 }
 
-const sharing = ({ spots }: View, spot: Spot): Spot[] => {
+const sharing = ({ spots }: View, spot: AttemptFacts): AttemptFacts[] => {
   const key = effectKey(spot);
   return spots.filter((other) => other.about === 'step' && other.at.id === spot.at.id && effectKey(other) === key);
 };
 
-type Effect = { readonly attempts: readonly Spot[]; readonly undone: boolean; readonly listed: boolean; readonly residue: boolean };
+type Effect = { readonly attempts: readonly AttemptFacts[]; readonly undone: boolean; readonly listed: boolean; readonly residue: boolean };
 
 /** The effects that a run had or may have had, each with what became of it. Attempts under one key of an idempotent call are one. */
 function effectsOf(view: View): Effect[] {
-  const byKey = new Map<string, Spot[]>();
+  const byKey = new Map<string, AttemptFacts[]>();
   for (const spot of view.spots) {
     if (spot.about !== 'step' || callOf(spot) === undefined || isHarmless(spot)) continue;
     const attempts = byKey.get(effectKey(spot));
@@ -118,7 +118,7 @@ function effectsOf(view: View): Effect[] {
     const { kind, id, n } = undoneBy(spot.at);
     undone.add(`${kind}.${id}.${n}`);
   }
-  const named = ({ at: { kind, id, n } }: Spot): string => `${kind}.${id}.${n}`;
+  const named = ({ at: { kind, id, n } }: AttemptFacts): string => `${kind}.${id}.${n}`;
   return [...byKey.values()].map((attempts) => ({
     attempts,
     undone: attempts.some((spot) => undone.has(named(spot))),
@@ -129,13 +129,13 @@ function effectsOf(view: View): Effect[] {
 
 const accounted = rule('accounted', 'Every effect of a run that did not complete is undone, or listed as left behind.', (view, tell) => {
   const { end } = view;
-  if (end === undefined || isVoid(end) || word(end) === 'completed') return;
+  if (end === undefined || isInvalid(end) || answerOf(end) === 'completed') return;
   for (const { attempts, undone, listed, residue } of effectsOf(view)) {
     const effect = attempts.filter((spot) => effectAt(spot) < end.seq);
     if (effect.length === 0 || undone || listed || residue) continue;
     // What nothing undoes was meant to stay.
     if (effect.every((spot) => callOf(spot)?.compensation !== undefined))
-      tell(effectFact(effect[0] as Spot) as Event, 'it is neither undone nor listed as left behind');
+      tell(effectFact(effect[0] as AttemptFacts) as Event, 'it is neither undone nor listed as left behind');
   }
 });
 
@@ -144,34 +144,34 @@ const remaining = rule(
   'The outcome of a run that did not complete lists what took effect and nothing undoes, and nothing else.',
   (view, tell) => {
     const { end } = view;
-    if (end === undefined || isVoid(end) || word(end) === 'completed') return;
+    if (end === undefined || isInvalid(end) || answerOf(end) === 'completed') return;
     // Versions before did not say.
     const { remaining: listed } = said(end) as { remaining?: Place[] };
     if (listed === undefined) return;
-    const isListed = ({ at }: Spot): boolean => listed.some(({ kind, id, n }) => kind === at.kind && id === at.id && n === at.n);
+    const isListed = ({ at }: AttemptFacts): boolean => listed.some(({ kind, id, n }) => kind === at.kind && id === at.id && n === at.n);
     const stays = effectsOf(view).filter(({ attempts }) => attempts.some((spot) => effectAt(spot) < end.seq && isForGood(spot)));
     for (const at of listed)
-      if (!stays.some(({ attempts }) => attempts.some((spot) => spotKey(spot.at) === spotKey(at))))
+      if (!stays.some(({ attempts }) => attempts.some((spot) => attemptKey(spot.at) === attemptKey(at))))
         tell(end, `it lists ${nameOf(at)} as remaining, and that did not take effect, or is undone by something`);
     // Of what came late nobody knows whether it was known; that of which the clock reminded as well.
     const heard = end.cause === end.address ? undefined : view.byAddress.get(end.cause);
     for (const { attempts, residue } of stays)
       if (heard !== undefined && !residue && attempts.some((spot) => effectAt(spot) <= heard.seq) && !attempts.some(isListed))
-        tell(end, `${nameOf((attempts[0] as Spot).at)} took effect, nothing undoes it, and it is not listed as remaining`);
+        tell(end, `${nameOf((attempts[0] as AttemptFacts).at)} took effect, nothing undoes it, and it is not listed as remaining`);
   },
 );
 
-const isForGood = (spot: Spot): boolean => callOf(spot)?.compensation === undefined;
+const isForGood = (spot: AttemptFacts): boolean => callOf(spot)?.compensation === undefined;
 
 const doubted = rule('doubted', 'An effect of which nobody can tell whether it happened is listed as left behind.', (view, tell) => {
   const { end } = view;
-  if (end === undefined || isVoid(end) || word(end) === 'completed') return;
+  if (end === undefined || isInvalid(end) || answerOf(end) === 'completed') return;
   for (const { attempts, listed, residue } of effectsOf(view)) {
     if (listed || residue || attempts.some((spot) => effectAt(spot) < NEVER || spot.settled !== undefined)) continue;
     const doubt = attempts.find(({ slots }) => {
       const [start, outcome] = [slots.get('start'), slots.get('outcome')];
-      const isBegun = seqOf(start) < end.seq && word(start) !== 'withdrawn';
-      return isBegun && outcome !== undefined && outcome.seq < end.seq && word(outcome) !== 'failed';
+      const isBegun = seqOf(start) < end.seq && answerOf(start) !== 'withdrawn';
+      return isBegun && outcome !== undefined && outcome.seq < end.seq && answerOf(outcome) !== 'failed';
     });
     if (doubt !== undefined) tell(doubt.slots.get('outcome') as Event, 'it was begun, may have taken effect, and is not listed');
   }
@@ -180,11 +180,11 @@ const doubted = rule('doubted', 'An effect of which nobody can tell whether it h
 const residue = rule('residue', 'An effect that no outcome tells of is left as a residue for everybody to see.', (view, tell) => {
   const { end, now, graceMs } = view;
   if (end === undefined || now === undefined) return;
-  const isCompleted = word(end) === 'completed';
+  const isCompleted = answerOf(end) === 'completed';
   for (const effect of effectsOf(view)) {
     if (effect.residue || effect.listed) continue;
     const isMeant =
-      isCompleted && effect.attempts.some(({ slots, settled }) => word(slots.get('check')) === 'accepted' || settled !== undefined);
+      isCompleted && effect.attempts.some(({ slots, settled }) => answerOf(slots.get('check')) === 'accepted' || settled !== undefined);
     const untold = effect.attempts.find((spot) => effectAt(spot) < NEVER && (isCompleted || effectAt(spot) > end.seq));
     if (untold === undefined || isMeant) continue;
     const fact = effectFact(untold) as Event;
@@ -197,7 +197,7 @@ const truly = rule(
   'What the outcome lists as undone is undone, and nothing else is; a run is stranded when it leaves something behind.',
   (view, tell) => {
     const { end } = view;
-    if (end === undefined || isVoid(end) || word(end) === 'completed') return;
+    if (end === undefined || isInvalid(end) || answerOf(end) === 'completed') return;
     const { undone = [], stranded } = said(end) as { undone?: Place[]; stranded?: Place[] };
     const undos = view.spots
       .filter((spot) => spot.about === 'undo' && !isQuestion(spot))
@@ -210,7 +210,7 @@ const truly = rule(
     const heard = end.cause === end.address ? undefined : view.byAddress.get(end.cause);
     for (const { at, slots } of undos) {
       const outcome = slots.get('outcome');
-      if (word(outcome) !== 'succeeded' || heard === undefined || seqOf(outcome) > heard.seq || isIn(undone, at)) continue;
+      if (answerOf(outcome) !== 'succeeded' || heard === undefined || seqOf(outcome) > heard.seq || isIn(undone, at)) continue;
       tell(
         end,
         isIn(stranded ?? [], at) ? `it lists ${nameOf(at)} as left behind, and that is undone` : `${nameOf(at)} is undone, and not listed`,

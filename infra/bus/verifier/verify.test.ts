@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as s from '@reel/contracts/step.ts';
 import type { Raw } from '../log.ts';
-import type { WholeLog } from '../operator/full-log.ts';
+import type { FullLog } from '../operator/full-log.ts';
 import { completed, failed, harmless, problem } from './fixtures/runs.ts';
 import { after, type Line, placed, saying, tell } from './fixtures/script.ts';
 import { later } from './fixtures/violations.ts';
@@ -30,7 +30,7 @@ const storedAs = (run: string, lines: readonly Line[]): Omit<Raw, 'seq'>[] =>
   });
 
 /** The log in which these were stored in turn, one fact of each after the other. @param first the position of the first. */
-function logOf(runs: readonly Omit<Raw, 'seq'>[][], first = 1): WholeLog {
+function logOf(runs: readonly Omit<Raw, 'seq'>[][], first = 1): FullLog {
   const longest = Math.max(...runs.map(({ length }) => length));
   const inTurn = Array.from({ length: longest }, (_, i) => runs.flatMap((run) => run[i] ?? [])).flat();
   const raws = inTurn.map((raw, i) => ({ ...raw, seq: first + i }));
@@ -43,7 +43,7 @@ function logOf(runs: readonly Omit<Raw, 'seq'>[][], first = 1): WholeLog {
   };
 }
 
-const verified = async (log: WholeLog): Promise<Verified> => {
+const verified = async (log: FullLog): Promise<Verified> => {
   const found = nothingVerified();
   await verifyShard(log, 0, { now: later }, found);
   return found;

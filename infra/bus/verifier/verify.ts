@@ -1,7 +1,7 @@
 /** Verifies a whole log against the protocol in one pass: a run that has ended and kept every rule is forgotten. */
 import { parseAddress } from '@reel/contracts/address.ts';
 import type { Raw } from '../log.ts';
-import type { WholeLog } from '../operator/full-log.ts';
+import type { FullLog } from '../operator/full-log.ts';
 import type { LoadBlob } from '../runtime/large-values.ts';
 import { entriesOf, gathered } from './gather.ts';
 import { check } from './protocol.ts';
@@ -22,7 +22,7 @@ export async function verifyRun(raws: readonly Raw[], blobs: LoadBlob, circumsta
  * Verifies everything that is stored in a shard. What seems to break a rule is looked at once more when the rest has been read: what would
  * have mended it may have been said long after the run had ended.
  */
-export async function verifyShard(log: WholeLog, shard: number, circumstances: Circumstances, verified: Verified): Promise<void> {
+export async function verifyShard(log: FullLog, shard: number, circumstances: Circumstances, verified: Verified): Promise<void> {
   const again = new Set<string>();
   let firstSeq: number | undefined;
   async function* counted(): AsyncGenerator<Raw> {
@@ -48,7 +48,7 @@ export async function verifyShard(log: WholeLog, shard: number, circumstances: C
 
 /** Verifies the runs that were requested between two times, ms since the epoch. */
 export async function verifyWindow(
-  log: WholeLog,
+  log: FullLog,
   shard: number,
   { sinceMs, untilMs }: { readonly sinceMs: number; readonly untilMs: number },
   circumstances: Circumstances,
@@ -63,7 +63,7 @@ export async function verifyWindow(
 
 /** Verifies one run of a log. @returns false when there is nothing of it. */
 export async function verifyOne(
-  log: WholeLog,
+  log: FullLog,
   shard: number,
   run: string,
   circumstances: Circumstances,

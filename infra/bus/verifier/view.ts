@@ -6,15 +6,15 @@ import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
-import { type Entry, type History, historyOf, isVoid, type RunLog } from '../history.ts';
+import { type Entry, type History, historyOf, isInvalid, type RunLog } from '../history.ts';
 import { plansUpTo } from './derived.ts';
-import type { Cast } from './publishers.ts';
+import type { Publishers } from './publishers.ts';
 
 /** Never reached: the position of what is not in the log. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
 /** Everything that was said at one place, by slot. */
-export type Spot = {
+export type AttemptFacts = {
   readonly at: Parts;
   readonly about: About;
   readonly slots: Map<string, Entry>;
@@ -29,7 +29,7 @@ export type Circumstances = {
   /** How long what is due may take to be said, in ms. */
   readonly graceMs?: number;
   /** Who may say what: without it anybody may. */
-  readonly cast?: Cast;
+  readonly cast?: Publishers;
 };
 
 export type View = Circumstances & {
@@ -45,8 +45,8 @@ export type View = Circumstances & {
   readonly turn: Entry | undefined;
   readonly end: Entry | undefined;
   /** By place, in the order in which they were first heard of. */
-  readonly spots: readonly Spot[];
-  spot(at: Place): Spot | undefined;
+  readonly spots: readonly AttemptFacts[];
+  spot(at: Place): AttemptFacts | undefined;
   /** The newest plan that was approved up to a position. */
   planAt(seq: number): Workflow | undefined;
   /** Every plan that was, the newest first. */
@@ -56,16 +56,16 @@ export type View = Circumstances & {
 /** The sweep looks at open runs every 30 seconds. */
 const GRACE_MS = 60_000;
 
-export const spotKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
+export const attemptKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
 
 export function viewOf(entries: readonly Entry[], circumstances: Circumstances = {}): View {
   const first = entries[0]?.at ?? { shard: 0, run: '' };
   const byAddress = new Map<string, Entry>();
-  const spots = new Map<string, Spot>();
+  const spots = new Map<string, AttemptFacts>();
   for (const entry of entries) {
     if (byAddress.has(entry.address)) continue;
     byAddress.set(entry.address, entry);
-    const key = spotKey(entry.at);
+    const key = attemptKey(entry.at);
     let spot = spots.get(key);
     if (spot === undefined) spots.set(key, (spot = { at: entry.at, about: aboutOf(entry.at.kind), slots: new Map() }));
     spot.slots.set(entry.at.slot, entry);
@@ -79,32 +79,32 @@ export function viewOf(entries: readonly Entry[], circumstances: Circumstances =
     graceMs: GRACE_MS,
     ...circumstances,
     entries,
-    facts: entries.filter((entry): entry is Event => !isVoid(entry)),
+    facts: entries.filter((entry): entry is Event => !isInvalid(entry)),
     byAddress,
     whole,
     upTo,
     request: whole.find(runRequested, theRun),
-    turn: whole.occupant(theRun, 'turn'),
+    turn: whole.occupant(theRun, 'closing'),
     end: whole.occupant(theRun, 'outcome'),
     spots: [...spots.values()],
-    spot: (at) => spots.get(spotKey(at)),
+    spot: (at) => spots.get(attemptKey(at)),
     planAt: (seq) => plans(seq)[0],
     plansAt: plans,
   };
 }
 
 /** Enters what a person has found out about an attempt that they were asked about, before the turn or after it. */
-function settle({ at, slots }: Spot, spots: ReadonlyMap<string, Spot>): void {
-  const before = at.kind === 'person' && /-escalation-\d+$/.test(at.id) && word(slots.get('check')) === 'accepted';
-  const after = at.kind === ASKED && word(slots.get('outcome')) === 'succeeded';
+function settle({ at, slots }: AttemptFacts, spots: ReadonlyMap<string, AttemptFacts>): void {
+  const before = at.kind === 'person' && /-escalation-\d+$/.test(at.id) && answerOf(slots.get('check')) === 'accepted';
+  const after = at.kind === ASKED && answerOf(slots.get('outcome')) === 'succeeded';
   const by = before ? slots.get('check') : after ? slots.get('outcome') : undefined;
   if (by === undefined) return;
   const { attempt } = ((said(slots.get('request'))['call'] as Call | undefined)?.arguments ?? {}) as Partial<Question>;
   const found = said(slots.get('outcome'))['output'] as Escalated | undefined;
-  const spot = attempt === undefined ? undefined : spots.get(spotKey(attempt));
+  const spot = attempt === undefined ? undefined : spots.get(attemptKey(attempt));
   if (spot === undefined || found === undefined || !isInDoubt(spot)) return;
   // What was never begun has had no effect: what is supplied then is a result, and tells of nothing in the world. An undo may yet begin.
-  const start = word(spot.slots.get('start'));
+  const start = answerOf(spot.slots.get('start'));
   if (spot.about === 'step' && (start === undefined || start === 'withdrawn')) return;
   if (found.action === 'retry' || found.result !== undefined) spot.settled = { by: by as Event, effect: found.action !== 'retry' };
 }
@@ -125,80 +125,81 @@ function planMemory(entries: readonly Entry[]): (seq: number) => readonly Workfl
 }
 
 /** The word that stands in a slot, `void` for what cannot be read, undefined for an empty one. */
-export function word(entry: Entry | undefined): string | undefined {
+export function answerOf(entry: Entry | undefined): string | undefined {
   if (entry === undefined) return undefined;
-  return isVoid(entry) ? 'void' : (entry.type.split('.')[2] ?? 'void');
+  return isInvalid(entry) ? 'invalid' : (entry.type.split('.')[2] ?? 'invalid');
 }
 
 /** What a fact says, as it was parsed; nothing for what cannot be read. */
 export function said(entry: Entry | undefined): { readonly [field: string]: unknown } {
-  return entry === undefined || isVoid(entry) ? {} : (entry.data as { [field: string]: unknown });
+  return entry === undefined || isInvalid(entry) ? {} : (entry.data as { [field: string]: unknown });
 }
 
 export const seqOf = (entry: Entry | undefined): number => entry?.seq ?? NEVER;
 
 /** The call that was asked for at a step or an undo. */
-export const callOf = ({ slots }: Spot): Call | undefined => said(slots.get('request'))['call'] as Call | undefined;
+export const callOf = ({ slots }: AttemptFacts): Call | undefined => said(slots.get('request'))['call'] as Call | undefined;
 
-export const isReadOnly = (spot: Spot): boolean => callOf(spot)?.effect === 'read-only';
+export const isReadOnly = (spot: AttemptFacts): boolean => callOf(spot)?.effect === 'read-only';
 
 /** True when nothing of it remains in the world. */
-export const isHarmless = (spot: Spot): boolean => isReadOnly(spot) || callOf(spot)?.effect === 'metered';
+export const isHarmless = (spot: AttemptFacts): boolean => isReadOnly(spot) || callOf(spot)?.effect === 'metered';
 
 /** True for what people are asked after the turn; everything else that is about undoing undoes something. */
-export const isQuestion = ({ at }: Pick<Spot, 'at'>): boolean => at.kind === ASKED;
+export const isQuestion = ({ at }: Pick<AttemptFacts, 'at'>): boolean => at.kind === ASKED;
 
 /** True when it cannot be told from its outcome whether it took effect. */
-export const isInDoubt = ({ slots }: Spot): boolean => ['unknown', 'timed-out', 'void'].includes(word(slots.get('outcome')) ?? '');
+export const isInDoubt = ({ slots }: AttemptFacts): boolean =>
+  ['unknown', 'timed-out', 'invalid'].includes(answerOf(slots.get('outcome')) ?? '');
 
 /** How a place is named to people. */
 export const nameOf = ({ kind, id, n }: Place): string => (n === 1 ? `${kind} "${id}"` : `attempt ${n} at ${kind} "${id}"`);
 
 /** The position at which nobody could act on it any more. */
-export function settledAt(spot: Spot): number {
+export function settledAt(spot: AttemptFacts): number {
   const { slots } = spot;
   if (callOf(spot) === undefined) return seqOf(slots.get('request'));
   const unless = (slot: string, words: readonly string[]): number => {
     const entry = slots.get(slot);
-    return entry === undefined || words.includes(word(entry) as string) ? NEVER : entry.seq;
+    return entry === undefined || words.includes(answerOf(entry) as string) ? NEVER : entry.seq;
   };
   const start = slots.get('start');
   return Math.min(
     seqOf(slots.get('outcome')),
-    word(start) === 'withdrawn' ? seqOf(start) : NEVER,
+    answerOf(start) === 'withdrawn' ? seqOf(start) : NEVER,
     unless('verdict', ['approved', 'held']),
     unless('ruling', ['granted']),
   );
 }
 
 /** Where it is told that it took effect: in time, by a person who looked, or late. */
-export const effectAt = (spot: Spot): number => effectFact(spot)?.seq ?? NEVER;
+export const effectAt = (spot: AttemptFacts): number => effectFact(spot)?.seq ?? NEVER;
 
 /** The fact that tells so. */
-export function effectFact({ slots, settled }: Spot): Event | undefined {
-  const told = ['outcome', 'late'].map((slot) => slots.get(slot)).filter((entry) => word(entry) === 'succeeded');
+export function effectFact({ slots, settled }: AttemptFacts): Event | undefined {
+  const told = ['outcome', 'late'].map((slot) => slots.get(slot)).filter((entry) => answerOf(entry) === 'succeeded');
   if (settled?.effect) told.push(settled.by);
   return told.sort((a, b) => seqOf(a) - seqOf(b))[0] as Event | undefined;
 }
 
 /** Attempts under one key are one effect, unless the call is one that is never repeated. */
-export function effectKey(spot: Spot): string {
+export function effectKey(spot: AttemptFacts): string {
   const { kind, id, n } = spot.at;
   return callOf(spot)?.effect === 'once' ? `${kind}.${id}.${n}` : `${kind}.${id}`;
 }
 
 /** Whether an attempt came to nothing up to a position: not done, not allowed, in doubt, or not what was promised. */
-export function setBackBefore({ slots }: Spot, seq: number): boolean {
+export function setBackBefore({ slots }: AttemptFacts, seq: number): boolean {
   const before = (slot: string, words: readonly string[]): boolean => {
     const entry = slots.get(slot);
-    return entry !== undefined && entry.seq < seq && words.includes(word(entry) as string);
+    return entry !== undefined && entry.seq < seq && words.includes(answerOf(entry) as string);
   };
   return (
-    before('request', ['void']) ||
-    before('outcome', ['failed', 'unknown', 'timed-out', 'void']) ||
-    before('check', ['rejected', 'void']) ||
-    before('verdict', ['denied', 'void']) ||
-    before('ruling', ['refused', 'expired', 'void']) ||
+    before('request', ['invalid']) ||
+    before('outcome', ['failed', 'unknown', 'timed-out', 'invalid']) ||
+    before('check', ['rejected', 'invalid']) ||
+    before('verdict', ['denied', 'invalid']) ||
+    before('ruling', ['refused', 'expired', 'invalid']) ||
     before('start', ['withdrawn'])
   );
 }

@@ -6,7 +6,7 @@ import { StrictWorkflow } from '@reel/contracts/workflow/format.ts';
 import type { ComponentList, ToolList } from '@reel/gateway/shapes.ts';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { castFaults, castOf, castTable, ownServices } from '../../check/topology.ts';
+import { ownServices, topologyFaults, topologyOf, topologyTable } from '../../check/topology.ts';
 import { ask } from '../api.ts';
 import { componentRows, HEADINGS } from '../components.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -50,9 +50,9 @@ export function addListing(reel: Command): void {
     .option('--check', 'fail on what is wrong with it')
     .action(async (options: Json & { check?: boolean }) => {
       const services = await ownServices();
-      const faults = castFaults(services);
-      if (options.json) json({ cast: castOf(services), faults });
-      else print(castTable(castOf(services)));
+      const faults = topologyFaults(services);
+      if (options.json) json({ cast: topologyOf(services), faults });
+      else print(topologyTable(topologyOf(services)));
       for (const fault of faults) warn(fault);
       if (options.check && faults.length > 0) process.exitCode = EXIT.no;
     });
