@@ -1,23 +1,10 @@
 /** A run as its facts, up to a point in the log. Slots are write-once, so a view of the past needs no copy: only a bound. */
 import { type Address, addressOf, type Parts, type Place } from '@reel/contracts/address.ts';
 import type { Event, FactDefinition } from '@reel/contracts/envelope.ts';
+import { type Entry, type Invalid, isInvalid } from '@reel/contracts/run/entry.ts';
 import type { z } from 'zod';
 
-/** What stands in a slot and cannot be read, or lacks what must stand before it: it decides the slot, and never in favour. */
-export type Invalid = {
-  readonly address: Address;
-  readonly at: Parts;
-  readonly seq: number;
-  readonly time: number;
-  readonly invalid: string;
-  /** For a fact that can be read: the types, any one of which would have had to stand before it. */
-  readonly without?: readonly string[];
-};
-
-/** Whatever stands in a slot. */
-export type Entry = Event | Invalid;
-
-export const isInvalid = (entry: Entry): entry is Invalid => 'invalid' in entry;
+export { type Entry, type Invalid, isInvalid };
 
 /** The facts of one run, in the order of the log, with an index by address. Grows at the end only. */
 export type RunLog = { readonly shard: number; readonly run: string; readonly entries: Entry[]; readonly byAddress: Map<Address, Entry> };

@@ -11,9 +11,9 @@ import type { Call } from '@reel/contracts/step.ts';
 import { voteCast } from '@reel/contracts/vote.ts';
 import { wrongBy } from './field-errors.ts';
 import { HttpProblem } from './problems.ts';
-import { iso } from './run-state.ts';
 import { approvalId, type Listed, type Runs } from './runs.ts';
 import type { Approval, Ruling } from './shapes.ts';
+import { iso } from './time.ts';
 import { castVote, type Vote } from './voting.ts';
 
 /** Everything held, the oldest first. */

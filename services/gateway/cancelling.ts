@@ -4,7 +4,7 @@ import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
 import { cancelRequested } from '@reel/contracts/run.ts';
 import { HttpProblem } from './problems.ts';
-import { iso } from './run-state.ts';
+import { iso } from './time.ts';
 
 type Asked = { readonly who: string; readonly why: string; readonly traceparent: string };
 /** `changed: false` where the run was being cancelled before this request. */

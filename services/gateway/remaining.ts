@@ -1,20 +1,15 @@
-/** What a run has left in the world, told from its facts: which attempts, what they returned, and why it is still there. Pure. */
+/** What a run left in the world, derived from its facts: which attempts, their results, and why the effect remains. Pure. */
 import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { type Place, theRun, undoOf } from '@reel/contracts/address.ts';
 import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
+import { type AttemptFacts, answerIn, attemptAt, callOf, resultFactOf } from '@reel/contracts/run/attempt-facts.ts';
+import { dataOf } from '@reel/contracts/run/entry.ts';
 import type { Remainder } from '@reel/contracts/run.ts';
-import type { Call } from '@reel/contracts/step.ts';
 import type { Question } from '@reel/contracts/workflow/attempt.ts';
 import type { Remaining } from './shapes.ts';
 
 /** A longer result is not shown in the list: the fact that is named has it. */
 const SHOWN_BYTES = 2000;
-
-const word = (entry: Entry | undefined): string | undefined =>
-  entry === undefined ? undefined : isInvalid(entry) ? 'invalid' : entry.type.split('.')[2];
-// biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, and each was parsed when it was read
-const dataOf = (entry: Entry | undefined): { [field: string]: any } =>
-  entry === undefined || isInvalid(entry) ? {} : (entry.data as object);
 
 /**
  * In the order in which its outcome lists them, and then what came later. Nothing while it is not over: until then it may be undone. What a
@@ -34,7 +29,7 @@ function described(history: History, { problem, kind, id, n }: Remainder): Remai
   const at = { kind, id, n };
   const fact = toldBy(history, at);
   const rejected = dataOf(history.occupant(at, 'check'))['problem'] as Problem | undefined;
-  const call = dataOf(history.occupant(at, 'request'))['call'] as Call | undefined;
+  const call = callOf(attemptAt(history, at));
   const result = fact === undefined ? undefined : resultIn(fact);
   const isShown = result !== undefined && Buffer.byteLength(JSON.stringify(result)) <= SHOWN_BYTES;
   return {
@@ -50,8 +45,9 @@ function described(history: History, { problem, kind, id, n }: Remainder): Remai
 
 /** The fact that tells of the effect: its outcome, its late result, or what a person said who was asked. */
 function toldBy(history: History, at: Place): Event | undefined {
-  const own = ['outcome', 'late'].map((slot) => history.occupant(at, slot)).find((entry) => word(entry) === 'succeeded');
-  return (own ?? history.entries().findLast((entry) => isAnswerAbout(history, entry, at))) as Event | undefined;
+  return (resultFactOf(attemptAt(history, at)) ?? history.entries().findLast((entry) => isAnswerAbout(history, entry, at))) as
+    | Event
+    | undefined;
 }
 
 function isAnswerAbout(history: History, entry: Entry, { kind, id, n }: Place): boolean {
@@ -73,19 +69,17 @@ function whyOf(history: History, at: Place, fact: Event | undefined, problem: Pr
   if (problem.code === 'no-compensation') return 'no-compensation';
   const last = triesAt(history, at).at(-1);
   if (last === undefined) return 'undo-failed';
-  const outcome = word(last.outcome);
+  const outcome = answerIn(last, 'outcome');
   if (outcome === undefined) return 'undo-denied';
   return outcome === 'failed' ? 'undo-failed' : 'undo-in-doubt';
 }
 
-type Try = { readonly outcome: Entry | undefined; readonly late: Entry | undefined };
-
-const isDone = ({ outcome, late }: Try): boolean => [outcome, late].some((entry) => word(entry) === 'succeeded');
+const isDone = (attempt: AttemptFacts): boolean => resultFactOf(attempt) !== undefined;
 
 /** Every try at undoing an attempt. */
-function triesAt(history: History, step: Place): Try[] {
-  const tries: Try[] = [];
+function triesAt(history: History, step: Place): AttemptFacts[] {
+  const tries: AttemptFacts[] = [];
   for (let at = undoOf(step, 1); history.occupant(at, 'request') !== undefined; at = { ...at, n: at.n + 1 })
-    tries.push({ outcome: history.occupant(at, 'outcome'), late: history.occupant(at, 'late') });
+    tries.push(attemptAt(history, at));
   return tries;
 }

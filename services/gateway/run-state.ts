@@ -1,24 +1,19 @@
-/** A run as its facts say it stands: status, steps, what it waits for and who owes it. Pure. */
+/** The state of a run, derived from its facts: status, steps, and what it waits for. Pure. */
 
 import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
-import { ASKED, aboutOf, addressOf, type Parts, type Place, theRun, undoneBy } from '@reel/contracts/address.ts';
-import type { Event, Problem } from '@reel/contracts/envelope.ts';
+import { ASKED, aboutOf, theRun, undoneBy } from '@reel/contracts/address.ts';
+import type { Problem } from '@reel/contracts/envelope.ts';
 import { approvedPlan, everPlanned } from '@reel/contracts/run/approved.ts';
+import { type AttemptFacts, type Attempts, callOf, record } from '@reel/contracts/run/attempt-facts.ts';
+import { answerOf, dataOf } from '@reel/contracts/run/entry.ts';
 import { cancelRequested, runRequested } from '@reel/contracts/run.ts';
 import { remainingIn } from './remaining.ts';
-import type { Run, RunStatus, StepState, StepStatus, Waiting } from './shapes.ts';
+import type { Run, RunStatus, StepState, StepStatus } from './shapes.ts';
+import { iso } from './time.ts';
 import { usageIn, usageOf } from './usage.ts';
+import { waitingFor } from './waiting.ts';
 
-/** The last moment that a date can tell. */
-const LAST_MS = 8.64e15;
-/** A moment as it is told, though it may have been said by somebody who knew no end. */
-export const iso = (ms: number): string => new Date(Math.max(-LAST_MS, Math.min(ms, LAST_MS))).toISOString();
-const answerOf = (entry: Entry): string => (isInvalid(entry) ? 'invalid' : (entry.type.split('.')[2] ?? 'invalid'));
-// biome-ignore lint/suspicious/noExplicitAny: facts of every type pass here, and each was parsed when it was read
-const dataOf = (entry: Entry | undefined): { [field: string]: any } =>
-  entry === undefined || isInvalid(entry) ? {} : (entry.data as object);
-
-/** Where the run is, told from the facts about the run as a whole. */
+/** The status of a run, by the facts about the run as a whole. */
 export function statusOf(
   turn: Entry | undefined,
   outcome: Entry | undefined,
@@ -41,9 +36,7 @@ export const linksOf = (id: string): Run['links'] => ({
   cancel: `/v1/runs/${id}/cancel`,
 });
 
-type Attempt = { at: Parts; slots: Map<string, Entry> };
-
-/** The whole of a run. @returns undefined when nobody requested it. */
+/** @returns undefined for a run that was not requested. */
 export function runState(history: History): Run | undefined {
   const request = history.find(runRequested, theRun);
   if (request === undefined) return undefined;
@@ -89,36 +82,35 @@ export function runState(history: History): Run | undefined {
   };
 }
 
-/** Everything that was said about steps, undos, plans and answers, by place. */
-function attemptsOf(entries: readonly Entry[]): Map<string, Attempt> {
-  const attempts = new Map<string, Attempt>();
-  for (const entry of entries) {
-    const { kind, id, n, slot } = entry.at;
-    if (['run', 'vote', 'fault', 'claim'].includes(aboutOf(kind))) continue;
-    const key = `${kind}.${id}.${n}`;
-    const attempt = attempts.get(key) ?? { at: entry.at, slots: new Map<string, Entry>() };
-    attempt.slots.set(slot, entry);
-    attempts.set(key, attempt);
-  }
+/** The attempts at steps, undos, plans and answers, by place. */
+function attemptsOf(entries: readonly Entry[]): Attempts {
+  const attempts: Attempts = new Map();
+  for (const entry of entries) if (!['run', 'vote', 'fault', 'claim'].includes(aboutOf(entry.at.kind))) record(attempts, entry);
   return attempts;
 }
 
-const ORDER = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check'];
-/** What it waits for before it is tried again, as long as the run may try anything again. */
-const WAIT = ['retry', 'wake'];
-const newest = ({ slots }: Attempt, over: boolean): StepStatus =>
-  ((over ? ORDER : [...ORDER, ...WAIT])
-    .map((slot) => slots.get(slot))
-    .filter((entry) => entry !== undefined)
-    .map(answerOf)
-    .at(-1) ?? 'pending') as StepStatus;
-const problemIn = ({ slots }: Attempt): Problem | undefined =>
-  [...slots.values()].map((entry) => dataOf(entry)['problem'] as Problem | undefined).findLast((problem) => problem !== undefined);
+const ORDER = ['request', 'verdict', 'ruling', 'start', 'outcome', 'check'] as const;
+/** The slots of waiting for another try. They count while the run may still try anything. */
+const WAIT = ['retry', 'wake'] as const;
 
-function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): StepState[] {
+/** The status of an attempt: the answer in the last of its slots that is filled. */
+const statusIn = ({ slots }: AttemptFacts, isOver: boolean): StepStatus =>
+  ((isOver ? ORDER : [...ORDER, ...WAIT])
+    .map((slot) => answerOf(slots[slot]))
+    .filter((answer) => answer !== undefined)
+    .at(-1) ?? 'pending') as StepStatus;
+
+/** The newest problem that a fact of the attempt carries. */
+const lastProblemIn = ({ slots }: AttemptFacts): Problem | undefined =>
+  Object.values(slots)
+    .sort((a, b) => a.seq - b.seq)
+    .map((entry) => dataOf(entry)['problem'] as Problem | undefined)
+    .findLast((problem) => problem !== undefined);
+
+function stepsOf(history: History, attempts: Attempts): StepState[] {
   const plan = approvedPlan(history);
   const asked = [...attempts.values()].filter(({ at }) => aboutOf(at.kind) === 'step');
-  const latest = new Map<string, Attempt>();
+  const latest = new Map<string, AttemptFacts>();
   for (const attempt of asked) if ((latest.get(attempt.at.id)?.at.n ?? 0) < attempt.at.n) latest.set(attempt.at.id, attempt);
   const planned = plan?.steps ?? [];
   const before = [...latest.keys()].filter((id) => everPlanned(history, id)?.role === 'step');
@@ -134,104 +126,43 @@ function stepsOf(history: History, attempts: ReadonlyMap<string, Attempt>): Step
     if (attempt === undefined)
       return { ...common, kind: step?.kind ?? 'tool', uses: step?.uses ?? '', status: 'pending', attempt: 0, undos: [] };
     const { slots, at } = attempt;
-    const call = dataOf(slots.get('request'))['call'];
-    const outcome = slots.get('outcome');
-    const late = slots.get('late');
-    const status = newest(attempt, history.occupant(theRun, 'closing') !== undefined);
-    // A late result that was accepted settles whatever had gone wrong.
-    const problem = status === 'accepted' ? undefined : problemIn(attempt);
-    const told = [outcome, late].find((entry) => 'output' in dataOf(entry));
+    const call = callOf(attempt);
+    const outcome = slots.outcome;
+    const late = slots.late;
+    const status = statusIn(attempt, history.occupant(theRun, 'closing') !== undefined);
+    // A late result that was accepted settles every earlier problem.
+    const problem = status === 'accepted' ? undefined : lastProblemIn(attempt);
+    const result = [outcome, late].find((entry) => 'output' in dataOf(entry));
     const usage = usageIn(outcome);
-    const { warnings } = dataOf(slots.get('check'));
-    const time = (slot: string, name: string): object => (slots.has(slot) ? { [name]: iso((slots.get(slot) as Entry).time) } : {});
+    const { warnings } = dataOf(slots.check);
+    const time = (entry: Entry | undefined, name: string): object => (entry === undefined ? {} : { [name]: iso(entry.time) });
     return {
       ...common,
       kind: at.kind,
       uses: call?.uses ?? step?.uses ?? '',
       status,
       attempt: at.n,
-      ...time('request', 'requestedAt'),
-      ...time('start', 'startedAt'),
-      ...time('outcome', 'endedAt'),
+      ...time(slots.request, 'requestedAt'),
+      ...time(slots.start, 'startedAt'),
+      ...time(slots.outcome, 'endedAt'),
       ...(call === undefined ? {} : { arguments: call.arguments }),
-      ...(told === undefined ? {} : { result: dataOf(told)['output'] }),
+      ...(result === undefined ? {} : { result: dataOf(result)['output'] }),
       ...(problem === undefined ? {} : { problem }),
       ...(warnings === undefined ? {} : { warnings }),
       ...(usage === undefined ? {} : { usage }),
       ...(late === undefined ? {} : { late: late.address }),
-      ...(slots.has('residue') ? { residue: dataOf(slots.get('residue'))['problem'] } : {}),
+      ...(slots.residue !== undefined ? { residue: dataOf(slots.residue)['problem'] } : {}),
       undos: undos.map((undo) => {
-        const wrong = problemIn(undo);
+        const wrong = lastProblemIn(undo);
         return {
           attempt: undoneBy(undo.at).n,
           try: undo.at.n,
-          uses: dataOf(undo.slots.get('request'))['call']?.uses ?? '',
-          status: newest(undo, false),
+          uses: callOf(undo)?.uses ?? '',
+          status: statusIn(undo, false),
           ...(undo.at.kind === ASKED ? { asks: true as const } : {}),
           ...(wrong === undefined ? {} : { problem: wrong }),
         };
       }),
     };
   });
-}
-
-const PERFORMERS: { [kind: string]: string } = { tool: 'tool-executor', model: 'model-executor', person: 'human-executor' };
-
-/** The questions that are open, the oldest first. */
-function waitingFor(history: History, attempts: ReadonlyMap<string, Attempt>): Waiting[] {
-  const open: Waiting[] = [];
-  const owe = (at: Place, slot: string, owedBy: string, since: Entry): void => {
-    open.push({
-      address: addressOf({ shard: history.shard, run: history.run, ...at, slot }),
-      waitsFor: slot,
-      owedBy,
-      since: iso(since.time),
-    });
-  };
-  const run = (slot: string): Entry | undefined => history.occupant(theRun, slot);
-  const verdict = run('verdict');
-  const turn = run('closing');
-  for (const { at, slots } of attempts.values()) {
-    const about = aboutOf(at.kind);
-    const asked = slots.get('request') ?? slots.get('proposal');
-    const judged = slots.get('verdict');
-    if (
-      asked === undefined ||
-      answerOf(asked) === 'skipped' ||
-      answerOf(asked) === 'abandoned' ||
-      (slots.has('start') && answerOf(slots.get('start') as Entry) === 'withdrawn')
-    )
-      continue;
-    if (about === 'answer' && !slots.has('check')) owe(at, 'check', 'validator', asked);
-    else if (judged === undefined) {
-      if (!slots.has('outcome')) owe(at, 'verdict', 'policy', asked);
-    } else if (answerOf(judged) === 'held' && !slots.has('ruling')) owe(at, 'ruling', 'a person', judged);
-    else if (about === 'step' || about === 'undo') {
-      const allowed = answerOf(judged) === 'approved' || (slots.has('ruling') && answerOf(slots.get('ruling') as Entry) === 'granted');
-      const outcome = slots.get('outcome');
-      const kind = about === 'undo' ? at.kind.slice('undo-'.length) : at.kind;
-      if (allowed && outcome === undefined)
-        owe(at, 'outcome', PERFORMERS[kind] ?? kind, slots.get('start') ?? slots.get('ruling') ?? judged);
-      else if (about === 'step' && outcome !== undefined && answerOf(outcome) === 'succeeded' && !slots.has('check'))
-        owe(at, 'check', 'validator', outcome);
-      else if (slots.has('retry') && !slots.has('wake')) owe(at, 'wake', 'saga-tracker', slots.get('retry') as Entry);
-    }
-  }
-  if (open.length > 0) return open;
-  const last = history.entries().at(-1) as Event;
-  if (turn !== undefined) owe(theRun, 'outcome', 'saga-tracker', turn);
-  else if (verdict === undefined) owe(theRun, 'verdict', 'policy', run('request') as Entry);
-  else if (answerOf(verdict) === 'held' && run('ruling') === undefined) owe(theRun, 'ruling', 'a person', verdict);
-  else
-    owe(
-      theRun,
-      'closing',
-      ['answer', 'plan'].includes(last.at.kind) && last.at.slot !== 'proposal' && answerOf(last) !== 'approved'
-        ? 'saga-tracker'
-        : last.at.kind === 'answer'
-          ? 'saga-tracker'
-          : 'planner',
-      last,
-    );
-  return open;
 }

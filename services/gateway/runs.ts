@@ -1,7 +1,8 @@
 /** The list of runs and of what is held in them: kept in memory from the facts, bounded, and rebuilt from the log at the start. */
 
 import { type Entry, isInvalid } from '@reel/bus/history.ts';
-import { addressOf, type Place } from '@reel/contracts/address.ts';
+import { addressOf } from '@reel/contracts/address.ts';
+import { placeKey } from '@reel/contracts/run/attempt-facts.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { newestFirst } from './pages.ts';
 import { linksOf, statusOf } from './run-state.ts';
@@ -36,8 +37,6 @@ export type Runs = {
   /** Hears when a run is over, listed or not. @returns how to stop. */
   onEnd(id: string, listener: () => void): () => void;
 };
-
-export const placeKey = ({ kind, id, n }: Place): string => `${kind}.${id}.${n}`;
 
 export function openRuns(): Runs {
   const runs = new Map<string, Listed>();

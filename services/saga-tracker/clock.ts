@@ -7,11 +7,11 @@ import type { History } from '@reel/bus/history.ts';
 import { aboutOf } from '@reel/contracts/address.ts';
 import type { Draft, Problem } from '@reel/contracts/envelope.ts';
 import { approvedPlan } from '@reel/contracts/run/approved.ts';
+import { type AttemptFacts, answerIn, callOf, isBegun, isHeld, isReadOnly, nameOf, outputOf } from '@reel/contracts/run/attempt-facts.ts';
 import { expiresAt } from '@reel/contracts/run/expiry.ts';
 import { stepExpired, stepTimedOut, stepWithdrawn } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoExpired, undoTimedOut } from '@reel/contracts/undo.ts';
-import { type AttemptFacts, answerOf, callOf, isBegun, isHeld, isReadOnly, nameOf, outputOf } from './attempt.ts';
 import type { Saga } from './effects.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
@@ -107,4 +107,4 @@ function periodOf(history: History, { tools, models = [] }: RunRequest): number 
 
 /** True for a step that was withdrawn for being overdue, and did not time out yet. */
 export const isAbandoned = (attempt: AttemptFacts): boolean =>
-  answerOf(attempt, 'start') === 'withdrawn' && attempt.slots.outcome === undefined;
+  answerIn(attempt, 'start') === 'withdrawn' && attempt.slots.outcome === undefined;

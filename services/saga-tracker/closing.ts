@@ -3,9 +3,10 @@
 import { type History, type Invalid, isInvalid } from '@reel/bus/history.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import type { Draft, Event } from '@reel/contracts/envelope.ts';
+import { problemOf } from '@reel/contracts/run/attempt-facts.ts';
+import { answerOf } from '@reel/contracts/run/entry.ts';
 import { closingCancelling, closingCompleted, closingExhausted, closingFailing } from '@reel/contracts/run.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
-import { answerAt, problemOf } from './attempt.ts';
 
 /** Slots in which rubbish stops a run: whoever waits for their answer will not get another, nor can anybody stop it any more. */
 const DECIDING = new Set(['request', 'proposal', 'verdict', 'ruling', 'outcome', 'check', 'retry', 'wake', 'control']);
@@ -17,7 +18,7 @@ export const completed = (): Draft => closingCompleted(theRun, {});
 /** Something was denied, refused, rejected, abandoned or not decided in time: the run fails for that reason. */
 export function failed(event: Event): Draft {
   const about = event.at.kind === 'run' ? 'the run' : `the ${event.at.kind}`;
-  const problem = problemOf(event.data) ?? { code: answerAt(event) as string, message: `${about} was ${answerAt(event)}` };
+  const problem = problemOf(event.data) ?? { code: answerOf(event) as string, message: `${about} was ${answerOf(event)}` };
   return closingFailing(theRun, { problem });
 }
 

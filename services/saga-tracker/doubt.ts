@@ -6,11 +6,21 @@ import type { History } from '@reel/bus/history.ts';
 import { askedAbout, type Place } from '@reel/contracts/address.ts';
 import type { Event, Problem } from '@reel/contracts/envelope.ts';
 import { approvedPlan, everPlanned } from '@reel/contracts/run/approved.ts';
+import {
+  type AttemptFacts,
+  type Attempts,
+  callOf,
+  isSettled,
+  nameOf,
+  outputOf,
+  placeKey,
+  problemIn,
+  type Slot,
+} from '@reel/contracts/run/attempt-facts.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
 import { type Escalated, escalationForm, escalationId, levelsOf, type Question } from '@reel/contracts/workflow/attempt.ts';
-import { type AttemptFacts, type AttemptsFacts, callOf, isSettled, nameOf, outputOf, placeKey, problemIn, type Slot } from './attempt.ts';
 import { factsUpTo } from './undo-call.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
@@ -45,7 +55,7 @@ export function levelsFor(history: History, attempt: AttemptFacts): ReturnType<t
  * The first who was not asked about the step of an attempt before the turn, or whose question the turn cut off. Undefined when somebody
  * has ended the run for it.
  */
-export function firstLevel(history: History, steps: AttemptsFacts, attempt: AttemptFacts): number | undefined {
+export function firstLevel(history: History, steps: Attempts, attempt: AttemptFacts): number | undefined {
   const step = everPlanned(history, attempt.at.id)?.step;
   for (let level = 1; step !== undefined; level += 1) {
     const asked = steps.get(placeKey({ kind: 'person', id: escalationId(step.id, level), n: 1 }));
@@ -101,7 +111,7 @@ const aboutUndo = ({ at }: AttemptFacts, call: Call | undefined, { message }: Pr
   `Whether ${nameOf(at)} was undone by "${call?.uses}" is not known: ${message}. Look, and supply the result of the undo if it was; choose retry if it was not, and it is tried again (with other arguments, if you like); or end, and it is listed as left behind.`;
 
 /** What a person said to a question: `open` as long as they may still say it, `silent` when they will not. */
-export function saidTo(undos: AttemptsFacts, { at }: Asked): 'open' | 'silent' | Escalated {
+export function saidTo(undos: Attempts, { at }: Asked): 'open' | 'silent' | Escalated {
   const asked = undos.get(placeKey(at));
   if (asked?.slots.request === undefined || !isSettled(asked)) return 'open';
   return (outputOf(asked)?.output as Escalated | undefined) ?? 'silent';

@@ -3,11 +3,21 @@
 import type { History } from '@reel/bus/history.ts';
 import { type Place, undoOf } from '@reel/contracts/address.ts';
 import type { Json, Problem } from '@reel/contracts/envelope.ts';
+import {
+  type AttemptFacts,
+  type Attempts,
+  answerIn,
+  callOf,
+  isDoubtful,
+  nameOf,
+  outputOf,
+  placeKey,
+  problemIn,
+} from '@reel/contracts/run/attempt-facts.ts';
 import type { Remainder } from '@reel/contracts/run.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import type { Escalated } from '@reel/contracts/workflow/attempt.ts';
-import { type AttemptFacts, type AttemptsFacts, answerOf, callOf, isDoubtful, nameOf, outputOf, placeKey, problemIn } from './attempt.ts';
 import type { Asked, Doubt } from './doubt.ts';
 
 export type Closing = { readonly to: 'completed' | 'failing' | 'cancelling' | 'exhausted'; readonly problem: Problem };
@@ -31,8 +41,8 @@ export type Pending = { doubt: Doubt; readonly undoing: Undoing | undefined; ask
 export type Saga = {
   turn: Closing | undefined;
   stage: 'going' | 'stopping' | 'undoing' | 'over';
-  readonly steps: AttemptsFacts;
-  readonly undos: AttemptsFacts;
+  readonly steps: Attempts;
+  readonly undos: Attempts;
   /** The effects that are known, by their keys. */
   readonly byKey: Map<string, Effect>;
   /** Steps on which somebody may still act. */
@@ -86,7 +96,7 @@ export function hear(saga: Told, attempt: AttemptFacts, said: Escalated): void {
   }
 }
 
-export const isAccepted = (attempt: AttemptFacts): boolean => answerOf(attempt, 'check') === 'accepted' || attempt.settled !== undefined;
+export const isAccepted = (attempt: AttemptFacts): boolean => answerIn(attempt, 'check') === 'accepted' || attempt.settled !== undefined;
 
 /** The newest attempt of each effect that may or may not have happened. One of which that is known accounts for them all. */
 export function doubts(saga: Told): Iterable<AttemptFacts> {

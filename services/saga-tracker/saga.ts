@@ -9,11 +9,8 @@
 import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
 import { aboutOf, theRun } from '@reel/contracts/address.ts';
 import { everPlanned } from '@reel/contracts/run/approved.ts';
-import { runRequested } from '@reel/contracts/run.ts';
-import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import {
   type AttemptFacts,
-  answerAt,
   callOf,
   isDoubtful,
   isHarmless,
@@ -22,7 +19,10 @@ import {
   placeKey,
   problemOf,
   record,
-} from './attempt.ts';
+} from '@reel/contracts/run/attempt-facts.ts';
+import { answerOf } from '@reel/contracts/run/entry.ts';
+import { runRequested } from '@reel/contracts/run.ts';
+import type { Escalated, Question } from '@reel/contracts/workflow/attempt.ts';
 import { type Closing, happened, hear, type Saga, type Told } from './effects.ts';
 import { advance } from './undoing.ts';
 
@@ -71,8 +71,8 @@ function enter(saga: Told, entry: Entry, history: History): void {
   if (isSettled(attempt)) saga.unsettled.delete(attempt);
   else saga.unsettled.add(attempt);
   const { slot } = entry.at;
-  if ((slot === 'outcome' || slot === 'late') && answerAt(entry) === 'succeeded' && !isHarmless(attempt)) happened(saga, attempt);
-  if (entry.at.kind === 'person' && slot === 'check' && answerAt(entry) === 'accepted') settle(saga, attempt, history);
+  if ((slot === 'outcome' || slot === 'late') && answerOf(entry) === 'succeeded' && !isHarmless(attempt)) happened(saga, attempt);
+  if (entry.at.kind === 'person' && slot === 'check' && answerOf(entry) === 'accepted') settle(saga, attempt, history);
 }
 
 /** A person has looked whether an attempt took effect, and has said what they found. */
@@ -87,7 +87,7 @@ function settle(saga: Told, asked: AttemptFacts, history: History): void {
 
 /** A turn that cannot be read is decided all the same, and never in favour. */
 function turnOf(entry: Entry): Closing {
-  const to = answerAt(entry) as Closing['to'];
+  const to = answerOf(entry) as Closing['to'];
   if (!isInvalid(entry) && TURNS.includes(to)) {
     return { to, problem: problemOf(entry.data) ?? { code: to, message: `the run is ${to}` } };
   }

@@ -2,11 +2,11 @@
 import type { History } from '@reel/bus/history.ts';
 import type { Event, Json, Problem } from '@reel/contracts/envelope.ts';
 import { approvedPlan } from '@reel/contracts/run/approved.ts';
+import { type AttemptFacts, callOf, outputOf } from '@reel/contracts/run/attempt-facts.ts';
 import { type Facts, resultsIn } from '@reel/contracts/run/results.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 import { renderTemplate } from '@reel/contracts/workflow/expression.ts';
-import { type AttemptFacts, callOf, outputOf } from './attempt.ts';
 
 type RunRequest = EventOf<'run.request.requested'>['data'];
 

@@ -2,11 +2,10 @@
 import { backoffMs } from '@reel/bus/runtime/backoff.ts';
 import { undoOf } from '@reel/contracts/address.ts';
 import type { Problem } from '@reel/contracts/envelope.ts';
-import { isUnavailable, type Retry } from '@reel/contracts/tool.ts';
 import {
   type AttemptFacts,
-  type AttemptsFacts,
-  answerOf,
+  type Attempts,
+  answerIn,
   callOf,
   isHarmless,
   isSettled,
@@ -14,7 +13,8 @@ import {
   placeKey,
   problemIn,
   type Slot,
-} from './attempt.ts';
+} from '@reel/contracts/run/attempt-facts.ts';
+import { isUnavailable, type Retry } from '@reel/contracts/tool.ts';
 
 /** Where the registration of the tool that undoes it says nothing. */
 const RETRY: Retry = { attempts: 3, delayMs: 2000 };
@@ -31,7 +31,7 @@ export type Tried =
   | { readonly problem: Problem; readonly againMs: number | undefined; readonly doubt: AttemptFacts | undefined };
 
 /** What became of try `n` at undoing an attempt, of as many as `retry` allows. */
-export function tried(undos: AttemptsFacts, attempt: AttemptFacts, n: number, retry: Retry = RETRY): Tried {
+export function tried(undos: Attempts, attempt: AttemptFacts, n: number, retry: Retry = RETRY): Tried {
   const now = undos.get(placeKey(undoOf(attempt.at, n)));
   if (now?.slots.request === undefined || !isSettled(now)) return 'open';
   let rests = 0;
@@ -54,7 +54,7 @@ export function tried(undos: AttemptsFacts, attempt: AttemptFacts, n: number, re
 /** It was let happen, and may have happened, or may yet: an undo is not withdrawn, so whoever comes late may still begin it. */
 export const isInDoubt = (undo: AttemptFacts): boolean =>
   undo.slots.outcome !== undefined &&
-  answerOf(undo, 'outcome') !== 'failed' &&
+  answerIn(undo, 'outcome') !== 'failed' &&
   !isHarmless(undo) &&
   outputOf(undo) === undefined &&
   undo.settled === undefined;
@@ -69,5 +69,5 @@ function settledBy(undo: AttemptFacts): Slot {
 function mayRepeat(undo: AttemptFacts, slot: Slot, problem: Problem): boolean {
   if (slot === 'request') return true;
   if (slot !== 'outcome') return false;
-  return answerOf(undo, 'outcome') === 'failed' ? problem.retryable !== false : callOf(undo)?.effect !== 'once';
+  return answerIn(undo, 'outcome') === 'failed' ? problem.retryable !== false : callOf(undo)?.effect !== 'once';
 }

@@ -2,9 +2,9 @@
 
 import { theRun, undoOf } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
+import { type AttemptFacts, callOf, problemIn } from '@reel/contracts/run/attempt-facts.ts';
 import type { Call } from '@reel/contracts/step.ts';
 import { undoRequested } from '@reel/contracts/undo.ts';
-import { type AttemptFacts, callOf, problemIn } from './attempt.ts';
 import { type Asked, askableUntil, type Doubt, firstLevel, put, saidTo } from './doubt.ts';
 import {
   doubtAbout,

@@ -7,10 +7,11 @@ import { answerExpired, answerProposed, type Omitted } from '@reel/contracts/ans
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';
 import { planExpired } from '@reel/contracts/plan.ts';
 import { isApproved } from '@reel/contracts/run/approved.ts';
+import { type AttemptFacts, isBegun, isHeld, isReadOnly, nameOf, outputOf, placeKey } from '@reel/contracts/run/attempt-facts.ts';
+import { answerOf } from '@reel/contracts/run/entry.ts';
 import { runCancelled, runCompleted, runExhausted, runExpired, runFailed, runRequested, runStranded } from '@reel/contracts/run.ts';
 import { type Call, stepExpired, stepResidue, stepWithdrawn } from '@reel/contracts/step.ts';
 import { undoExpired, undoRequested } from '@reel/contracts/undo.ts';
-import { type AttemptFacts, answerAt, isBegun, isHeld, isReadOnly, nameOf, outputOf, placeKey } from './attempt.ts';
 import { GRACE_MS, lookAt, overdue } from './clock.ts';
 import { RUN_TURNED } from './doubt.ts';
 import { type Closing, doubtAbout, isKnown, type Saga } from './effects.ts';
@@ -48,7 +49,7 @@ const turned: Problem = { code: RUN_TURNED, message: 'the run had turned before 
 /** What a person is still being asked about the run, its plan and its answer. */
 function questions(history: History): Draft[] {
   const asked = (at: Place): boolean =>
-    answerAt(history.occupant(at, 'verdict')) === 'held' && history.occupant(at, 'ruling') === undefined;
+    answerOf(history.occupant(at, 'verdict')) === 'held' && history.occupant(at, 'ruling') === undefined;
   const drafts: Draft[] = asked(theRun) ? [runExpired(theRun, { problem: turned })] : [];
   for (const [revision, expired] of [
     [planRevision, planExpired],
@@ -130,12 +131,12 @@ function residueOf(attempt: AttemptFacts): Problem {
 const endings = { failing: runFailed, cancelling: runCancelled, exhausted: runExhausted };
 
 function outcome(history: History, { undone, stranded, remaining }: Saga, { to, problem }: Closing): Draft {
-  if (to === 'completed') return runCompleted(theRun, answerOf(history));
+  if (to === 'completed') return runCompleted(theRun, answerIn(history));
   if (stranded.length > 0) return runStranded(theRun, { problem, undone, stranded, remaining });
   return endings[to](theRun, { problem, undone, remaining });
 }
 
-function answerOf(history: History): { answer: Json; omitted?: Omitted[] } {
+function answerIn(history: History): { answer: Json; omitted?: Omitted[] } {
   for (let n = 1; ; n += 1) {
     const proposal = history.find(answerProposed, answerRevision(n));
     if (proposal === undefined) return { answer: null };
