@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { openHealth } from '@reel/bus/health.ts';
 import type { Serving } from '@reel/bus/jetstream/serve.ts';
 import { LogUnavailable } from '@reel/bus/log.ts';
-import { resolveModulesFrom } from '@reel/bus/process/module-resolution.ts';
+import { resolveSdkAnywhere } from '@reel/bus/process/module-resolution.ts';
 import { warn } from '@reel/bus/process/terminal.ts';
 import type { AnyService } from '@reel/bus/service.ts';
 
@@ -27,7 +27,7 @@ export const SERVICES = [
 export async function load(nameOrPath: string): Promise<AnyService> {
   const known = (SERVICES as readonly string[]).includes(nameOrPath);
   const url = known ? new URL(`./${nameOrPath}/${nameOrPath}.ts`, import.meta.url) : pathToFileURL(resolve(nameOrPath));
-  resolveModulesFrom();
+  resolveSdkAnywhere();
   const module = (await import(url.href).catch((error: NodeJS.ErrnoException) => {
     if (known) throw error;
     if (existsSync(url)) throw new Error(`${nameOrPath} cannot be loaded: ${error.message}`, { cause: error });

@@ -1,5 +1,6 @@
 /** `@reel/sdk`: everything that services, performers and tools of your own import. README.md beside it says what each name is. */
 
+export { defineTool, type InProcessTool, type ToolContext } from '@reel/bus/define-tool.ts';
 export { type Entry, type History, type Invalid, isInvalid } from '@reel/bus/history.ts';
 export { keepSecret } from '@reel/bus/runtime/secrets.ts';
 export {
@@ -29,5 +30,4 @@ export { type Draft, type Event, type FactDefinition, fact, Json, JsonSchema, Pr
 export type { ModelDefinition, Usage } from '@reel/contracts/model.ts';
 export type { EventOf, FactType } from '@reel/contracts/story.ts';
 export type { Effect, ToolDefinition } from '@reel/contracts/tool.ts';
-export { defineTool, type InProcessTool, type ToolContext } from '@reel/tool-executor/define-tool.ts';
 export { z } from 'zod';

@@ -1,9 +1,10 @@
 /** Performers, tools and expressions of your own in a test: called as Reel calls them, with nothing else running. */
+
+import type { InProcessTool, ToolContext } from '@reel/bus/define-tool.ts';
 import type { ApprovedCall, CallContext, Performer } from '@reel/bus/service.ts';
 import { keyOf } from '@reel/contracts/address.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
 import { compile } from '@reel/contracts/workflow/expression.ts';
-import type { InProcessTool, ToolContext } from '@reel/tool-executor/define-tool.ts';
 
 const quiet = (): void => {};
 

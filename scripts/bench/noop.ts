@@ -1,5 +1,5 @@
 /** The benchmark's tool: does nothing, and returns about 200 bytes. */
-import { defineTool } from '@reel/tool-executor/define-tool.ts';
+import { defineTool } from '@reel/bus/define-tool.ts';
 import { z } from 'zod';
 
 export const noop = defineTool({

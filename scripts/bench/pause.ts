@@ -1,6 +1,6 @@
 /** The tool of the case "recover": says that it has begun, and takes 200 ms. */
 import { setTimeout } from 'node:timers/promises';
-import { defineTool } from '@reel/tool-executor/define-tool.ts';
+import { defineTool } from '@reel/bus/define-tool.ts';
 import { z } from 'zod';
 
 export const pause = defineTool({

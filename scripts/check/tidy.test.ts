@@ -149,7 +149,7 @@ test('JSON and YAML from outside are read where digits are kept', () => {
     'contracts/workflow/text-place.ts',
     // What Reel itself wrote.
     'infra/bus/process/process-log.ts',
-    'infra/bus/runtime/component-of.ts',
+    'infra/bus/signals/presence.ts',
     // Looks at the shape of a body, and is done with it.
     'services/gateway/body.ts',
     // The offline model: a request of our own.
@@ -161,4 +161,18 @@ test('JSON and YAML from outside are read where digits are kept', () => {
     'services/tool-executor/api-document.ts',
     'services/tool-executor/config.ts',
   ]);
+});
+
+test('what decides has no clock and no chance', () => {
+  const pure = sources().filter(
+    (path) =>
+      /^(contracts|services\/(planner|policy|validator|saga-tracker|human-executor)|infra\/bus\/runtime)\//.test(path) &&
+      !/\.(test|fixture)\.ts$|\/fixtures\//.test(path) &&
+      // A performer acts: its calls time out, and its start has a nonce.
+      path !== 'infra/bus/runtime/perform.ts',
+  );
+  assert.ok(pure.length > 100, `${pure.length} files`);
+  const impure =
+    /\b(Date\.now|Math\.random|performance\.now|randomUUID|randomBytes|setTimeout|setInterval|process\.(env|pid|hrtime))\b|new Date\(\)/;
+  assert.deepEqual(places(impure, pure), []);
 });

@@ -25,7 +25,7 @@ export default defineService<{ tell: (text: string) => void }>({
   [`${name}.test.ts`]: `import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { theRun } from '@reel/sdk';
-import { runFailed, runRequested, turnedFailing } from '@reel/sdk/facts';
+import { runFailed, runRequested, closingFailing } from '@reel/sdk/facts';
 import { given } from '@reel/sdk/testing';
 import subscriber from './${name}.ts';
 
@@ -35,10 +35,10 @@ test('tells of a run that failed', async () => {
   const workflow = { name: 'trip', steps: [{ id: 'book', uses: 'book' }] };
   const facts = [
     runRequested(theRun, { requestedBy: 'ada', workflow, input: {}, tools: {}, deadlineMs: 1e15 }),
-    turnedFailing(theRun, { problem }),
+    closingFailing(theRun, { problem }),
     runFailed(theRun, { problem, undone: [], remaining: [] }),
   ];
-  const said = await given(facts).then(subscriber, { tell: (text: string) => told.push(text) });
+  const published = await given(facts).then(subscriber, { tell: (text: string) => told.push(text) });
   assert.deepEqual(said, []);
   assert.deepEqual(told, ['run R failed: no rooms']);
 });

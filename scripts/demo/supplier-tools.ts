@@ -1,8 +1,8 @@
 /** The demo's records of suppliers, as tools in the executor's own process: one for each side from which a supplier can be looked at. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { defineTool, type InProcessTool } from '@reel/bus/define-tool.ts';
 import { Failure } from '@reel/bus/service.ts';
-import { defineTool, type InProcessTool } from '@reel/tool-executor/define-tool.ts';
 import { parse } from 'yaml';
 import { z } from 'zod';
 

@@ -1,6 +1,6 @@
 /** A Reel beside a broker that somebody else runs, such as a cluster's: what has to be in place before its services start. */
 import { join } from 'node:path';
-import { inWords } from '@reel/bus/operator/damage.ts';
+import { inWords } from '@reel/bus/jetstream/lost-end.ts';
 import { PROVISIONER, roleOf } from '@reel/bus/runtime/role.ts';
 import { load, SERVICES } from '@reel/services/main.ts';
 import { stringify } from 'yaml';

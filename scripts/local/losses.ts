@@ -5,8 +5,9 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Damage, inWords } from '@reel/bus/jetstream/lost-end.ts';
 import { reelStream } from '@reel/bus/jetstream/names.ts';
-import { type Claimed, type Damage, type Inspection, inWords, type Known, type Marks } from '@reel/bus/operator/damage.ts';
+import type { Claimed, Inspection, Known, Marks } from '@reel/bus/operator/damage.ts';
 import { z } from 'zod';
 import { folderShelf } from '../archive/folder.ts';
 import { type Beside, volumesOf } from '../archive/read.ts';

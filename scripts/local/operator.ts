@@ -1,7 +1,8 @@
 /** The log of an installation, read as its operator: by its folder, or by REEL_NATS and REEL_CREDENTIALS. */
 
 import { type Broker, connect } from '@reel/bus/jetstream/connect.ts';
-import { type Damage, type Inspection, inspect } from '@reel/bus/operator/damage.ts';
+import type { Damage } from '@reel/bus/jetstream/lost-end.ts';
+import { type Inspection, inspect } from '@reel/bus/operator/damage.ts';
 import { type FullLog, openFullLog } from '@reel/bus/operator/full-log.ts';
 import { streamsOf } from '@reel/bus/provisioning/permissions.ts';
 import { durablesOf } from '@reel/bus/provisioning/provision.ts';

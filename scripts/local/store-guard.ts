@@ -5,8 +5,9 @@
 import { statfs } from 'node:fs/promises';
 import type { Ailment } from '@reel/bus/health.ts';
 import { connect } from '@reel/bus/jetstream/connect.ts';
+import { inWords } from '@reel/bus/jetstream/lost-end.ts';
 import { inMb } from '@reel/bus/jetstream/storage-space.ts';
-import { type Inspection, inspect, inWords } from '@reel/bus/operator/damage.ts';
+import { type Inspection, inspect } from '@reel/bus/operator/damage.ts';
 import { streamsOf } from '@reel/bus/provisioning/permissions.ts';
 import type { Role } from '@reel/bus/runtime/role.ts';
 import { PROVISIONER } from '@reel/bus/runtime/role.ts';

@@ -1,6 +1,6 @@
 /** `reel verify`: holds the log to the protocol, straight from the broker or from an archive, and names every fact that breaks it. */
 
-import { inWords } from '@reel/bus/operator/damage.ts';
+import { inWords } from '@reel/bus/jetstream/lost-end.ts';
 import { line, print, printJson } from '@reel/bus/process/terminal.ts';
 import { rules } from '@reel/bus/verifier/protocol.ts';
 import { nothingVerified, type Verified, verifyOne, verifyShard, verifyWindow } from '@reel/bus/verifier/verify.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import desk from '../human-executor/human-executor.ts';
+import desk from './human-executor.ts';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 

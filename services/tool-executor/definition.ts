@@ -6,8 +6,8 @@ import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { compileSchema } from '@reel/contracts/schema.ts';
 import { type Compensation, type Effect, StrictCompensation, type ToolDefinition } from '@reel/contracts/tool.ts';
 import { z } from 'zod';
+import type { InProcessTool } from '../../infra/bus/define-tool.ts';
 import type { Api, Override } from './config.ts';
-import type { InProcessTool } from './define-tool.ts';
 import type { ApiOperation } from './openapi.ts';
 
 const TIMEOUT_MS = 30_000;

@@ -1,17 +1,17 @@
 /** Tools in process: loads the modules that the configuration names, and calls what they export. */
 import { pathToFileURL } from 'node:url';
-import { resolveModulesFrom } from '@reel/bus/process/module-resolution.ts';
+import { resolveSdkAnywhere } from '@reel/bus/process/module-resolution.ts';
 import { Failure } from '@reel/bus/service.ts';
 import { ToolDefinition } from '@reel/contracts/tool.ts';
+import { type InProcessTool, isInProcessTool } from '../../infra/bus/define-tool.ts';
 import type { Offer } from './catalog.ts';
 import { ConfigError } from './config.ts';
-import { type InProcessTool, isInProcessTool } from './define-tool.ts';
 import { ofModule } from './definition.ts';
 
 /** @throws ConfigError when a module cannot be loaded, has no tools, or has a name twice, or settings that are none. */
 export async function loadModules(paths: readonly string[]): Promise<Offer[]> {
   const offers = new Map<string, Offer>();
-  resolveModulesFrom();
+  resolveSdkAnywhere();
   for (const path of paths) {
     const module = (await import(pathToFileURL(path).href).catch((error: Error) => {
       throw new ConfigError(`modules: ${path} cannot be loaded: ${error.message}`);

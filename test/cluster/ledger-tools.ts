@@ -1,6 +1,6 @@
 /** Tools whose every effect is a line in a file that REEL_TEST_LEDGER names: what was done to the world, whoever says so or not. */
 import { appendFileSync } from 'node:fs';
-import { defineTool } from '@reel/tool-executor/define-tool.ts';
+import { defineTool } from '@reel/bus/define-tool.ts';
 import { z } from 'zod';
 
 const nothing = z.object({});

@@ -145,7 +145,7 @@ async function observeTools(connection: NatsConnection, executor: NatsConnection
 }
 
 async function observeRoll(connection: NatsConnection): Promise<Observer> {
-  const victim = componentOf(await load('policy'), 'x', 0);
+  const victim = componentOf(await load('policy'), { instance: 'x', pid: 1, startedAt: new Date(0).toISOString(), version: '0' });
   const roll = openPresenceTracker(connection, { warn: () => {} }, 3_600_000);
   let heard = 0;
   roll.follow(() => {

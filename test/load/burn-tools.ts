@@ -1,5 +1,5 @@
 /** A tool that takes anything and gives it back. */
-import { defineTool } from '@reel/tool-executor/define-tool.ts';
+import { defineTool } from '@reel/bus/define-tool.ts';
 import { z } from 'zod';
 
 export const anything = defineTool({

@@ -19,6 +19,7 @@ import { load, SERVICES } from '@reel/services/main.ts';
 import type { NatsConnection } from 'nats';
 
 const admitted = ['../extension/notifier.ts', '../extension/sms.ts'].map((path) => join(import.meta.dirname, path));
+const process1 = { pid: 1, startedAt: new Date(0).toISOString(), version: '0' };
 let local: Local;
 let dir: string;
 let reading: NatsConnection;
@@ -63,13 +64,13 @@ it('announcements without end, or of any size, take no place but their own', asy
   for (const service of services) {
     const connection = await as(service.name);
     connections.set(service.name, connection);
-    announce(connection, componentOf(service, 'honest', 0));
+    announce(connection, componentOf(service, { instance: 'honest', ...process1 }));
   }
   await heard(roll, () => services.every(({ name }) => count(roll, name).length === 1));
   for (const service of services) {
     const connection = connections.get(service.name) as NatsConnection;
     const names = (bytes: number): string[] => [`${'x'.repeat(bytes)}`];
-    const huge = { ...componentOf(service, 'huge', 0), offers: { tools: names(900_000) } };
+    const huge = { ...componentOf(service, { instance: 'huge', ...process1 }), offers: { tools: names(900_000) } };
     for (let n = 0; n < 4; n += 1) announce(connection, { ...huge, instance: `huge-${n}` });
     for (let n = 0; n < 16; n += 1) announce(connection, { ...huge, instance: `large-${n}`, offers: { tools: names(300_000) } });
     for (let n = 0; n < 400; n += 1) announce(connection, { ...huge, instance: `small-${n}`, offers: {} });

@@ -1,5 +1,5 @@
 /** Tools for poisoned runs: an effect that can be taken back. */
-import { defineTool } from '@reel/tool-executor/define-tool.ts';
+import { defineTool } from '@reel/bus/define-tool.ts';
 import { z } from 'zod';
 
 const anything = z.object({ value: z.number().optional() });

@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Consumer, type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import { LogFull, LogUnavailable } from '../log.ts';
-import { refuseLostEnd } from '../operator/damage.ts';
 import type { Handled } from '../runtime/react.ts';
 import type { Logger } from '../service.ts';
 import type { AckHeartbeat } from './ack-heartbeat.ts';
 import { failoverOf } from './failover.ts';
 import { flush } from './flush.ts';
+import { refuseLostEnd } from './lost-end.ts';
 import { API_PREFIX } from './names.ts';
 import { Refused } from './publisher.ts';
 

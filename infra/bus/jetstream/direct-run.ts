@@ -22,7 +22,7 @@ export async function openDirect(connection: NatsConnection): Promise<Pick<RunCa
   async function entryOf(raw: Raw): Promise<Entry | undefined> {
     const at = parseAddress(raw.subject);
     if (at === undefined) return undefined;
-    const { subject, body, seq, time, suspicious } = await whole(raw, storedBlobs(manager, at.shard, at.run));
+    const { subject, body, seq, time, suspicious } = await whole(raw, storedBlobs(manager, at.shard, at.run), Date.now());
     return decode(subject, body, seq, time, suspicious);
   }
   return {

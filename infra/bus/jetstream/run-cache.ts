@@ -64,7 +64,7 @@ function valuesOf(connection: NatsConnection, manager: JetStreamManager): Values
     const at = mayHaveBlobs(raw.body) ? parseAddress(raw.subject) : undefined;
     return at === undefined
       ? raw
-      : await whole(raw, storedBlobs(manager, at.shard, at.run), doubtMs(connection.info?.cluster !== undefined));
+      : await whole(raw, storedBlobs(manager, at.shard, at.run), Date.now(), doubtMs(connection.info?.cluster !== undefined));
   };
   return {
     complete,

@@ -12,20 +12,14 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
+import type { Damage } from '../jetstream/lost-end.ts';
 import { API_PREFIX, isClock } from '../jetstream/names.ts';
 import { nextOf, reached } from '../jetstream/stored.ts';
-import { LogUnavailable } from '../log.ts';
 import { OPERATOR, type PROVISIONER } from '../runtime/role.ts';
 
 /** How far a stream reached: its first message, when that was stored (ms since the epoch), and its last position. */
 export type Mark = { readonly first: number; readonly firstMs: number; readonly last: number };
 export type Marks = { readonly [stream: string]: Mark };
-
-/** Positions of a stream, both included, and by what it is known that they are lost. */
-export type Damage = { readonly stream: string; readonly from: number; readonly to: number; readonly why: string };
-
-export const inWords = ({ stream, from, to, why }: Damage): string =>
-  `${stream}: ${from === to ? `position ${from} is` : `positions ${from} to ${to} (${to - from + 1}) are`} lost: ${why}`;
 
 /** Each position of these holds a message for as long as the stream keeps it: nothing is deleted or replaced. */
 export const isWriteOnce = (stream: string): boolean => stream.startsWith('REEL_') || stream.startsWith('BLOB_');
@@ -251,17 +245,4 @@ const isThere = async (manager: JetStreamManager, stream: string, seq: number): 
 function isWhatItSays(subject: string, data: Uint8Array): boolean {
   const digest = subject.split('.').at(-1) ?? '';
   return !/^[0-9a-f]{64}$/.test(digest) || hash('sha256', data) === digest;
-}
-
-/**
- * Holds a durable against its stream, for who may ask no more than that. @throws LogUnavailable when the stream ends before what the
- * durable was given: what is stored next would never be delivered.
- */
-export async function refuseLostEnd(manager: JetStreamManager, stream: string, durable: string): Promise<void> {
-  const { delivered, ack_floor: floor } = await manager.consumers.info(stream, durable);
-  const last = await reached(() => manager.streams.getMessage(stream, { last_by_subj: '>' }));
-  const given = Math.max(delivered.stream_seq, floor.stream_seq);
-  if (last === undefined || last === null || last.seq >= given) return;
-  const lost = { stream, from: last.seq + 1, to: given, why: `the durable ${durable} was given what stood there` };
-  throw new LogUnavailable(`${inWords(lost)}. \`reel verify\` says what else is lost`);
 }

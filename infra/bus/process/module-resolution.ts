@@ -11,7 +11,7 @@ const LENDER = new URL('../../sdk/sdk.ts', import.meta.url).href;
 let isLending = false;
 
 /** From now on modules anywhere in this process find `@reel/sdk`, also where it is not installed. */
-export function resolveModulesFrom(): void {
+export function resolveSdkAnywhere(): void {
   if (isLending) return;
   isLending = true;
   registerHooks({

@@ -6,7 +6,7 @@ import { openDirect } from '../jetstream/direct-run.ts';
 import { openLog } from '../jetstream/event-log.ts';
 import { Refused } from '../jetstream/publisher.ts';
 import { type Log, LogFull, LogUnavailable } from '../log.ts';
-import { resolveModulesFrom } from '../process/module-resolution.ts';
+import { resolveSdkAnywhere } from '../process/module-resolution.ts';
 import { begin, guard } from '../process/watchdog.ts';
 import { attempt } from '../runtime/perform.ts';
 import { react, reactToTimer } from '../runtime/react.ts';
@@ -102,7 +102,7 @@ function openedFor(patient: Patient): Promise<Opened> {
 }
 
 async function open({ name, module }: Patient): Promise<Opened> {
-  resolveModulesFrom();
+  resolveSdkAnywhere();
   const { default: service } = (await import(module)) as { default: Opened['service'] };
   const connection = await connect(broker as Broker, name);
   const log = openLog(name, connection, await openDirect(connection));

@@ -20,9 +20,10 @@ const { body, blobs } = pack({
   data: { output },
 });
 const stored = new Map(blobs.map((blob) => [blob.digest, blob.body]));
-const storedBefore = (ms: number) => ({ subject, body, seq: 1, time: Date.now() - ms });
+const NOW_MS = Date.UTC(2026, 0, 1);
+const storedBefore = (ms: number) => ({ subject, body, seq: 1, time: NOW_MS - ms });
 const read = async (ms: number, load: (digest: string) => string | undefined) => {
-  const { body: text, seq, time } = await whole(storedBefore(ms), async (_, digest) => load(digest));
+  const { body: text, seq, time } = await whole(storedBefore(ms), async (_, digest) => load(digest), NOW_MS);
   return decode(subject, text, seq, time);
 };
 

@@ -16,7 +16,7 @@ export const doubtMs = (isClustered: boolean): number => (isClustered ? SETTLED_
  * The fact with its large values. One that is lost leaves its reference, which makes the fact void.
  * @throws LogUnavailable when one is not there of a fact so young that whoever was asked may not know of it yet.
  */
-export async function whole(raw: Raw, load: LoadBlob, settledMs = SETTLED_MS): Promise<Raw> {
+export async function whole(raw: Raw, load: LoadBlob, nowMs: number, settledMs = SETTLED_MS): Promise<Raw> {
   if (!mayHaveBlobs(raw.body)) return raw;
   const missing: string[] = [];
   const body = await unpack(raw.body, async (writer, digest) => {
@@ -24,7 +24,7 @@ export async function whole(raw: Raw, load: LoadBlob, settledMs = SETTLED_MS): P
     if (value === undefined) missing.push(digest);
     return value;
   });
-  if (missing.length > 0 && Date.now() - raw.time < settledMs)
+  if (missing.length > 0 && nowMs - raw.time < settledMs)
     throw new LogUnavailable(`${raw.subject}: its value ${missing[0]} is not there yet`);
   return { ...raw, body };
 }

@@ -3,12 +3,15 @@
  * name, and the kind that it performs, so that the broker holds it to both.
  */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { NatsConnection } from 'nats';
 import { flush } from '../jetstream/flush.ts';
 import { componentOf } from '../runtime/component-of.ts';
 import { withoutSecretsInJson } from '../runtime/secrets.ts';
 import type { AnyService, Logger, Offers } from '../service.ts';
 import { messageBody } from './message.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 
 /** How often a service says that it is there, in ms. */
 export const PRESENCE_MS = 2000;
@@ -33,7 +36,12 @@ export type Announcer = {
 
 /** Announces a service over its own connection. A broker that is away is nothing to it. */
 export function announcer(connection: NatsConnection, service: AnyService, log: Logger, everyMs = PRESENCE_MS): Announcer {
-  const component = componentOf(service, randomUUID().slice(0, 8), Date.now());
+  const component = componentOf(service, {
+    instance: randomUUID().slice(0, 8),
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    version,
+  });
   const subject = presenceSubject(component.name, component.instance, component.kind);
   let offers: Offers = {};
   let here = false;

@@ -181,7 +181,9 @@ export function simulate(options: SimulationOptions): Simulation {
     }
   }
 
-  const components = players.map(({ service }, index) => componentOf(service, `simulated-${index}`, START_MS));
+  const components = players.map(({ service }, index) =>
+    componentOf(service, { instance: `simulated-${index}`, pid: 0, startedAt: new Date(START_MS).toISOString(), version: 'simulated' }),
+  );
   const simulation: Simulation = {
     edge: simulatedEdge({ log, stored, now: agenda.now, components, ...options }),
     entries: log.entries,

@@ -60,7 +60,7 @@ export async function entriesOf(raws: readonly Raw[], blob: LoadBlob): Promise<E
   const twice: Entry[] = [];
   for (const raw of raws) {
     const { subject, seq, time, suspicious } = raw;
-    const entry = decode(subject, (await whole(raw, blob)).body, seq, time, suspicious);
+    const entry = decode(subject, (await whole(raw, blob, Date.now())).body, seq, time, suspicious);
     if (entry === undefined) continue;
     if (log.byAddress.has(subject)) twice.push(entry);
     else append(log, entry, isInvalid(entry) ? [] : definitionOf(entry.type)?.after);
