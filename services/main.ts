@@ -36,7 +36,17 @@ export async function load(nameOrPath: string): Promise<AnyService> {
   if (!['service', 'performer', 'edge'].includes(module.default?.shape ?? '')) {
     throw new Error(`${nameOrPath} has no service as its default export: export default defineService({ … }) or definePerformer({ … })`);
   }
-  return { ...(module.default as AnyService), module: url.href };
+  const service = { ...(module.default as AnyService), module: url.href };
+  const { publishes, on } = service as { publishes?: unknown; on?: unknown };
+  if (service.shape !== 'performer' && !Array.isArray(publishes))
+    throw new Error(
+      `${nameOrPath}: publishes is ${JSON.stringify(publishes) ?? 'missing'}, and has to be the list of facts that it publishes ([] for none)`,
+    );
+  if (service.shape === 'service' && (typeof on !== 'object' || on === null))
+    throw new Error(
+      `${nameOrPath}: on is ${JSON.stringify(on) ?? 'missing'}, and has to be an object of handlers by the type of their fact`,
+    );
+  return service;
 }
 
 /** How often a process that is watched tries again to join a broker that is not there yet. */

@@ -39,7 +39,7 @@ test('tells of a run that failed', async () => {
     runFailed(theRun, { problem, undone: [], remaining: [] }),
   ];
   const published = await given(facts).then(subscriber, { tell: (text: string) => told.push(text) });
-  assert.deepEqual(said, []);
+  assert.deepEqual(published, []);
   assert.deepEqual(told, ['run R failed: no rooms']);
 });
 `,

@@ -19,7 +19,7 @@ async function ring(facts: readonly Draft[], afterMs: number, name = 'clock'): P
   const said = await given(facts).fire(sagaTracker, {}, afterMs, name);
   const alarm = said.find((one) => 'timer' in one);
   return {
-    said: told(said).filter((one) => !one.startsWith('alarm')),
+    said: told(said).filter((one) => !one.startsWith('timer')),
     nextS: alarm === undefined ? undefined : (alarm.atMs - START_MS) / 1000,
   };
 }
@@ -107,9 +107,9 @@ test('while only persons are waited for, the clock is set for them alone; a ruli
   const facts = [...begun, friend.requested, friend.held];
   assert.equal((await ring(facts, 6_999)).nextS, 20, 'a service may still be about to say something');
   assert.equal((await ring(facts, 7_000)).nextS, 66);
-  assert.deepEqual(await says(...facts), ['alarm clock']);
-  assert.deepEqual(await says(...facts, friend.granted), ['alarm clock']);
-  assert.deepEqual(await says(...facts, friend.refused), ['alarm clock']);
+  assert.deepEqual(await says(...facts), ['timer clock']);
+  assert.deepEqual(await says(...facts, friend.granted), ['timer clock']);
+  assert.deepEqual(await says(...facts, friend.refused), ['timer clock']);
 });
 
 test('the clock is never set past the deadline', async () => {

@@ -12,7 +12,7 @@ import { begun, begunAs, DEADLINE_MS, failing, problem, question, START_MS, step
 import sagaTracker from './saga-tracker.ts';
 
 const says = async (...facts: Draft[]): Promise<string[]> =>
-  told(await given(facts).then(sagaTracker, {})).filter((one) => !one.startsWith('alarm'));
+  told(await given(facts).then(sagaTracker, {})).filter((one) => !one.startsWith('timer'));
 const dataOf = async (type: string, ...facts: Draft[]): Promise<Record<string, unknown>> => {
   const said = await given(facts).then(sagaTracker, {});
   const found = said.find((one): one is Draft => 'type' in one && one.type === type);

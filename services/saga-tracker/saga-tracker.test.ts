@@ -109,13 +109,13 @@ test('the turn stops what can be stopped and waits for the rest', async () => {
   ];
   const facts = [...begun, ...asked.asked, unjudged.requested, held.requested, held.held, ...running.running, ...reading.asked];
   assert.deepEqual(await says(...facts, failing), [
-    'alarm clock',
+    'timer clock',
     'step.start.withdrawn tool.asked.1',
     'step.start.withdrawn tool.unjudged.1',
     'step.ruling.expired tool.held.1',
   ]);
   assert.deepEqual(await says(...facts, failing, asked.withdrawn), [
-    'alarm clock',
+    'timer clock',
     'step.start.withdrawn tool.unjudged.1',
     'step.ruling.expired tool.held.1',
   ]);
@@ -123,12 +123,12 @@ test('the turn stops what can be stopped and waits for the rest', async () => {
 
 test('a person who is still asked about the run, its plan or its answer is let go', async () => {
   const heldRun = r.runHeld(theRun, { ...grounds, prompt: '?' });
-  assert.deepEqual(await says(requested(), heldRun, failing), ['alarm clock', 'run.ruling.expired run', 'run.outcome.failed run']);
+  assert.deepEqual(await says(requested(), heldRun, failing), ['timer clock', 'run.ruling.expired run', 'run.outcome.failed run']);
   const heldPlan = p.planHeld(plan, { ...grounds, prompt: '?' });
-  assert.deepEqual(await says(...planned, failing, heldPlan), ['alarm clock', 'plan.ruling.expired plan.plan.1', 'run.outcome.failed run']);
+  assert.deepEqual(await says(...planned, failing, heldPlan), ['timer clock', 'plan.ruling.expired plan.plan.1', 'run.outcome.failed run']);
   const heldAnswer = [proposed, a.answerAccepted(reply, {}), a.answerHeld(reply, { ...grounds, prompt: '?' })];
   assert.deepEqual(await says(...begun, ...heldAnswer, failing), [
-    'alarm clock',
+    'timer clock',
     'answer.ruling.expired answer.answer.1',
     'run.outcome.failed run',
   ]);
@@ -136,28 +136,28 @@ test('a person who is still asked about the run, its plan or its answer is let g
 
 test('whoever was granted a step as the run turned is withdrawn, unless they have begun', async () => {
   const facts = [...begun, flight.requested, flight.held, failing, flight.granted];
-  assert.deepEqual(await says(...facts), ['alarm clock', 'step.start.withdrawn tool.flight.1']);
+  assert.deepEqual(await says(...facts), ['timer clock', 'step.start.withdrawn tool.flight.1']);
   assert.deepEqual(await says(...facts, flight.started, flight.failed), ['run.outcome.failed run']);
 });
 
 test('the run does not end before the last step in flight has ended', async () => {
   const facts = [...begun, ...flight.running, ...hotel.running, failing];
-  assert.deepEqual(await says(...facts), ['alarm clock']);
-  assert.deepEqual(await says(...facts, flight.failed), ['alarm clock']);
+  assert.deepEqual(await says(...facts), ['timer clock']);
+  assert.deepEqual(await says(...facts, flight.failed), ['timer clock']);
   assert.deepEqual(await says(...facts, flight.failed, hotel.failed), ['run.outcome.failed run']);
 });
 
 test('a call that only reads and was not judged as the run turned ends when it is denied, or asks a person in vain', async () => {
   const reading = step('reading', { effect: 'read-only' });
-  assert.deepEqual(await says(...begun, reading.requested, failing), ['alarm clock']);
+  assert.deepEqual(await says(...begun, reading.requested, failing), ['timer clock']);
   assert.deepEqual(await says(...begun, reading.requested, failing, reading.denied), ['run.outcome.failed run']);
-  assert.deepEqual(await says(...begun, reading.requested, failing, reading.held), ['alarm clock', 'step.ruling.expired tool.reading.1']);
+  assert.deepEqual(await says(...begun, reading.requested, failing, reading.held), ['timer clock', 'step.ruling.expired tool.reading.1']);
 });
 
 test('effects are undone the last first, one at a time, with what they were given and what they gave', async () => {
   const facts = [...begun, ...flight.done, ...hotel.done, failing];
   const first = answer(...facts);
-  assert.deepEqual(told(await first), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.1']);
+  assert.deepEqual(told(await first), ['timer clock', 'undo.request.requested undo-tool.hotel-1.1']);
   assert.deepEqual(await dataOf(first, 'undo.request.requested'), {
     call: {
       uses: 'cancel',
@@ -167,7 +167,7 @@ test('effects are undone the last first, one at a time, with what they were give
       definition: 'sha256:cancel',
     },
   });
-  assert.deepEqual(await says(...facts, ...undo('hotel').done), ['alarm clock', 'undo.request.requested undo-tool.flight-1.1']);
+  assert.deepEqual(await says(...facts, ...undo('hotel').done), ['timer clock', 'undo.request.requested undo-tool.flight-1.1']);
   const end = answer(...facts, ...undo('hotel').done, ...undo('flight').done);
   assert.deepEqual(told(await end), ['run.outcome.failed run']);
   assert.deepEqual(await dataOf(end, 'run.outcome.failed'), { problem, undone: [hotel.at, flight.at], remaining: [] });
@@ -185,7 +185,7 @@ test('a compensation may name the results that its step could have named, and no
 
 test('a result that was not what was promised is undone all the same', async () => {
   const facts = [...begun, ...flight.running, flight.succeeded(), flight.rejected, failing];
-  assert.deepEqual(await says(...facts), ['alarm clock', 'undo.request.requested undo-tool.flight-1.1']);
+  assert.deepEqual(await says(...facts), ['timer clock', 'undo.request.requested undo-tool.flight-1.1']);
 });
 
 test('a late result is undone next', async () => {
@@ -200,22 +200,22 @@ test('a late result is undone next', async () => {
     ...undo('hotel').running,
     step('car').late(),
   ];
-  assert.deepEqual(await says(...facts), ['alarm clock', 'undo.ruling.expired undo-person.car-1.1'], 'one at a time');
+  assert.deepEqual(await says(...facts), ['timer clock', 'undo.ruling.expired undo-person.car-1.1'], 'one at a time');
   const next = await says(...facts, ...question('car').expired.slice(2), undo('hotel').done.at(-1) as Draft);
-  assert.deepEqual(next, ['alarm clock', 'undo.request.requested undo-tool.car-1.1']);
+  assert.deepEqual(next, ['timer clock', 'undo.request.requested undo-tool.car-1.1']);
 });
 
 test('a late result does not overtake an undo that was decided on before it, though it is not in the log yet', async () => {
   const car = step('car');
   const facts = [...begun, ...hotel.done, ...car.running, car.timedOut, failing, car.late()];
   const said = await says(...facts, ...question('car').expired);
-  assert.deepEqual(said, ['alarm clock', 'undo.request.requested undo-tool.hotel-1.1']);
+  assert.deepEqual(said, ['timer clock', 'undo.request.requested undo-tool.hotel-1.1']);
 });
 
 test('attempts under one key of an idempotent tool are one effect', async () => {
   const again = step('flight', {}, 2);
   const facts = [...begun, ...flight.running, flight.unknown, ...again.done, failing];
-  assert.deepEqual(await says(...facts), ['alarm clock', 'undo.request.requested undo-tool.flight-2.1']);
+  assert.deepEqual(await says(...facts), ['timer clock', 'undo.request.requested undo-tool.flight-2.1']);
   const end = await says(...facts, ...undo('flight', 1, { attempt: 2 }).done);
   assert.deepEqual(end, ['run.outcome.failed run'], 'the first attempt is accounted for by the second');
 });
@@ -253,17 +253,17 @@ test('a run that cannot tell whether something happened, and of which nobody can
 test('an undo that fails is tried three times, further apart each time, and then the others go on', async () => {
   const facts = [...begun, ...flight.done, ...hotel.done, failing];
   const twice = [...facts, ...undo('hotel').running, undo('hotel').failed()];
-  assert.deepEqual(await says(...twice), ['alarm clock']);
+  assert.deepEqual(await says(...twice), ['timer clock']);
   const ring = async (afterMs: number, drafts: Draft[]): Promise<string[]> => told(await given(drafts).fire(sagaTracker, {}, afterMs));
-  assert.deepEqual(await ring(1_400, twice), ['alarm clock']);
-  assert.deepEqual(await ring(2_000, twice), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.2']);
+  assert.deepEqual(await ring(1_400, twice), ['timer clock']);
+  assert.deepEqual(await ring(2_000, twice), ['timer clock', 'undo.request.requested undo-tool.hotel-1.2']);
   const thrice = [...twice, ...undo('hotel', 2).running, undo('hotel', 2).unknown];
-  assert.deepEqual(await ring(2_900, thrice), ['alarm clock']);
-  assert.deepEqual(await ring(4_000, thrice), ['alarm clock', 'undo.request.requested undo-tool.hotel-1.3']);
+  assert.deepEqual(await ring(2_900, thrice), ['timer clock']);
+  assert.deepEqual(await ring(4_000, thrice), ['timer clock', 'undo.request.requested undo-tool.hotel-1.3']);
   const out = [...thrice, ...undo('hotel', 3).running, undo('hotel', 3).failed()];
   // The second of them may have undone it.
   const next = ['undo.request.requested undo-person.hotel-1.1', 'undo.request.requested undo-tool.flight-1.1'];
-  assert.deepEqual(await says(...out), ['alarm clock', ...next]);
+  assert.deepEqual(await says(...out), ['timer clock', ...next]);
   const said = await dataOf(answer(...out, ...undo('flight').done, ...question('hotel').said({ action: 'end' })), 'run.outcome.stranded');
   assert.deepEqual(said, { problem, undone: [flight.at], stranded: [{ ...hotel.at, problem }], remaining: [] });
 });
@@ -280,7 +280,7 @@ test('an undo that cannot help again or is not allowed is given up', async () =>
 
 test('an undo whose result comes late has been done', async () => {
   const facts = [...begun, ...flight.done, failing, ...undo('flight').running, undo('flight').unknown, undo('flight').late];
-  assert.deepEqual(await says(...facts), ['alarm clock'], 'the next try was decided on');
+  assert.deepEqual(await says(...facts), ['timer clock'], 'the next try was decided on');
   const end = [...facts, ...undo('flight', 2).running, undo('flight', 2).failed(false)];
   assert.deepEqual(await dataOf(answer(...end), 'run.outcome.failed'), { problem, undone: [flight.at], remaining: [] });
 });
@@ -308,7 +308,7 @@ test('an effect that comes after the end is a residue', async () => {
 test('a late result under a key whose undo has begun is for a person to look at', async () => {
   const again = step('flight', {}, 2);
   const facts = [...begun, ...flight.running, flight.timedOut, ...again.done, failing, ...undo('flight', 1, { attempt: 2 }).running];
-  assert.deepEqual(await says(...facts, flight.late()), ['alarm clock', 'step.residue.left tool.flight.1']);
+  assert.deepEqual(await says(...facts, flight.late()), ['timer clock', 'step.residue.left tool.flight.1']);
 });
 
 test('an effect that a completed run does not rest on is a residue, and is not undone', async () => {
@@ -319,7 +319,7 @@ test('an effect that a completed run does not rest on is a residue, and is not u
   const facts = [...begun, ...flight.running, flight.timedOut, ...other.done];
   assert.deepEqual(await says(...facts, ...end, flight.late()), ['step.residue.left tool.flight.1']);
   assert.deepEqual(await says(...facts, flight.late(), ...end.slice(0, -1)), [
-    'alarm clock',
+    'timer clock',
     'run.outcome.completed run',
     'step.residue.left tool.flight.1',
   ]);
@@ -350,7 +350,7 @@ test('rubbish where an undo will be does not stand for its request', async () =>
   const done = [...begun, ...flight.done];
   // Without a request before them, all of these are void.
   for (const left of [undo('flight').denied, undo('flight').held, undo('flight').granted, undo('flight').failed(), undo('flight').late])
-    assert.deepEqual(await says(...done, left, failing), ['alarm clock', 'undo.request.requested undo-tool.flight-1.1'], left.type);
+    assert.deepEqual(await says(...done, left, failing), ['timer clock', 'undo.request.requested undo-tool.flight-1.1'], left.type);
 });
 
 test('a run that is not over by its deadline turns, plan or no plan', async () => {

@@ -9,9 +9,9 @@ const flight = step('flight');
 const done = [...begun, ...flight.done, failing];
 /** What is said when the clock rings so many ms after the last of these. */
 const ring = async (afterMs: number, facts: readonly Draft[]): Promise<string[]> =>
-  told(await given(facts).fire(sagaTracker, {}, afterMs)).filter((one) => !one.startsWith('alarm'));
+  told(await given(facts).fire(sagaTracker, {}, afterMs)).filter((one) => !one.startsWith('timer'));
 const says = async (facts: readonly Draft[]): Promise<string[]> =>
-  told(await given(facts).then(sagaTracker, {})).filter((one) => !one.startsWith('alarm'));
+  told(await given(facts).then(sagaTracker, {})).filter((one) => !one.startsWith('timer'));
 const again = (n: number): string[] => [`undo.request.requested undo-tool.flight-1.${n}`];
 
 test('a server that is left alone for a while is waited for, and costs no try', async () => {

@@ -65,7 +65,7 @@ describe('JetStream', () => {
         });
         const services = [...players, gateway];
         // The kind `tool` has to be somebody's for the edge to be allowed to speak of it.
-        const performer = { ...roleOf(gateway), name: 'nobody', shape: 'performer' as const, kind: 'tool', says: [], hears: [] };
+        const performer = { ...roleOf(gateway), name: 'nobody', shape: 'performer' as const, kind: 'tool', publishes: [], subscribes: [] };
         const roles = [
           ...services.map((service) => roleOf(service as never)),
           ...(players.some(({ shape }) => shape === 'performer') ? [] : [performer]),

@@ -152,15 +152,15 @@ it('lists who is there, with what they offer', async () => {
   assert.ok(components.some(({ name }) => name === 'gateway'));
 });
 
-it('lists tools, prints contracts as JSON Schemas, and the cast without a fault', async () => {
+it('lists tools, prints contracts as JSON Schemas, and the topology without a fault', async () => {
   assert.match((await cli(['tools'])).stdout, /book_hotel +world +idempotent +\d+ ms +cancel_hotel/);
   const contracts = JSON.parse((await cli(['contracts'])).stdout) as { facts: object; workflow: { properties: object } };
   assert.ok('step.outcome.succeeded' in contracts.facts);
   assert.ok('steps' in contracts.workflow.properties);
-  const cast = await cli(['cast', '--check']);
+  const cast = await cli(['topology', '--check']);
   assert.equal(cast.stderr, '');
   assert.equal(cast.code, 0);
-  assert.match(cast.stdout, /step\.verdict\.approved +policy +tool-executor, model-executor, desk/);
+  assert.match(cast.stdout, /step\.verdict\.approved +policy +tool-executor, model-executor, human-executor/);
 });
 
 it('says what is wrong with policies before anything is judged by them, and the services do not start with it', async () => {

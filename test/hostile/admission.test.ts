@@ -27,17 +27,17 @@ after(async () => {
 });
 
 /** As a module may export it, whether the shape of a service lets it or not. */
-type Module = { name: unknown; kind?: unknown; says?: readonly unknown[]; on?: object; shape?: string; more?: object };
+type Module = { name: unknown; kind?: unknown; publishes?: readonly unknown[]; on?: object; shape?: string; more?: object };
 let modules = 0;
 async function moduleOf({
   name,
   kind,
-  says = [],
+  publishes = [],
   on = {},
   shape = kind === undefined ? 'service' : 'performer',
   more = {},
 }: Module): Promise<string> {
-  const service = { shape, name, ...(kind === undefined ? { says } : { kind, concurrency: 1, registry: false }), ...more };
+  const service = { shape, name, ...(kind === undefined ? { publishes } : { kind, concurrency: 1, registry: false }), ...more };
   const file = join(dir, `module-${(modules += 1)}.mjs`);
   await writeFile(file, `export default { ...${JSON.stringify(service)}, on: ${JSON.stringify(on)}, perform: () => null };\n`);
   return file;
@@ -164,7 +164,7 @@ const hostile: readonly (readonly [what: string, module: Module, why: RegExp])[]
     (said) =>
       [
         `a voice in ${said}`,
-        { name: 'good', says: [slot(...(said.split('.') as [string, string]))] },
+        { name: 'good', publishes: [slot(...(said.split('.') as [string, string]))] },
         /it says .*(alone to decide|--may-say)/,
       ] as const,
   ),
@@ -172,8 +172,8 @@ const hostile: readonly (readonly [what: string, module: Module, why: RegExp])[]
     (said) =>
       [
         `a voice in ${said}`,
-        { name: 'good', says: [slot(...(said.split('.') as [string, string]))] },
-        /no role that can be read: says/,
+        { name: 'good', publishes: [slot(...(said.split('.') as [string, string]))] },
+        /no role that can be read: publishes/,
       ] as const,
   ),
   ['the registry', { name: 'good', kind: 'sms', more: { registry: true } }, /only the tool-executor keeps it/],
@@ -211,7 +211,7 @@ it('one name, and one kind, is for one service', async () => {
 });
 
 it('what people say is said by a service that was expressly let, and what nobody else says by any', async () => {
-  const path = await moduleOf({ name: 'voter', says: [slot('vote', 'request'), slot('step', 'note')] });
+  const path = await moduleOf({ name: 'voter', publishes: [slot('vote', 'request'), slot('step', 'note')] });
   await assert.rejects(admit(path, local.dir), /--may-say vote\.request/);
   await assert.rejects(admit(path, local.dir, ['run.control']), /--may-say vote\.request/);
   const role = await admit(path, local.dir, ['vote.request', 'run.control']);
@@ -223,7 +223,7 @@ it('what people say is said by a service that was expressly let, and what nobody
     'vote.request',
   ]);
   // Nothing makes it policy.
-  const judge = await moduleOf({ name: 'judge', says: [slot('step', 'verdict')] });
+  const judge = await moduleOf({ name: 'judge', publishes: [slot('step', 'verdict')] });
   await assert.rejects(admit(judge, local.dir, ['step.verdict']), /for policy alone to decide/);
 });
 
@@ -232,20 +232,20 @@ it('what an earlier version remembered is named and left out, and everything els
   const cast = join(at, 'cast');
   await mkdir(cast, { recursive: true });
   const role = (more: object): string =>
-    JSON.stringify({ name: 'x', shape: 'service', says: [], hears: [], clock: false, registry: false, concurrency: 1, ...more });
+    JSON.stringify({ name: 'x', shape: 'service', publishes: [], subscribes: [], clock: false, registry: false, concurrency: 1, ...more });
   const bad: [file: string, text: string][] = [
     ['a"b.json', role({ name: 'a"b' })],
     ['operator.json', role({ name: 'operator' })],
     ['policy.json', role({ name: 'policy' })],
-    ['judge.json', role({ name: 'judge', says: [{ about: 'step', slot: 'verdict' }] })],
-    ['voter.json', role({ name: 'voter', says: [{ about: 'vote', slot: 'request' }] })],
+    ['judge.json', role({ name: 'judge', publishes: [{ about: 'step', slot: 'verdict' }] })],
+    ['voter.json', role({ name: 'voter', publishes: [{ about: 'vote', slot: 'request' }] })],
     ['second.json', role({ name: 'second', shape: 'performer', kind: 'tool' })],
     ['renamed.json', role({ name: 'honest' })],
     ['cut.json', '{"name":'],
     ['empty.json', ''],
     ['list.json', '[]'],
     ['null.json', 'null'],
-    ['quotes.json', role({ name: 'quotes', hears: [{ about: 'run', slot: 'x" ] } } }' }] })],
+    ['quotes.json', role({ name: 'quotes', subscribes: [{ about: 'run', slot: 'x" ] } } }' }] })],
   ];
   for (const [file, text] of [...bad, ['good.json', role({ name: 'good' })]] as const) await writeFile(join(cast, file), text);
   const told: string[] = [];
@@ -272,7 +272,7 @@ it('any text is a string of the broker’s configuration, and no name leads out 
   const own = await Promise.all(SERVICES.map(async (name) => roleOf(await load(name))));
   const server = await findServer();
   for (const text of ['a"b', 'a\\', '\\"', 'a\nb', '$HOME', '#', '}', "'", 'é\u202e', '\u0000', '// x', '/* x', 'include x']) {
-    const roles = [...own, { ...(own[1] as (typeof own)[number]), name: text, hears: [{ about: 'run' as const, slot: text }] }];
+    const roles = [...own, { ...(own[1] as (typeof own)[number]), name: text, subscribes: [{ about: 'run' as const, slot: text }] }];
     const file = join(dir, 'hostile.conf');
     await writeFile(
       file,

@@ -51,8 +51,8 @@ it('a service writes under its own name, if it says anything at all, and nobody 
       assert.equal(await stores(connection, odd, 'x'), false, `${name} at ${odd}`);
   }
   assert.deepEqual(writers.sort(), [
-    'human-executor',
     'gateway',
+    'human-executor',
     'model-executor',
     'planner',
     'policy',

@@ -41,6 +41,6 @@ export function given(drafts: readonly Draft[], startMs = Date.UTC(2026, 0, 1)) 
 
 /** What was answered, as `type` at `kind.id.n`, for plain assertions. */
 export const told = (said: Answers): string[] =>
-  said.map((one) => ('timer' in one ? `alarm ${one.timer}` : `${one.type} ${placeText(one.at)}`));
+  said.map((one) => ('timer' in one ? `timer ${one.timer}` : `${one.type} ${placeText(one.at)}`));
 
 const placeText = (at: Place): string => (at.kind === theRun.kind ? 'run' : `${at.kind}.${at.id}.${at.n}`);
