@@ -2,6 +2,7 @@
  * The choreography under a malicious bus, on a virtual clock, again and again the same for the same seed. Services run by the code that
  * JetStream runs them by; what can go wrong with their deliveries, and whenever they touch the log, is in `simulated-faults.ts`.
  */
+import { isTurnAwaited } from '@reel/contracts/event-loop.ts';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Edge } from '../edge.ts';
@@ -210,7 +211,11 @@ export function simulate(options: SimulationOptions): Simulation {
 }
 
 /** All that can go on without waiting for time to pass has gone on. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Resolves when nothing goes on any more at this virtual time: not in microtasks, and no long computation is on its way. */
+async function settled(): Promise<void> {
+  do await new Promise((resolve) => setImmediate(resolve));
+  while (isTurnAwaited());
+}
 
 function castOf(players: readonly Player[]): Part[] {
   const byName = new Map<string, Player[]>();
