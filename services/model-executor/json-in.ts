@@ -9,10 +9,18 @@ const MOST = 64;
 export function* jsonIn(text: string): Generator<Json, void, undefined> {
   const whole = parsed(text.trim());
   if (whole !== undefined) return yield whole;
-  for (const [, inside = ''] of text.matchAll(/```[A-Za-z0-9_-]*[^\S\n]*\n([\s\S]*?)\n?[^\S\n]*```/g)) {
+  let prose = text;
+  for (const [fence, inside = ''] of text.matchAll(/```[A-Za-z0-9_-]*[^\S\n]*\n([\s\S]*?)\n?[^\S\n]*```/g)) {
     const value = parsed(inside.trim());
-    if (value !== undefined) yield value;
+    if (value === undefined) continue;
+    yield value;
+    // It was looked at whole: what stands within it, or in a text of it, is a part.
+    prose = prose.replace(fence, () => '');
   }
+  yield* jsonInProse(prose);
+}
+
+function* jsonInProse(text: string): Generator<Json, void, undefined> {
   let from = 0;
   for (let tries = 0; tries < MOST; tries += 1) {
     const begin = from + text.slice(from).search(/[{[]/);

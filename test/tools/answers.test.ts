@@ -152,6 +152,8 @@ test('a part of a broken answer is not taken for what was asked for', async (con
     'So: {"x":{"a":1}, "y": [',
     '```json\n{"x":{"a":1},\n```',
     '{ "x": {"a":1} "y": 2}',
+    '```json\n"{}"\n```\nIs there more?',
+    '```\n[{}]\n```\nIs there more?',
   ]) {
     assert.equal(await asked(answer(chat(text)), 'object'), 'failed: model-nonsense', text);
   }
