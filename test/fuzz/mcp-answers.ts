@@ -168,11 +168,13 @@ const way = fc.record({
   status: fc.constantFrom(202, 204, 400, 401, 403, 404, 405, 409, 429, 500, 502, 503),
 });
 
-/** The same bytes with one in the middle that no text in UTF-8 has. */
+/** The same bytes with some in a text of the result that no text in UTF-8 has: the number of the call stays what it is. */
 function spoilt(bytes: Buffer): Buffer {
   const begin = bytes.indexOf('"result":') + 9;
   const inText = bytes.indexOf('"', begin) + 1;
-  return inText === 0 ? bytes : Buffer.concat([bytes.subarray(0, inText), Buffer.from([0xc0, 0xff]), bytes.subarray(inText)]);
+  const id = bytes.lastIndexOf('"id":');
+  if (inText === 0 || (id >= begin && inText > id)) return bytes;
+  return Buffer.concat([bytes.subarray(0, inText), Buffer.from([0xc0, 0xff]), bytes.subarray(inText)]);
 }
 
 export const mcpCases: fc.Arbitrary<McpCase> = fc.tuple(message, noMessage, way).map(([{ text, outcome }, none, one]) => {
