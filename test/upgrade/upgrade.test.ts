@@ -129,8 +129,8 @@ async function standNoLonger(runs: readonly Run[], undisturbed: readonly Run[]):
   console.log(`# ${told}`);
 }
 
-/** The version of which facts are kept in contracts/samples/1-dc0f711.jsonl. */
-const OLD = 'dc0f711';
+/** The version of which facts are kept in contracts/samples/1-b6a8075.jsonl: the first with the names that are on the wire today. */
+const OLD = 'b6a8075';
 
 describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
   let dir: string;
@@ -163,19 +163,16 @@ describe('an earlier version beside today’s', { timeout: 200_000 }, () => {
   it('gives way to it while runs are under way, one service after the other', async (context) => {
     if (!(await hasCommit(OLD))) return context.skip(`the commit ${OLD} is not here: a clone with its history has it`);
     const tools = join(dir, 'tools.json');
-    await writeFile(tools, JSON.stringify({ modules: [await giveModule('pace-tools.ts', join(dir, 'old'))] }));
-    // That version knew nothing of models.
-    await Promise.all(inOrder.filter((name) => name !== 'model-executor').map((name) => startOld(name, tools)));
+    await writeFile(tools, JSON.stringify({ modules: [await giveModule('fixtures/pace-tools.ts', join(dir, 'old'))] }));
+    await Promise.all(inOrder.map((name) => startOld(name, tools)));
     await toolsKnown();
-    // A gateway of that version stayed, when it was stopped, for as long as somebody kept a connection in use.
-    const headers = { connection: 'close' };
-    const begun = await underLoad(async () => {}, headers);
+    const begun = await underLoad(async () => {});
     const runs = await underLoad(async () => {
       for (const name of inOrder) {
         await replaced(name, olds.get(name));
         olds.delete(name);
       }
-    }, headers);
+    });
     await standNoLonger(runs, begun);
     const after = await underLoad(async () => {});
     await checked(after);
