@@ -1,4 +1,4 @@
-/** A service that is there, as it describes itself. */
+/** A running service, as it announces itself. */
 import { ModelDefinition } from '@reel/contracts/model.ts';
 import { z } from 'zod';
 
@@ -13,16 +13,16 @@ export const Component = z
     shape: z.enum(['service', 'performer', 'edge']),
     /** The kind of step that it performs. */
     kind: z.string().optional(),
-    /** Which one of several under this name. */
+    /** Which instance of the service. */
     instance: z.string(),
     pid: z.int(),
     startedAt: z.iso.datetime(),
-    /** Of Reel, as the service has it. */
+    /** The version of Reel that it runs. */
     version: z.string(),
-    /** The types of the facts that it hears, and of those that it may say. */
+    /** The types of the facts that it handles, and of those that it publishes. */
     subscribes: z.array(z.string()),
     publishes: z.array(z.string()),
-    /** What it has on offer now; without `tools`, it has not told (yet) which. */
+    /** What it offers now. Without `tools`, it has not announced any yet. */
     offers: z.object({
       tools: z.array(z.string()).optional(),
       refused: z.array(RefusedTool).optional(),
@@ -32,6 +32,6 @@ export const Component = z
   .meta({ id: 'Component' });
 export type Component = z.infer<typeof Component>;
 
-/** What is said on the wire; `leaving`: it is being stopped, and takes nothing new. */
+/** The announcement on the wire. `leaving`: the service is stopping and takes no new work. */
 export const Announcement = Component.extend({ leaving: z.literal(true).optional() });
 export type Announcement = z.infer<typeof Announcement>;

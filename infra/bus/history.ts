@@ -1,4 +1,4 @@
-/** A run as its facts, up to a point in the log. Slots are write-once, so a view of the past needs no copy: only a bound. */
+/** A run as its facts, up to a position in the log. Slots are write-once, so a view of the past is a bound and not a copy. */
 import { type Address, addressOf, type Parts, type Place } from '@reel/contracts/address.ts';
 import type { Event, FactDefinition } from '@reel/contracts/envelope.ts';
 import { type Entry, type Invalid, isInvalid } from '@reel/contracts/run/entry.ts';
@@ -6,12 +6,12 @@ import type { z } from 'zod';
 
 export { type Entry, type Invalid, isInvalid };
 
-/** The facts of one run, in the order of the log, with an index by address. Grows at the end only. */
+/** The entries of one run in the order of the log, with an index by address. It grows at the end only. */
 export type RunLog = { readonly shard: number; readonly run: string; readonly entries: Entry[]; readonly byAddress: Map<Address, Entry> };
 
 export const emptyRunLog = (shard: number, run: string): RunLog => ({ shard, run, entries: [], byAddress: new Map() });
 
-/** Adds the next fact of a run; one that lacks its prerequisites is kept as void. What is there already is left alone. */
+/** Adds the next entry of a run. A fact without its prerequisites becomes invalid. An occupied address is left alone. */
 export function append(log: RunLog, entry: Entry, after: readonly string[] = []): void {
   if (log.byAddress.has(entry.address)) return;
   const kept =
@@ -30,20 +30,20 @@ function unfounded({ address, at, seq, time, type }: Event, after: readonly stri
   return { address, at, seq, time, without: after, invalid: `${type} stands there without ${after.join(' or ')} before it` };
 }
 
-/** The run up to and including one fact: what a handler decides on, whatever else has been said since. */
+/** The run up to and including one fact. A handler decides on it, whatever was stored later. */
 export type History = {
   readonly shard: number;
   readonly run: string;
-  /** The position in the log up to which this reaches. */
+  /** The last position that it includes. */
   readonly seq: number;
-  /** The fact of this definition at this place, if that is what was said there. */
+  /** The fact of this definition at this place; undefined when the slot is empty or holds another fact. */
   find<Type extends string, Shape extends z.ZodObject>(
     definition: FactDefinition<Type, Shape>,
     at: Place,
   ): Event<z.output<Shape>, Type> | undefined;
-  /** Whatever stands in a slot. */
+  /** The entry in a slot. */
   occupant(at: Place, slot: string): Entry | undefined;
-  /** All of it, in the order of the log. */
+  /** All entries, in the order of the log. */
   entries(): readonly Entry[];
 };
 

@@ -1,32 +1,32 @@
-/** What a bus has to be able to do with the log, for services to run on it: JetStream does it for real, the simulator with malice. */
+/** The log as services need it. JetStream implements it for production, the simulator with faults. */
 import type { Address } from '@reel/contracts/address.ts';
 import type { Envelope } from '@reel/contracts/envelope.ts';
 import type { Entry, RunLog } from './history.ts';
 
 export type Log = {
-  /** Stores a fact in an empty slot. `taken`: there is one already. Rejects when nobody can tell; then it may be stored or not. */
+  /** Stores a fact in an empty slot; `taken` when the slot is occupied. Rejects when the outcome is unknown. */
   put(fact: Envelope): Promise<{ seq: number } | 'taken'>;
-  /** What stands in a slot, as its leader knows it. */
+  /** The entry in a slot, as the stream's leader knows it. */
   occupant(address: Address): Promise<Entry | undefined>;
-  /** The position of what stands in a slot, which is not read. */
+  /** The position of the entry in a slot. The entry is not read. */
   position(address: Address): Promise<number | undefined>;
-  /** A run, at least up to position `atLeast`; without one, as new as can be had without asking the leader. */
+  /** A run, at least up to position `atLeast`; without one, as new as it is known here. */
   read(shard: number, run: string, atLeast?: number): Promise<RunLog>;
-  /** Asks the clock to ring. */
-  setAlarm(shard: number, run: string, name: string, atMs: number): Promise<void>;
-  /** The time, ms since the epoch: for stamps and time-outs, never for decisions. */
+  /** Sets a timer. */
+  setTimer(shard: number, run: string, name: string, atMs: number): Promise<void>;
+  /** The time, ms since the epoch: for time stamps and time-outs, never for decisions. */
   now(): number;
-  /** Resolves after so many ms, or at once when the signal aborts. */
+  /** Resolves after `ms`, or at once when the signal aborts. */
   pause(ms: number, signal?: AbortSignal): Promise<void>;
 };
 
-/** The log could not be reached, or gave no answer in time. Whatever was being done is done again later. */
+/** The log is unreachable, or did not answer in time. The work is repeated later. */
 export class LogUnavailable extends Error {}
 
-/** There is no room for it: whoever has something to say keeps it until there is. */
+/** The log is full. Services keep their facts until there is room. */
 export class LogFull extends LogUnavailable {}
 
-/** A stored message as it stands in the log. */
+/** A stored message, not decoded. */
 export type Raw = {
   readonly subject: string;
   readonly seq: number;

@@ -1,4 +1,4 @@
-/** The shape of a service: one inert object that says what it hears and what it may say. Importing it starts nothing. */
+/** The shape of a service: one inert object that names the facts it handles and the facts it publishes. Importing it starts nothing. */
 
 import { isStepKind, type Place } from '@reel/contracts/address.ts';
 import type { Draft, FactDefinition, Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
@@ -9,19 +9,19 @@ import type { RefusedTool } from './component.ts';
 import type { Edge } from './edge.ts';
 import type { History } from './history.ts';
 
-/** Asks the clock to ring for this run at `atMs` (ms since the epoch). Asking again under the same name replaces the earlier request. */
+/** A timer of a run: it fires at `atMs` (ms since the epoch). Setting it again under the same name replaces it. */
 export type Timer = { readonly timer: string; readonly atMs: number };
 
-/** The clock rang for this run, at this service that had asked for it. It may ring twice, and when nothing is due any more. */
+/** A timer of this service fired for a run. It may fire twice, and when nothing is due any more. */
 export type TimerFired = { readonly name: string; readonly shard: number; readonly run: string; readonly time: number };
 
 /**
- * Every open run is rung for under this name so often, by each process of a service that hears the clock, with no message that could be
- * lost. What a timer was set for is done then at the latest.
+ * A timer of this name fires for every open run at this interval, in each process of a service that handles timers. It needs no message
+ * that could be lost, so what a timer was set for happens by then.
  */
 export const SWEEP = { name: 'sweep', everyMs: 30_000 } as const;
 
-/** What a handler answers: facts and alarms, said in this order; `[]` when there is nothing to say. */
+/** The answer of a handler: facts and timers, published in this order. `[]` publishes nothing. */
 export type Answers = readonly (Draft | Timer)[];
 
 export type Handler<Heard, Deps> = (event: Heard, context: Deps & { readonly history: History }) => Answers | Promise<Answers>;
@@ -33,39 +33,39 @@ type Handlers<Deps> = { readonly [Type in FactType]?: Handler<EventOf<Type>, Dep
 /** Real I/O, opened when the service starts and closed when it stops. */
 export type Opened<Deps> = { readonly deps: Deps; readonly close?: () => Promise<void> | void };
 
-/** What a service is given to open its dependencies with. */
+/** What a service opens its dependencies with. */
 export type ServiceContext = {
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
   /** The registry bucket of this service; only the tool-executor has one. */
   readonly registry?: Registry;
-  /** Tells what this process has on offer, from now until it tells anew. */
+  /** Announces what this process offers, until the next call. */
   readonly offer: (offers: Offers) => void;
 };
 
-/** What a performer has on offer: the names of tools whose definitions are in the registry, and models. */
+/** What a performer offers: models, and the names of tools whose definitions are in the registry. */
 export type Offers = {
   readonly tools?: readonly string[];
-  /** Tools that a server has and that cannot be offered, and why. */
+  /** Tools of a server that cannot be offered, and why. */
   readonly refused?: readonly RefusedTool[];
   readonly models?: readonly ModelDefinition[];
 };
 
-/** As much of pino as services use. */
+/** The part of pino that services use. */
 export type Logger = { [Level in 'debug' | 'info' | 'warn' | 'error']: (fields: object, message: string) => void };
 
-/** A key-value bucket that this service alone writes. */
+/** A key-value bucket that only this service writes. */
 export type Registry = { put(key: string, value: Json): Promise<void>; remove(key: string): Promise<void> };
 
-/** A service that listens. It hears every fact named in `on` and answers with facts named in `says`. */
+/** A subscriber. It handles every fact named in `on`, and answers with facts named in `publishes`. */
 export type Service<Deps = unknown> = {
   readonly shape: 'service';
-  /** Folder, file, process, durable, NATS user: one word for all. Renaming it makes it hear everything again. */
+  /** One name for folder, file, process, durable and NATS user. A renamed service gets every fact again. */
   readonly name: string;
   readonly publishes: readonly FactDefinition[];
   readonly on: Handlers<Deps>;
-  readonly deps?: (surroundings: ServiceContext) => Promise<Opened<Deps>>;
-  /** The URL of the module whose default export it is, where it was loaded from one: it can be loaded again in another process. */
+  readonly deps?: (context: ServiceContext) => Promise<Opened<Deps>>;
+  /** The URL of the module that exports it. Another process can load it again from there. */
   readonly module?: string;
 };
 
@@ -74,16 +74,16 @@ export type Performer<Deps = unknown> = {
   readonly shape: 'performer';
   readonly name: string;
   readonly kind: string;
-  /** How many calls at a time in one process. */
+  /** The most calls at a time in one process. */
   readonly concurrency: number;
   readonly registry: boolean;
-  readonly deps?: (surroundings: ServiceContext) => Promise<Opened<Deps>>;
-  /** The URL of its module, as a service has it. */
+  readonly deps?: (context: ServiceContext) => Promise<Opened<Deps>>;
+  /** The URL of the module that exports it. */
   readonly module?: string;
   readonly perform: (call: ApprovedCall, context: Deps & CallContext) => Promise<Json>;
 };
 
-/** The approved call: exactly what was judged. */
+/** The approved call, exactly as it was judged. */
 export type ApprovedCall = {
   readonly run: string;
   readonly at: Place;
@@ -94,7 +94,7 @@ export type ApprovedCall = {
   readonly definition?: string | undefined;
   /** The tool of that definition, as the run was requested with it. */
   readonly tool?: ToolDefinition | undefined;
-  /** What is asked, in words, and the schema that the result has to meet. */
+  /** The question or instructions, and the schema that the result must meet. */
   readonly prompt?: string | undefined;
   readonly output?: JsonSchema | undefined;
   /** What a person filled in when they granted it. */
@@ -102,32 +102,32 @@ export type ApprovedCall = {
 };
 
 export type CallContext = {
-  /** Aborts when the call has timed out, or its run has turned or been cancelled, or the process is being stopped. */
+  /** Aborts when the call times out, its run is closing or cancelled, or the process stops. */
   readonly signal: AbortSignal;
-  /** The idempotency key: the same for every attempt at one effect. Hand it on to whatever is called. */
+  /** The idempotency key: the same for every attempt at one effect. Pass it on to the system that is called. */
   readonly key: string;
   readonly traceparent?: string | undefined;
-  /** Tells what the call has come to so far, to be said with its outcome, whichever that is. */
+  /** Records what the call cost so far. It is published with the outcome, success or not. */
   readonly used: (usage: Usage) => void;
-  /** Shows a piece of what is being made to whoever is watching. Nothing of it is kept. */
+  /** Streams a piece of the result to those who watch the run. It is not stored. */
   readonly show: (text: string) => void;
   readonly log: Logger;
 };
 
-/** A service that lets the outside in: it is given a way to speak and to look. */
+/** A service that connects the outside with the log: it publishes and reads through an `Edge`. */
 export type EdgeService = {
   readonly shape: 'edge';
   readonly name: string;
   readonly publishes: readonly FactDefinition[];
-  /** The URL of its module, as a service has it. */
+  /** The URL of the module that exports it. */
   readonly module?: string;
-  /** Starts serving. @returns how to stop, and where it can be reached, for the log. */
-  readonly open: (edge: Edge, surroundings: ServiceContext) => Promise<{ readonly url: string; close(): Promise<void> }>;
+  /** Starts serving. @returns its URL, and how to stop it. */
+  readonly open: (edge: Edge, context: ServiceContext) => Promise<{ readonly url: string; close(): Promise<void> }>;
 };
 
 export type AnyService = Service<never> | Performer<never> | EdgeService;
 
-/** Declares a listening service. */
+/** Declares a subscriber. */
 export function defineService<Deps = object>(service: Omit<Service<Deps>, 'shape'>): Service<Deps> {
   return { shape: 'service', ...service };
 }
@@ -147,8 +147,8 @@ export const defineEdge = (edge: Omit<EdgeService, 'shape'>): EdgeService => ({ 
 export const timer = (name: string, atMs: number): Timer => ({ timer: name, atMs });
 
 /**
- * Makes `instanceof` true for errors of this class in every copy of this file: a module may bring one along, with its own `@reel/sdk`.
- * Subclasses are told apart as usual.
+ * Makes `instanceof` true for errors of this class from every copy of this file: a module may have its own copy of `@reel/sdk`. Subclasses
+ * behave as usual.
  */
 function knownByName(made: abstract new (...args: never) => Error, name: string): void {
   const mark = Symbol.for(`reel.error.${name}`);
@@ -161,14 +161,14 @@ function knownByName(made: abstract new (...args: never) => Error, name: string)
   });
 }
 
-/** Thrown by a handler: trying again cannot help. The bus says the fault at once. */
+/** Thrown by a handler: trying again cannot help. The bus publishes the fault at once. */
 export class Fatal extends Error {
   static {
     knownByName(Fatal, 'fatal');
   }
 }
 
-/** Thrown by a performer: it was not done, and it had no effect. Anything else that is thrown leaves open whether it had one. */
+/** Thrown by a performer: the call was not done and had no effect. After any other error its effect is unknown. */
 export class Failure extends Error {
   static {
     knownByName(Failure, 'failure');
@@ -180,14 +180,14 @@ export class Failure extends Error {
   }
 }
 
-/** Thrown by a performer: this attempt reached nobody. Unlike a Failure it says nothing about an earlier attempt under the same key. */
+/** Thrown by a performer: this attempt was never sent. Unlike a Failure it says nothing about an earlier attempt under the same key. */
 export class Unsent extends Failure {
   static {
     knownByName(Unsent, 'unsent');
   }
 }
 
-/** Thrown by a performer: it may have been done, its answer is lost for good, and asking again would lose it again. */
+/** Thrown by a performer: the call may have been done, and its answer is lost for good. Asking again would lose it again. */
 export class InDoubt extends Error {
   static {
     knownByName(InDoubt, 'in-doubt');

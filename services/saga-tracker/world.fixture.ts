@@ -90,14 +90,14 @@ export async function live({ seed, steps, cancel, calm }: Options) {
   }
   /** As the bus does it: the first decides whether this answer counts, the others are stored in any order. */
   function tell([first, ...rest]: Answers, cause: Address, crashed: () => boolean): void {
-    const one = (what: Answers[number]): boolean => ('timer' in what ? setAlarm(what.timer, what.atMs) : put(what, 'saga-tracker', cause));
+    const one = (what: Answers[number]): boolean => ('timer' in what ? setTimer(what.timer, what.atMs) : put(what, 'saga-tracker', cause));
     if (first === undefined || crashed()) return;
     after(delay(), () => {
       if (!one(first)) return;
       for (const what of rest) if (!crashed()) after(delay(), () => void one(what));
     });
   }
-  function setAlarm(name: string, atMs: number): boolean {
+  function setTimer(name: string, atMs: number): boolean {
     const mine = {};
     alarms.set(name, mine);
     if (!rarely(0.05)) after(Math.max(0, atMs - now), () => (alarms.get(name) === mine ? ring(name) : undefined));

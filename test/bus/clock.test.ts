@@ -45,7 +45,7 @@ after(async () => {
 test('a ring that comes while the one before is being looked at is looked at as well, and goes in time', { timeout: 20_000 }, async () => {
   const connection = await connected('saga-tracker');
   const log = openLog('saga-tracker', connection, await openRunCache(await connected('gateway'), 1));
-  const ring = (): Promise<void> => log.setAlarm(0, 'R', 'look', Date.now());
+  const ring = (): Promise<void> => log.setTimer(0, 'R', 'look', Date.now());
   const second = Promise.withResolvers<void>();
   const both = Promise.withResolvers<void>();
   let heard = 0;

@@ -31,7 +31,7 @@ before(async () => {
   manager = await jetstreamManager(admin, { checkAPI: false });
   for (const keeper of KEEPERS) {
     const connection = await scene.as(keeper);
-    await openLog(keeper, connection, await openRunCache(connection, 1)).setAlarm(0, 'R', 'look', Date.parse(FAR));
+    await openLog(keeper, connection, await openRunCache(connection, 1)).setTimer(0, 'R', 'look', Date.parse(FAR));
   }
 });
 after(() => scene.close());

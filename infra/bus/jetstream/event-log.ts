@@ -79,7 +79,7 @@ export function openLog(
     occupant: (address) => patiently(() => reader.occupant(address)),
     position: (address) => patiently(() => reader.position(address)),
     read: (shard, run, atLeast) => reader.read(shard, run, atLeast),
-    setAlarm: async (shard, run, alarm, atMs) => {
+    setTimer: async (shard, run, alarm, atMs) => {
       const schedule = headers();
       schedule.set(PubHeaders.Schedule, `@at ${new Date(Math.max(atMs, Date.now())).toISOString()}`);
       schedule.set(PubHeaders.ScheduleTTL, TIMER_KEPT);

@@ -65,7 +65,7 @@ export async function publish(log: Log, voice: PublishContext, answer: Answers):
   if (first === undefined) return;
   const one = (what: Answers[number]): Promise<{ published: boolean }> =>
     'timer' in what
-      ? log.setAlarm(voice.shard, voice.run, what.timer, what.atMs).then(() => ({ published: true }))
+      ? log.setTimer(voice.shard, voice.run, what.timer, what.atMs).then(() => ({ published: true }))
       : publishOne(log, voice, what);
   if (!(await one(first)).published) return;
   await Promise.all(rest.map(one));

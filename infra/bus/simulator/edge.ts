@@ -31,7 +31,7 @@ export function simulatedEdge({ log, stored, now, components, tools = [], models
     position: (address: string) => Promise.resolve(log.at(address)?.seq),
     occupant: (address: string) => Promise.resolve(log.at(address)),
     read: (_shard: number, run: string) => Promise.resolve(log.run(run)),
-    setAlarm: () => Promise.resolve(),
+    setTimer: () => Promise.resolve(),
     now,
     pause: () => Promise.resolve(),
   } satisfies Log;

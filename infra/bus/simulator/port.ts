@@ -11,7 +11,7 @@ export type PortOptions = {
   readonly log: SimulatedLog;
   /** Told of everything that is stored. */
   readonly stored: (entry: Entry) => void;
-  readonly setAlarm: (asker: string, run: string, timer: { readonly name: string; readonly atMs: number }) => void;
+  readonly setTimer: (asker: string, run: string, timer: { readonly name: string; readonly atMs: number }) => void;
   /** Aborts when all that could happen has happened. */
   readonly over: () => AbortSignal;
 };
@@ -46,7 +46,7 @@ export function touchFor(task: Task, { agenda, chooser }: Pick<PortOptions, 'age
   };
 }
 
-export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored, setAlarm }: PortOptions): Log {
+export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored, setTimer }: PortOptions): Log {
   return {
     put: async (fact) => {
       const fault = await wait('says', plain(fact.id));
@@ -77,10 +77,10 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
       const whole = log.run(run);
       return fault?.what === 'behind' ? behind(whole, fault.amount, atLeast) : whole;
     },
-    setAlarm: async (_shard, run, name, atMs) => {
+    setTimer: async (_shard, run, name, atMs) => {
       const fault = await wait('sets', `${run} ${name}`);
       if (fault?.what === 'unstored') throw new LogUnavailable('not set, and nobody can tell');
-      setAlarm(task.name, run, { name, atMs });
+      setTimer(task.name, run, { name, atMs });
       if (fault?.what === 'dies-after') return await die();
       if (fault?.what === 'unsure') throw new LogUnavailable('set, and nobody can tell');
     },

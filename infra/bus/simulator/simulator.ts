@@ -111,7 +111,7 @@ export function simulate(options: SimulationOptions): Simulation {
   const fail = (error: unknown): void => {
     broken ??= { error };
   };
-  const post = openDelivery({ agenda, chooser, log, stored, setAlarm, over: () => over.signal }, fail);
+  const post = openDelivery({ agenda, chooser, log, stored, setTimer, over: () => over.signal }, fail);
   const attempt = (go: () => void | Promise<void>): void => void Promise.resolve().then(go).catch(fail);
 
   /** Everything that was stored is delivered to whoever hears its slot. */
@@ -143,7 +143,7 @@ export function simulate(options: SimulationOptions): Simulation {
   }
 
   /** Timers are their asker's: nobody else hears them, or can replace them. */
-  function setAlarm(asker: string, run: string, { name, atMs }: { name: string; atMs: number }): void {
+  function setTimer(asker: string, run: string, { name, atMs }: { name: string; atMs: number }): void {
     const keeper = keepers.find(({ role }) => role.name === asker);
     if (keeper === undefined) throw new Error(`${asker} has no clock`);
     const key = `${asker} ${run} ${name}`;
