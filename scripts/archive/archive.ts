@@ -193,12 +193,12 @@ type ArchiveOptions = {
 export function addArchive(reel: Command): void {
   reel
     .command('archive')
-    .description('keep runs that are over, before they age out of the log')
+    .description('archive runs that are over, before they age out of the log')
     .option('--to <PLACE>', 'a folder, or nats-object-store:BUCKET (by default the folder "archive" of the running Reel)')
-    .option('--before <WHEN>', 'only runs that ended before: a date, or so long ago (90s, 15m, 12h, 7d)', '1h')
-    .option('--check', 'archive nothing, and fail when such a run is not archived')
+    .option('--before <WHEN>', 'only runs that ended before then: a date, or a time ago (90s, 15m, 12h, 7d)', '1h')
+    .option('--check', 'archive nothing, and fail if such a run is not archived')
     .option('--dir <DIR>', 'the folder of the running Reel', folder())
-    .option('--json', 'for programs: JSON')
+    .option('--json', 'print JSON, for programs')
     .action(async ({ dir, to = join(dir, 'archive'), before, check = false, json = false }: ArchiveOptions) => {
       const beforeMs = moment(before, '--before');
       const tell = (text: string, value: unknown): void => (json ? printJson(value, 2) : print(text));

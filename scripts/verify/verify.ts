@@ -77,13 +77,13 @@ const ruleBook = (): string => {
 export function addVerify(reel: Command): void {
   reel
     .command('verify [RUN]')
-    .description('hold the log to the protocol: one run, those of some time, or everything')
-    .option('--since <WHEN>', 'only runs that were requested since: a date, or so long ago (90s, 15m, 12h, 7d)')
-    .option('--until <WHEN>', 'only runs that were requested until then')
-    .option('--archive <PATH>', 'in an archive, not in the log: a folder, or nats-object-store:BUCKET')
-    .option('--rules', 'print what is checked, and check nothing')
+    .description('check the log against the rules: one run, a window of time, or everything')
+    .option('--since <WHEN>', 'only runs requested since then: a date, or a time ago (90s, 15m, 12h, 7d)')
+    .option('--until <WHEN>', 'only runs requested until then')
+    .option('--archive <PATH>', 'check an archive instead of the log: a folder, or nats-object-store:BUCKET')
+    .option('--rules', 'print the rules, and check nothing')
     .option('--dir <DIR>', 'the folder of the running Reel', folder())
-    .option('--json', 'for programs: JSON')
+    .option('--json', 'print JSON, for programs')
     .action(async (run: string | undefined, options: VerifyOptions & { json?: boolean; rules?: boolean }) => {
       if (options.rules) {
         if (options.json)

@@ -62,7 +62,7 @@ export const promisedTimers: readonly Promised[] = [
       const { edge, until } = await start([listener({ 'run.request.requested': ({ time }) => [timer('soon', time)] })]);
       await edge.publish(0, 'R', request());
       const entries = await until(has('fault.fault.raised'));
-      assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /set the timer soon, and does not hear timer.fired/);
+      assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /set the timer soon, and has no handler for timer.fired/);
     },
   },
 ];

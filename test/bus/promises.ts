@@ -131,7 +131,7 @@ export const promises: readonly Promised[] = [
       const { edge, until } = await start([listener({ 'run.request.requested': () => [stepDue(tool('a'), {})] })]);
       await edge.publish(0, 'R', request());
       const entries = await until(has('fault.fault.raised'));
-      assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /step.wake.due, which is not among what it says/);
+      assert.match(dataOf(entries, 'fault.fault.raised').problem.message, /step.wake.due, which is not in its `publishes`/);
     },
   },
   {

@@ -101,7 +101,7 @@ it('a run that was open before its service began, and whose every look is deadly
   const replica = await served(name, context);
   const [run] = await Promise.all([ended(id), another(name)]);
   assert.equal(run.status, 'failed');
-  assert.match(JSON.stringify(run), new RegExp(`${name} could not handle reel\\.0\\.\\S+\\.request: the clock rang \\(sweep\\): `));
+  assert.match(JSON.stringify(run), new RegExp(`${name} could not handle reel\\.0\\.\\S+\\.request: timer sweep: `));
   assert.deepEqual(replica.gaveUp, []);
   assert.deepEqual((await reel.log(id)).findings, []);
 });

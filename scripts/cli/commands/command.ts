@@ -1,4 +1,4 @@
-/** What most commands have in common: words for people, JSON for programs. */
+/** What most commands share: words for people, JSON for programs. */
 import { printJson } from '@reel/bus/process/terminal.ts';
 import type { Command } from 'commander';
 
@@ -6,6 +6,6 @@ export type Json = { json?: boolean };
 
 /** A command that can print JSON instead of words. */
 export const command = (reel: Command, usage: string, description: string): Command =>
-  reel.command(usage).description(description).option('--json', 'for programs: JSON');
+  reel.command(usage).description(description).option('--json', 'print JSON, for programs');
 
 export const json = (value: unknown): void => printJson(value, 2);

@@ -11,7 +11,7 @@ export const version = (): string =>
 export function addCompletion(reel: Command): void {
   reel
     .command('completion <SHELL>')
-    .description('a script that completes commands and options: bash or zsh, e.g. eval "$(npx reel completion bash)"')
+    .description('print a completion script for bash or zsh: eval "$(npx reel completion bash)"')
     .action((shell: string) => {
       const script = { bash: bashOf, zsh: zshOf }[shell];
       if (script === undefined) throw new Refused(`"${shell}" is none of the shells that are known: bash, zsh`);

@@ -11,7 +11,7 @@ import { folded } from '../table.ts';
 import { command, type Json, json } from './command.ts';
 
 export function addDeciding(reel: Command): void {
-  command(reel, 'approvals', 'what waits for a person (--json has the forms and the arguments)').action(async (options: Json) => {
+  command(reel, 'approvals', 'list what waits for a person (--json includes forms and arguments)').action(async (options: Json) => {
     const { approvals } = await ask<ApprovalPage>('GET', '/v1/approvals');
     if (options.json) return json(approvals);
     if (approvals.length === 0) return print('nothing waits for a person');
@@ -26,10 +26,10 @@ export function addDeciding(reel: Command): void {
     ['approve', 'grant'],
     ['refuse', 'refuse'],
   ] as const) {
-    command(reel, `${name} <ID>`, `${name} what is held (npx reel approvals lists the ids)`)
+    command(reel, `${name} <ID>`, `${name} a held item (npx reel approvals lists the ids)`)
       .requiredOption('--who <WHO>', 'who decides')
-      .option('--why <WHY>', 'the reason', 'no reason was given')
-      .option('--form <JSON>', 'the filled form, where a choice is asked')
+      .option('--why <WHY>', 'the reason', 'no reason given')
+      .option('--form <JSON>', 'the filled form, for an item that has one')
       .action(async (id: string, { who, why, form, ...options }: Json & { who: string; why: string; form?: string }) => {
         const body = { decision, who, why, ...(form === undefined ? {} : { form: parseJson(form, '--form') }) };
         const ruling = await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(id)}`, body);
@@ -42,21 +42,21 @@ export function addDeciding(reel: Command): void {
     'settle <RUN> <STEP>',
     'say how a step goes on that has failed, or of which nobody knows whether it, or its undo, took effect',
   )
-    .option('--done <RESULT>', 'it is done, with this result (JSON)')
-    .option('--retry', 'it is not done: it is tried again, unless its run is ending')
-    .option('--with <ARGUMENTS>', 'with other arguments (JSON)')
-    .option('--give-up', 'the run ends, and what it did is undone; with --done, this too; an undo is left to be looked at')
+    .option('--done <RESULT>', 'it was done, with this result (JSON)')
+    .option('--retry', 'it was not done: try it again, unless its run is closing')
+    .option('--with <ARGUMENTS>', 'try it again with these arguments (JSON)')
+    .option('--give-up', 'end the run and undo what it did; with --done, undo this step too; an undo is listed for a person')
     .requiredOption('--who <WHO>', 'who has looked')
-    .option('--why <WHY>', 'what they found', 'no reason was given')
+    .option('--why <WHY>', 'what they found out', 'no reason given')
     .action(async (run: string, step: string, options: Json & Settling) => {
       const ruling = await settle(run, step, options);
       if (ruling.ruling === 'pending') process.exitCode = EXIT.unavailable;
       return options.json ? json(ruling) : print(line`${ruling.ruling} by ${ruling.who}`);
     });
 
-  command(reel, 'cancel <RUN>', 'stop a run; what it did is undone')
-    .option('--who <WHO>', 'who stops it', 'local')
-    .option('--why <WHY>', 'the reason', 'no reason was given')
+  command(reel, 'cancel <RUN>', 'cancel a run and undo what it did')
+    .option('--who <WHO>', 'who cancels it', 'local')
+    .option('--why <WHY>', 'the reason', 'no reason given')
     .action(async (run: string, { who, why, ...options }: Json & { who: string; why: string }) => {
       const cancelled = await ask<Cancelled>('POST', `/v1/runs/${encodeURIComponent(run)}/cancel`, { who, why });
       return options.json ? json(cancelled) : print(line`${cancelled.status}: ${cancelled.detail}`);

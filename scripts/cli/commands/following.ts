@@ -12,8 +12,8 @@ import { command, type Json } from './command.ts';
 export type Following = Json & { tokens?: boolean };
 
 export function addTail(reel: Command): void {
-  command(reel, 'tail <RUN>', 'every fact of a run as it is said')
-    .option('--tokens', 'show also what models write while they write it')
+  command(reel, 'tail <RUN>', 'follow the facts of a run as they are stored')
+    .option('--tokens', 'also show the text of models while they write it')
     .action((run: string, options: Following) => tail(run, options));
 }
 

@@ -15,7 +15,7 @@ import { table } from '../table.ts';
 import { command, type Json, json } from './command.ts';
 
 export function addListing(reel: Command): void {
-  command(reel, 'tools', 'the tools on offer').action(async (options: Json) => {
+  command(reel, 'tools', 'list the tools on offer').action(async (options: Json) => {
     const { tools, refused } = await ask<ToolList>('GET', '/v1/tools');
     if (options.json) return json(tools);
     const rows = tools.map((tool) => [
@@ -28,7 +28,7 @@ export function addListing(reel: Command): void {
     ]);
     print(
       rows.length === 0
-        ? 'no tools are on offer: REEL_TOOLS names the file that says where they are'
+        ? 'no tools are on offer: set REEL_TOOLS to a file that lists servers, APIs and modules'
         : table(['TOOL', 'SERVER', 'EFFECT', 'TIMEOUT', 'UNDONE BY', ''], rows, columns()),
     );
     if (refused.length > 0)
@@ -41,13 +41,13 @@ export function addListing(reel: Command): void {
       );
   });
 
-  command(reel, 'components', 'the services that are there, and what they offer').action(async (options: Json) => {
+  command(reel, 'components', 'list the running services and what they offer').action(async (options: Json) => {
     const list = await ask<ComponentList>('GET', '/v1/components');
     return options.json ? json(list) : print(table(HEADINGS, componentRows(list.components, when), columns()));
   });
 
-  command(reel, 'topology', 'which service publishes which facts, and who subscribes to them')
-    .option('--check', 'fail on what is wrong with it')
+  command(reel, 'topology', 'print which services publish and handle which facts')
+    .option('--check', 'fail if there is a mistake in it')
     .action(async (options: Json & { check?: boolean }) => {
       const services = await ownServices();
       const faults = topologyFaults(services);
@@ -57,7 +57,7 @@ export function addListing(reel: Command): void {
       if (options.check && faults.length > 0) process.exitCode = EXIT.no;
     });
 
-  command(reel, 'contracts', 'the JSON Schemas of the envelope, of every fact and of the workflow format').action(() => {
+  command(reel, 'contracts', 'print the JSON Schemas of the envelope, of every fact and of the workflow format').action(() => {
     const schema = (shape: z.ZodType): unknown => z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' });
     json({
       envelope: schema(Envelope),

@@ -86,7 +86,7 @@ function next(kind: string, name: string, folder: string): string[] {
 export function addNew(reel: Command): void {
   reel
     .command('new <KIND> <NAME>')
-    .description('write a service, performer, tools or workflow of your own, in a folder of that name, which works as it is written')
+    .description('write a working service, performer, tools or workflow of your own, with a test, into a folder of that name')
     .action(async (kind: string, name: string) => {
       const folder = resolve(name);
       const files = await write(kind, name, folder);

@@ -12,10 +12,10 @@ import { ask } from '../api.ts';
 export function addPolicyCheck(reel: Command): void {
   reel
     .command('policy')
-    .description('about Cedar policies')
+    .description('check Cedar policies')
     .command('check [FOLDER]')
-    .description('whether the policies can be used: every name that they look at is there (of REEL_POLICIES, or the default ones)')
-    .option('--tools', 'fail unless a Reel runs: tools and arguments that it does not offer are warned of in any case when it does')
+    .description('check that every name in the policies exists (FOLDER, REEL_POLICIES or the default policies)')
+    .option('--tools', 'fail if no Reel runs; if one runs, warn about tools and arguments that it does not offer')
     .action(check);
 }
 

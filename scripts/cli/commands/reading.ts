@@ -15,11 +15,11 @@ import { table } from '../table.ts';
 import { command, type Json, json } from './command.ts';
 
 export function addReading(reel: Command): void {
-  command(reel, 'runs', 'the newest runs')
-    .option('--status <STATUS>', 'only those that are so')
-    .option('--workflow <NAME>', 'only those of this workflow')
-    .option('--limit <N>', 'how many', '20')
-    .option('--cursor <CURSOR>', 'those after these: the `next` of --json')
+  command(reel, 'runs', 'list the newest runs')
+    .option('--status <STATUS>', 'only runs with this status')
+    .option('--workflow <NAME>', 'only runs of this workflow')
+    .option('--limit <N>', 'the most to list', '20')
+    .option('--cursor <CURSOR>', 'the next page: `next` of --json')
     .action(async ({ json: asJson, ...query }: Json & { limit: string; status?: string; workflow?: string; cursor?: string }) => {
       const page = await ask<RunPage>('GET', `/v1/runs?${new URLSearchParams(query).toString()}`);
       if (asJson) return json(page);
@@ -39,8 +39,8 @@ export function addReading(reel: Command): void {
       );
     });
 
-  command(reel, 'show <RUN>', 'one run: its facts by cause, how it ended, or what it waits for')
-    .option('--archive <PATH>', 'from an archive: a folder, or nats-object-store:BUCKET')
+  command(reel, 'show <RUN>', 'show a run: its facts by cause, its end, or what it waits for')
+    .option('--archive <PATH>', 'read it from an archive: a folder, or nats-object-store:BUCKET')
     .action(async (id: string, { archive, ...options }: Json & { archive?: string }) => {
       const kept = archive === undefined ? undefined : await archivedRun(archive, folder(), id, incomplete);
       const run = kept === undefined ? await ask<Run>('GET', `/v1/runs/${encodeURIComponent(id)}`) : (runState(kept) as Run);
@@ -56,7 +56,7 @@ export function addReading(reel: Command): void {
 
   reel
     .command('record <RUN>')
-    .description('what models said in a run, as a script for the offline model (services/model-executor/offline/README.md)')
+    .description('print the answers of the models as a script for the offline model (services/model-executor/offline/README.md)')
     .action(async (id: string) => {
       const { events } = await ask<RunEvents>('GET', `/v1/runs/${encodeURIComponent(id)}/events`);
       write(recordScript(events));

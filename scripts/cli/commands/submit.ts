@@ -13,12 +13,12 @@ import { approvalOf, type Following, tail } from './following.ts';
 export function addRun(reel: Command): void {
   command(reel, 'run <FILE-OR-GOAL>', 'submit a workflow (YAML or JSON), or a goal in words')
     .option('--input <JSON>', "the run's input, or @FILE", '{}')
-    .option('--follow', 'show every fact until it is over')
-    .option('--tokens', 'follow it, and show what models write while they write it')
-    .option('--plan', 'of a goal: show the plan, and carry it out only when you say so')
-    .option('--rubric <TEXT>', 'of a goal: by what a model is to judge the answer')
+    .option('--follow', 'show every fact until the run ends')
+    .option('--tokens', 'follow it, and show the text of models while they write it')
+    .option('--plan', 'for a goal: show the plan, and ask before it is carried out')
+    .option('--rubric <TEXT>', 'for a goal: the rubric by which a model judges the answer')
     .option('--by <WHO>', 'who requests it', 'local')
-    .option('--key <KEY>', 'Idempotency-Key: submitting again under it gives the same run')
+    .option('--key <KEY>', 'Idempotency-Key: the same key gives the same run')
     .action(async (what: string, options: Following & SubmissionOptions & { follow?: boolean; key?: string }) => {
       const body = await submissionOf(what, options);
       const headers = options.key === undefined ? {} : { 'idempotency-key': options.key };
