@@ -1,4 +1,4 @@
-// `npm run check`: everything that can be wrong without a person seeing it, in one table. Only failures show their output.
+// `npm run check`: types, lint, import rules, dead code, topology and the tests without a server, in one table. Only failures show their output.
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const script = (name: string, ...args: string[]): string[] => [process.execPath,
 
 // The longest first: the others then run beside it.
 const checks: Check[] = [
-  { name: 'tests', command: script('check/test.ts') },
+  { name: 'tests', command: script('check/test.ts', '--unit') },
   { name: 'types', command: [bin('tsc'), '--noEmit'] },
   { name: 'imports', command: script('check/import-rules.ts') },
   { name: 'format', command: [bin('biome'), 'check', '--error-on-warnings'] },

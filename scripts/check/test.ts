@@ -1,4 +1,5 @@
 // `npm test [part of a path …]`: runs the tests, each file in its own process, against a real nats-server that it provides.
+// `npm run test:unit [part of a path …]`: only those that need no server and take no time: what decides, and the bus without a broker.
 
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -10,12 +11,15 @@ import { findServer } from '@reel/nats/find.ts';
 import { NO_MODEL } from '../local/no-model.ts';
 import { filesBelow, rooms, root } from './tree.ts';
 
-const wanted = process.argv.slice(2);
+const isUnit = process.argv[2] === '--unit';
+const wanted = process.argv.slice(isUnit ? 3 : 2);
+const UNIT = /^(contracts|infra\/bus|services\/(planner|policy|validator|saga-tracker|gateway|human-executor))\//;
 /** These break things, and judge by the clock how soon they mend: each gets the machine to itself, when the others are done, and the time for its long form. */
 const ALONE = ['load/burn', 'load/busy', 'faults/chaos', 'cluster/cluster', 'fuzz/gateway', 'load/pressure', 'upgrade/upgrade'].map(
   (name) => `test/${name}.test.ts`,
 );
-const isWanted = (path: string): boolean => wanted.length === 0 || wanted.some((part) => path.includes(part));
+const isWanted = (path: string): boolean =>
+  (!isUnit || UNIT.test(path)) && (wanted.length === 0 || wanted.some((part) => path.includes(part)));
 const files = filesBelow(rooms, (path) => path.endsWith('.test.ts') && isWanted(path));
 if (files.length === 0) {
   warn(wanted.length > 0 ? `No test file has ${wanted.join(' or ')} in its path.` : 'There are no test files.');
@@ -23,10 +27,11 @@ if (files.length === 0) {
 }
 
 // Once here, so that the files do not each look for it, or fetch it, at the same time.
-process.env['NATS_SERVER'] = await findServer().catch((error: Error) => {
-  warn(error.message);
-  process.exit(1);
-});
+if (!isUnit)
+  process.env['NATS_SERVER'] = await findServer().catch((error: Error) => {
+    warn(error.message);
+    process.exit(1);
+  });
 
 // No test asks a model that happens to be configured on this machine.
 for (const name of Object.keys(NO_MODEL)) delete process.env[name];
