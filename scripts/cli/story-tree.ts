@@ -77,7 +77,7 @@ export function storyTree(inColour: boolean, width: number): (told: Told) => str
 function factOf(told: CloudEvent): { subject: string; answer: string; mood: Colour } {
   const [about = '', slot, last = ''] = told.type.split('.');
   const subject = ['run', 'plan', 'answer'].includes(about) ? about : placeOf(told);
-  return { subject: inLine(subject), answer: inLine(slot === 'closing' ? `turned: ${last}` : last), mood: MOOD[last] ?? 'plain' };
+  return { subject: inLine(subject), answer: inLine(slot === 'closing' ? `closing: ${last}` : last), mood: MOOD[last] ?? 'plain' };
 }
 
 /** The first consequence of a fact goes on in its line; the others branch off. */
