@@ -40,7 +40,7 @@ function cancelling(turn: Entry): string {
   if (answer === 'cancelling') return iso(turn.time);
   throw new HttpProblem(
     409,
-    'run-turned',
+    'run-closing',
     'It cannot be cancelled any more',
     `the run is ${answer}: that was decided at ${iso(turn.time)}, and nothing changes`,
   );

@@ -32,7 +32,7 @@ const RETRY_AFTER_S = 5;
 
 /** Whoever would carry it out is away, so that nobody can tell whether it can be: it is worth asking again. */
 export const nobodyThere = (detail: string, errors?: Errors): HttpProblem =>
-  new HttpProblem(503, 'nobody-there', 'Nobody is there to carry it out', detail, errors, { 'retry-after': String(RETRY_AFTER_S) });
+  new HttpProblem(503, 'no-performer', 'Nobody is there to carry it out', detail, errors, { 'retry-after': String(RETRY_AFTER_S) });
 
 /** The broker runs out of room: what is under way may still fit, and more is not taken up. */
 export const noRoom = (why: string): HttpProblem =>

@@ -56,7 +56,7 @@ it('is checked like anything new where the key is new', async () => {
 
 it('is to be asked for again while those are away who would know whether it can be carried out', async () => {
   const { there, gone } = edges();
-  const wait = [503, 'nobody-there', '5'];
+  const wait = [503, 'no-performer', '5'];
   const model = { workflow: 'name: w\nsteps: [{ id: a, kind: model, prompt: Think. }]' };
   const goal = { workflow: undefined, goal: 'a bed near Lisbon' };
   assert.deepEqual([await refusal(gone, {}), await refusal(there, model), await refusal(there, goal)], [wait, wait, wait]);
@@ -73,7 +73,7 @@ it('is to be asked for again while those are away who would know whether it can 
 it('is to be asked for again while nobody offers a tool that is known', async () => {
   const { there } = edges();
   const restarting = { ...there, tools: async () => new Map(), kinds: () => new Set(['tool', 'model', 'person']) };
-  assert.deepEqual(await refusal(restarting, {}), [503, 'nobody-there', '5']);
+  assert.deepEqual(await refusal(restarting, {}), [503, 'no-performer', '5']);
   assert.deepEqual(await refusal(restarting, { workflow: 'name: w\nsteps: [{ id: a, uses: lok }]' }), [422, 'invalid-workflow', undefined]);
 });
 

@@ -23,5 +23,5 @@ test('what a person filled in is what comes of the step, an empty form and a nul
 });
 
 test('a step that nobody was asked about fails, and says so', async () => {
-  await assert.rejects(perform(), (error: Failure) => error instanceof Failure && error.problem.code === 'nobody-asked');
+  await assert.rejects(perform(), (error: Failure) => error instanceof Failure && error.problem.code === 'no-one-to-ask');
 });

@@ -7,6 +7,6 @@ export default definePerformer({
   perform: async ({ at, form }) => {
     if (form !== undefined) return form;
     const message = `step "${at.id}" was let pass without a person having been asked: policy must hold steps of kind person`;
-    throw new Failure({ code: 'nobody-asked', message, step: at.id, retryable: false });
+    throw new Failure({ code: 'no-one-to-ask', message, step: at.id, retryable: false });
   },
 });

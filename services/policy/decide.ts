@@ -99,7 +99,7 @@ export function judgeUndo(event: EventOf<'undo.request.requested'>, history: His
 }
 
 const noApprovedRun = object('no-approved-run', 'the run itself was not approved');
-const runTurned = object('run-turned', 'the run has turned: nothing new begins in it but undos');
+const runTurned = object('run-closing', 'the run is closing: only undos begin');
 
 /** Whatever stands there, even if it cannot be read: the turn is taken. */
 const turned = (history: History): boolean => history.occupant(theRun, 'closing') !== undefined;
@@ -128,7 +128,7 @@ const mayUse = (attempt: PlannedAttempt, uses: string, { models = [] }: Run): bo
 
 function objectionToUndo(at: Place, call: Call, run: Run, history: History): Objection | undefined {
   if (!turned(history) || history.find(closingCompleted, theRun) !== undefined) {
-    return object('not-turned', 'nothing is undone while the run goes on, nor when it has been completed');
+    return object('not-closing', 'nothing is undone while the run goes on, nor when it has been completed');
   }
   if (at.kind === ASKED) return objectionToAsking(at, call, history);
   const undone = undoneBy(at);

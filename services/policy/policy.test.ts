@@ -67,7 +67,7 @@ test('a plan is approved once its run is, whether by policy or by a person', asy
   assert.equal((await verdictOn([request, held, granted, proposal])).told, 'plan.verdict.approved plan.plan.1');
   const denied = runDenied(theRun, { ...approvedOn, problem: { code: 'x', message: 'x' } });
   assert.equal((await verdictOn([request, denied, proposal])).problem?.code, 'no-approved-run');
-  assert.equal((await verdictOn([request, runApproved(theRun, approvedOn), failing, proposal])).problem?.code, 'run-turned');
+  assert.equal((await verdictOn([request, runApproved(theRun, approvedOn), failing, proposal])).problem?.code, 'run-closing');
 });
 
 test('policies see what a plan will use', async () => {
@@ -94,7 +94,7 @@ test('a step of another kind is the entity of that kind', async () => {
 });
 
 test('nothing new is done after the turn', async () => {
-  assert.equal((await verdictOn([...planned, failing, bookRequested()])).problem?.code, 'run-turned');
+  assert.equal((await verdictOn([...planned, failing, bookRequested()])).problem?.code, 'run-closing');
 });
 
 test('no step is done before a plan is approved, and none when the plan is only held', async () => {
@@ -213,7 +213,7 @@ test('an answer is judged when it has been checked, and bound to what was propos
   assert.equal(approved.question, digestOf(proposed.data));
   const by = alsoBy('@id("cap") forbid (principal, action == Action::"answer", resource) when { context.answer.total > 2 };');
   assert.deepEqual((await verdictOn([...planned, ...facts], by)).policies, ['cap']);
-  assert.equal((await verdictOn([...planned, failing, ...facts])).problem?.code, 'run-turned');
+  assert.equal((await verdictOn([...planned, failing, ...facts])).problem?.code, 'run-closing');
   assert.equal((await verdictOn([...planned.slice(0, 3), ...facts])).problem?.code, 'no-approved-plan');
 });
 
@@ -231,8 +231,8 @@ test('a declared compensation is approved after a turn that is not completed', a
 });
 
 test('nothing is undone before the turn, nor when the run was completed', async () => {
-  assert.equal((await verdictOn([...booked, undo(call('cancel'))])).problem?.code, 'not-turned');
-  assert.equal((await verdictOn([...booked, closingCompleted(theRun, {}), undo(call('cancel'))])).problem?.code, 'not-turned');
+  assert.equal((await verdictOn([...booked, undo(call('cancel'))])).problem?.code, 'not-closing');
+  assert.equal((await verdictOn([...booked, closingCompleted(theRun, {}), undo(call('cancel'))])).problem?.code, 'not-closing');
 });
 
 test('what was not declared, or not approved, does not undo', async () => {

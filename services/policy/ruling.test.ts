@@ -67,7 +67,7 @@ test('undos are voted on after the turn, nothing else is', async () => {
   const facts = [...planned, bookRequested(), stepApproved(book, approvedOn), failing, undoRequested(undo, { call: call('cancel') })];
   const { told: words } = await ruled([...facts, undoHeld(undo, held), vote('reel.0.R.undo-tool.book-1.1.verdict')]);
   assert.equal(words, 'undo.ruling.granted undo-tool.book-1.1');
-  assert.equal((await ruled([...payHeld, failing, vote(pays)])).data.problem?.code, 'run-turned');
+  assert.equal((await ruled([...payHeld, failing, vote(pays)])).data.problem?.code, 'run-closing');
 });
 
 test('what is not held cannot be voted on', async () => {

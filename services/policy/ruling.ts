@@ -50,7 +50,7 @@ function heldBy(question: string, history: History): Held | Objection {
     return { code: 'already-ruled', message: `${question} has been decided: ${what}` };
   }
   if (family !== 'undo' && history.occupant(theRun, 'closing') !== undefined) {
-    return { code: 'run-turned', message: 'the run has turned: nothing that was held will be done any more' };
+    return { code: 'run-closing', message: 'the run is closing: nothing that is held will be done' };
   }
   const run = history.find(runRequested, theRun)?.data;
   if (run === undefined)

@@ -135,7 +135,7 @@ test('whoever was asked about an attempt before the turn is not asked again, unl
     s.stepAccepted(asked, {}),
   ];
   assert.deepEqual(await says(...doubtful, ...ended, gone, failing), ['run.outcome.stranded run']);
-  const cut = s.stepExpired(asked, { problem: { code: 'run-turned', message: 'so' } });
+  const cut = s.stepExpired(asked, { problem: { code: 'run-closing', message: 'so' } });
   assert.deepEqual(await says(...doubtful, failing), ['step.ruling.expired person.pay-escalation-1.1']);
   assert.deepEqual(await says(...doubtful, failing, cut), asks());
 });

@@ -29,7 +29,7 @@ type RunRequest = EventOf<'run.request.requested'>['data'];
 const LEAST_MS = 3_600_000;
 
 /** The code of what is let go because the run has turned. */
-export const RUN_TURNED = 'run-turned';
+export const RUN_CLOSING = 'run-closing';
 
 /** What is put to people: the attempt, the try at undoing it that is in doubt (unless it is the attempt itself), and whose turn it is. */
 export type Doubt = {
@@ -60,7 +60,7 @@ export function firstLevel(history: History, steps: Attempts, attempt: AttemptFa
   for (let level = 1; step !== undefined; level += 1) {
     const asked = steps.get(placeKey({ kind: 'person', id: escalationId(step.id, level), n: 1 }));
     if (asked === undefined || callOf(asked) === undefined) return level;
-    const isCutOff = (slot: Slot): boolean => asked.slots[slot] !== undefined && problemIn(asked, slot).code === RUN_TURNED;
+    const isCutOff = (slot: Slot): boolean => asked.slots[slot] !== undefined && problemIn(asked, slot).code === RUN_CLOSING;
     if (isCutOff('verdict') || isCutOff('ruling')) return level;
     if ((outputOf(asked)?.output as Escalated | undefined)?.action === 'end') return undefined;
   }

@@ -13,7 +13,7 @@ import { runCancelled, runCompleted, runExhausted, runExpired, runFailed, runReq
 import { type Call, stepExpired, stepResidue, stepWithdrawn } from '@reel/contracts/step.ts';
 import { undoExpired, undoRequested } from '@reel/contracts/undo.ts';
 import { GRACE_MS, lookAt, overdue } from './clock.ts';
-import { RUN_TURNED } from './doubt.ts';
+import { RUN_CLOSING } from './doubt.ts';
 import { type Closing, doubtAbout, isKnown, type Saga } from './effects.ts';
 import { readSaga } from './saga.ts';
 
@@ -44,7 +44,7 @@ export function independently(drafts: readonly Draft[], lookMs: number, time: nu
 /** The broker's clock knows whole seconds; a ring that comes too early would only have to be asked for again. */
 export const wholeSecond = (ms: number): number => Math.ceil(ms / 1000) * 1000;
 
-const turned: Problem = { code: RUN_TURNED, message: 'the run had turned before it was decided', retryable: false };
+const turned: Problem = { code: RUN_CLOSING, message: 'the run was closing before it was decided', retryable: false };
 
 /** What a person is still being asked about the run, its plan and its answer. */
 function questions(history: History): Draft[] {
@@ -79,7 +79,7 @@ function stops(saga: Saga, time: number, deadlineMs: number): Draft[] {
 function stop(attempt: AttemptFacts, time: number, deadlineMs: number): Draft | undefined {
   // What was begun may take effect, and what only reads is given up by whoever performs it.
   if (isBegun(attempt) || isReadOnly(attempt)) return overdue(attempt, time, deadlineMs);
-  return stepWithdrawn(attempt.at, { problem: { ...turned, message: 'the run had turned before it was begun' } });
+  return stepWithdrawn(attempt.at, { problem: { ...turned, message: 'the run was closing before it was started' } });
 }
 
 /** What the saga has asked for, or is to ask for: the undo of the moment, and what people are asked. `answered`: nobody need say it any more. */

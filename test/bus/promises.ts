@@ -308,7 +308,7 @@ export const promises: readonly Promised[] = [
       await edge.publish(0, 'R', closingCancelling(theRun, { problem: { code: 'x', message: 'x' } }));
       await edge.publish(0, 'R', approved(tool('a'), call('read-only')));
       const entries = await until(has('step.outcome.failed'));
-      assert.equal(dataOf(entries, 'step.outcome.failed').problem.code, 'run-turned');
+      assert.equal(dataOf(entries, 'step.outcome.failed').problem.code, 'run-closing');
       assert.equal(performed, 0);
     },
   },

@@ -183,7 +183,7 @@ describe(`facts gone bad (seed ${seed})`, () => {
       const run = runOf(index);
       const { status, body } = await reel.ask('POST', `/v1/runs/${run}/cancel`, { who: 'ada', why: 'enough' });
       // It cannot be read, or it ends in another way already.
-      if (status === 409) assert.match(String(body.type), /^\/problems\/(invalid-request-fact|run-turned)$/, told(poison, index));
+      if (status === 409) assert.match(String(body.type), /^\/problems\/(invalid-request-fact|run-closing)$/, told(poison, index));
       else assert.ok([200, 202].includes(status), `${told(poison, index)}: ${status} ${JSON.stringify(body)}`);
     });
     const open = new Map(all.entries());

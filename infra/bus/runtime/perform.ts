@@ -167,7 +167,7 @@ export async function perform(
   );
 }
 
-const turned: Problem = { code: 'run-turned', message: 'the run had turned before it was begun', retryable: false };
+const turned: Problem = { code: 'run-closing', message: 'the run was closing before it was started', retryable: false };
 
 type Start = { readonly log: Log; readonly voice: PublishContext; readonly words: typeof STEP | typeof UNDO; readonly newest: History };
 type Begun = { readonly time: number; readonly delivery?: number | undefined };

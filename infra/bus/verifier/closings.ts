@@ -80,7 +80,7 @@ const notBegun = rule(
         const entry = slots.get(slot);
         if (entry === undefined || isInvalid(entry) || entry.seq < turn.seq || !words.includes(answerOf(entry) as string)) continue;
         if (seqOf(byAddress.get(entry.cause)) > turn.seq && entry.cause !== entry.address)
-          tell(entry, `it was ${answerOf(entry)} in answer to ${entry.cause}, and the run had turned`);
+          tell(entry, `it was ${answerOf(entry)} in answer to ${entry.cause}, and the run was closing`);
       }
     }
   },
