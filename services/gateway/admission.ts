@@ -1,6 +1,6 @@
 /**
- * How much may wait: a run that was requested waits until policy has looked at it, which it does in the order of the log, with all that
- * happens in other runs. When too many wait, more are turned away before they take anything; what was accepted is in the log, and safe.
+ * Limits for runs that wait, and for open streams. A requested run waits for the verdict of policy, which works in the order of the log.
+ * When too many runs wait, new ones are refused before anything is stored. Accepted runs are in the log and stay.
  */
 import { HttpProblem } from './problems.ts';
 import type { Runs } from './runs.ts';
@@ -9,13 +9,13 @@ const MOST = 1000;
 const RETRY_AFTER_S = 1;
 
 export type Admission = {
-  /** Lets a submission in. @returns what to call when it is done, or undefined when too many wait. */
+  /** Admits a submission. @returns a function to call when it is done, or undefined when too many wait. */
   enter(): (() => void) | undefined;
-  /** What whoever is turned away is told. */
+  /** The answer to a refused submission. */
   full(): HttpProblem;
 };
 
-/** @throws when `setting` (REEL_MAX_BACKLOG) is no number of runs. */
+/** @throws when `setting` (REEL_MAX_BACKLOG) is not a number of runs. */
 export function openAdmission(runs: Runs, setting: string | undefined): Admission {
   const most = setting === undefined ? MOST : Number(setting);
   if (!Number.isInteger(most) || most < 1) throw new Error(`REEL_MAX_BACKLOG is "${setting}" and has to be a number of runs, 1 or more`);
@@ -32,8 +32,8 @@ export function openAdmission(runs: Runs, setting: string | undefined): Admissio
       new HttpProblem(
         429,
         'backlog',
-        'Too many runs wait',
-        `${most} runs were requested and not looked at yet, and more are not accepted (REEL_MAX_BACKLOG): nothing was done, try again in ${RETRY_AFTER_S} s`,
+        'Too many runs are waiting',
+        `${most} runs wait for policy, which is the limit (REEL_MAX_BACKLOG): nothing was done, retry in ${RETRY_AFTER_S} s`,
         undefined,
         { 'retry-after': String(RETRY_AFTER_S) },
       ),
@@ -42,14 +42,14 @@ export function openAdmission(runs: Runs, setting: string | undefined): Admissio
 
 const MOST_FOLLOWERS = 1000;
 
-/** Those who are answered for as long as something goes on, such as a stream of events: each takes memory here, and is told every fact. */
+/** Callers with a long answer, such as a stream of events. Each takes memory, and is sent every fact. */
 export type Followers = {
-  /** @returns how to leave, as often as one likes, or undefined when there are too many. */
+  /** @returns a function that leaves (it may be called more than once), or undefined when there are too many. */
   enter(): (() => void) | undefined;
   full(): HttpProblem;
 };
 
-/** @throws when `setting` (REEL_MAX_FOLLOWERS) is no number of followers. */
+/** @throws when `setting` (REEL_MAX_FOLLOWERS) is not a number of followers. */
 export function openFollowers(setting: string | undefined): Followers {
   const most = setting === undefined ? MOST_FOLLOWERS : Number(setting);
   if (!Number.isInteger(most) || most < 1)
@@ -66,8 +66,8 @@ export function openFollowers(setting: string | undefined): Followers {
       new HttpProblem(
         503,
         'too-many-followers',
-        'Too many follow runs here',
-        `${most} streams of events are open, and there are no more at a time (REEL_MAX_FOLLOWERS): try again in ${FOLLOW_AFTER_S} s, or ask for application/json`,
+        'Too many event streams are open',
+        `${most} event streams are open, which is the limit (REEL_MAX_FOLLOWERS): retry in ${FOLLOW_AFTER_S} s, or ask for application/json`,
         undefined,
         { 'retry-after': String(FOLLOW_AFTER_S) },
       ),

@@ -1,4 +1,4 @@
-/** What the HTTP API is served with. */
+/** The dependencies of the HTTP API. */
 import { randomBytes } from 'node:crypto';
 import type { Edge } from '@reel/bus/edge.ts';
 import type { Logger } from '@reel/bus/service.ts';
@@ -9,11 +9,11 @@ export type Surroundings = {
   readonly edge: Edge;
   readonly runs: Runs;
   readonly admission: Admission;
-  /** Who follows a run by its events, and who waits for the end of one. */
+  /** Callers that follow the events of a run, and callers that wait for its end. */
   readonly streams: Followers;
   readonly waiting: Followers;
   readonly log: Logger;
-  /** By which it may be called, besides those of this machine: a page elsewhere cannot make a browser reach it under a name of its own. */
+  /** Host names under which the gateway may be called, besides those of this machine. Others are refused, against DNS rebinding. */
   readonly names: readonly string[];
   readonly closing: AbortSignal;
 };

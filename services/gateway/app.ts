@@ -1,4 +1,4 @@
-/** The HTTP API: how its routes are answered. What they take and give is in routes.ts and shapes.ts. */
+/** The HTTP API: the handlers of its routes. routes.ts and shapes.ts describe requests and responses. */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { type Surroundings, traceOf } from './app-context.ts';
 import { approvalsOf, decide } from './approvals.ts';
@@ -12,7 +12,7 @@ import { addRunRoutes } from './run-routes.ts';
 export function appOf(surroundings: Surroundings): OpenAPIHono {
   const { log, names, closing } = surroundings;
   const app = new OpenAPIHono({ defaultHook: (result, c) => refuseInvalid(result, c) });
-  // A connection that stays in use would keep a gateway that is stopping; the caller's next one reaches another gateway.
+  // A connection that stays in use would delay the stop of a gateway; the caller's next connection reaches another gateway.
   app.use(async (c, next) => {
     await next();
     if (closing.aborted) c.header('connection', 'close');
@@ -34,7 +34,7 @@ function addApprovals(app: OpenAPIHono, { edge, runs }: Surroundings): void {
   });
 }
 
-/** What is there: tools, services, and whether all is well. */
+/** Tools, services, and health. */
 function addComponents(app: OpenAPIHono, { edge }: Surroundings): void {
   app.openapi(routes.tools, async (c) => {
     const tools = [...(await edge.tools()).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -47,7 +47,7 @@ function addComponents(app: OpenAPIHono, { edge }: Surroundings): void {
   app.openapi(routes.healthy, (c) => c.json({ status: 'alive' }, 200));
   app.openapi(routes.ready, async (c) => {
     const ails = await edge.ailment();
-    if (ails?.stores === false) throw new HttpProblem(503, 'not-ready', 'The log takes nothing more', ails.why);
+    if (ails?.stores === false) throw new HttpProblem(503, 'not-ready', 'The log accepts no more facts', ails.why);
     await edge.ready().catch((error: Error) => {
       throw new HttpProblem(503, 'not-ready', 'The log cannot be read', error.message);
     });
@@ -55,7 +55,7 @@ function addComponents(app: OpenAPIHono, { edge }: Surroundings): void {
   });
 }
 
-/** What a newcomer finds: where to go, and the document of the API. */
+/** The start page and the OpenAPI document. */
 function addEntrance(app: OpenAPIHono): void {
   // Until there is a page.
   app.get('/', (c) =>
@@ -63,10 +63,10 @@ function addEntrance(app: OpenAPIHono): void {
       [
         'This is Reel: governed, durable, observable runs of model calls, tool calls and human decisions.',
         '',
-        'GET  /openapi.json   what can be asked, as an OpenAPI document',
-        'GET  /v1/runs        the runs; POST one to begin it',
-        'GET  /v1/approvals   what waits for a person',
-        'GET  /v1/tools       the tools on offer',
+        'GET  /openapi.json   the OpenAPI document',
+        'GET  /v1/runs        the runs; POST to start one',
+        'GET  /v1/approvals   the open approvals',
+        'GET  /v1/tools       the available tools',
         'GET  /healthz, /readyz',
         '',
         'On a command line: npx reel --help',

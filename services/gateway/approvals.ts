@@ -1,4 +1,4 @@
-/** What waits for a person, and what they decide: a vote, of which policy says whether it counts. */
+/** Open approvals, and decisions on them. A decision is a vote; policy rules whether it counts. */
 
 import type { Edge } from '@reel/bus/edge.ts';
 import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
@@ -16,7 +16,7 @@ import type { Approval, Ruling } from './shapes.ts';
 import { iso } from './time.ts';
 import { castVote, type Vote } from './voting.ts';
 
-/** Everything held, the oldest first. */
+/** All open approvals, the oldest first. */
 export async function approvalsOf(edge: Edge, runs: Runs, run: string | undefined): Promise<Approval[]> {
   const listed = run === undefined ? runs.open() : [runs.get(run)].filter((one) => one !== undefined);
   const each = await Promise.all(listed.flatMap((one) => [...one.held.values()].map((held) => approvalOf(edge, one, held))));
@@ -30,7 +30,7 @@ async function approvalOf(edge: Edge, run: Listed, held: Entry): Promise<Approva
   const call = request === undefined || isInvalid(request) ? undefined : (request.data as { call?: Call }).call;
   const { prompt, form, policies } = (held as Entry & { data: { prompt: string; form?: JsonSchema; policies: string[] } }).data;
   const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
-  // A step's question ends with its run at the latest; one about what is in doubt may outlive it.
+  // The question of a step expires with its run at the latest. A question about an effect in doubt may outlive the run.
   const ownMs = expiresAt({ kind, id, n }, held.time, call, deadlineMs);
   const untilMs = kind === 'person' && history.occupant(theRun, 'closing') === undefined ? Math.min(ownMs, deadlineMs) : ownMs;
   return {
@@ -52,18 +52,18 @@ async function approvalOf(edge: Edge, run: Listed, held: Entry): Promise<Approva
 
 type Decision = { decision: 'grant' | 'refuse'; who: string; why: string; form?: unknown };
 
-/** How long policy has for looking at a vote before the caller is told that it is pending. */
+/** How long to wait for policy to rule on a vote before answering `pending`. */
 const PATIENCE_MS = 10_000;
 
-/** Casts a vote and waits for what policy makes of it. @throws HttpProblem */
+/** Casts a vote and waits for the ruling of policy. @throws HttpProblem */
 export async function decide(edge: Edge, id: string, decision: Decision, traceparent: string): Promise<Ruling> {
   const at = parseAddress(`reel.${id}.verdict`);
   const known = at !== undefined && at.shard < edge.shards;
   const history = known ? await edge.history(at.shard, at.run) : undefined;
-  // What another replica has just told of may not have come here yet: the leader is asked, once.
+  // A verdict that another replica has just served may not have reached this process: ask the leader, once.
   const held = known ? (history?.occupant(at, 'verdict') ?? (await edge.occupant(at.shard, at.run, at, 'verdict'))) : undefined;
   if (at === undefined || history === undefined || held === undefined || isInvalid(held) || !held.type.endsWith('.held')) {
-    throw new HttpProblem(404, 'no-such-approval', 'Nothing is held under this id', `"${id}" is not among GET /v1/approvals`);
+    throw new HttpProblem(404, 'no-such-approval', 'There is no such approval', `"${id}" is not in the list of GET /v1/approvals`);
   }
   const vote: Vote = {
     question: held.address,
@@ -82,7 +82,7 @@ export async function decide(edge: Edge, id: string, decision: Decision, tracepa
   if (decision.decision === 'grant' && form !== undefined) {
     const wrong = wrongBy(form, decision.form);
     if (wrong !== undefined)
-      throw new HttpProblem(422, 'form-invalid', 'The form is not filled in as asked', wrong, [
+      throw new HttpProblem(422, 'form-invalid', 'Invalid form', wrong, [
         { path: 'body.form', message: wrong, value: (decision.form ?? null) as never },
       ]);
   }
@@ -90,7 +90,7 @@ export async function decide(edge: Edge, id: string, decision: Decision, tracepa
   return answerTo(id, at.run, decision, address, answer);
 }
 
-/** The address of the vote that was ruled on, where these are its words: a vote that is sent again gets the answer that it got. */
+/** The address of the vote that was ruled on, if its content equals this one. A vote that is sent again gets the same answer. */
 function addressOfSame(history: History, ruled: Entry, vote: Vote): string | undefined {
   const { vote: address = '' } = (isInvalid(ruled) ? {} : ruled.data) as { vote?: string };
   const at = parseAddress(address);
@@ -101,7 +101,7 @@ function addressOfSame(history: History, ruled: Entry, vote: Vote): string | und
 function answerTo(id: string, run: string, { who, why, form }: Decision, vote: string, entry: Entry | undefined): Ruling {
   const own = { id, run, who, why, vote, ...(form === undefined ? {} : { form: form as never }) };
   if (entry === undefined) return { ...own, ruling: 'pending' };
-  if (isInvalid(entry)) throw new HttpProblem(409, 'unreadable-ruling', 'What stands as the ruling cannot be read', entry.invalid);
+  if (isInvalid(entry)) throw new HttpProblem(409, 'unreadable-ruling', 'The ruling cannot be read', entry.invalid);
   if (entry.at.kind === 'vote') {
     const { problem } = entry.data as { problem: { code: string; message: string } };
     throw new HttpProblem(403, problem.code, 'The vote does not count', problem.message);
@@ -116,7 +116,7 @@ function alreadyRuled(entry: Entry): HttpProblem {
   return new HttpProblem(
     409,
     'already-ruled',
-    'This has been decided',
+    'The approval was decided already',
     `${answer}${who === undefined ? '' : ` by ${who}`} at ${new Date(entry.time).toISOString()}`,
   );
 }

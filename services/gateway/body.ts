@@ -1,28 +1,28 @@
-/** What is looked at before a body is read as what it is to be: how large it is, how deep, and whether it is JSON. Pure. */
+/** Checks of a body before its shape is checked: size, depth, and JSON syntax. Pure. */
 import { pathText } from '@reel/contracts/workflow/place.ts';
 import { oversized } from '@reel/contracts/workflow/source.ts';
 import { HttpProblem } from './problems.ts';
 
-/** Bytes that a request may have. */
+/** The limit of a request body, in bytes. */
 export const BODY_BYTES = 1_048_576;
-/** Deeper than people write, and far from where recursion ends. */
+/** Deeper than people write, and far below the limit of recursion. */
 const DEEPEST = 200;
 
 const NOT_JSON = 'The body is not JSON';
 
-/** @param bytes undefined when nobody counted them. */
+/** @param bytes undefined when the size is unknown. */
 export const tooLarge = (bytes?: number): HttpProblem =>
   new HttpProblem(
     413,
     'too-large',
     'The request is too large',
-    `the body ${bytes === undefined ? 'goes on, and' : `has ${bytes} bytes and`} may have ${BODY_BYTES} bytes: pass on a reference instead`,
+    `the body ${bytes === undefined ? 'is longer, and' : `has ${bytes} bytes and`} may have ${BODY_BYTES} bytes: pass a reference instead`,
     [{ path: 'body', message: `${bytes === undefined ? '' : `has ${bytes} bytes and `}may have ${BODY_BYTES} bytes` }],
   );
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The text of a body. @throws HttpProblem when it is not UTF-8: what else it may be would be guessed. */
+/** The text of a body. @throws HttpProblem when it is not UTF-8; other encodings are not guessed. */
 export function textIn(body: ArrayBuffer): string {
   try {
     return utf8.decode(body);
@@ -33,7 +33,7 @@ export function textIn(body: ArrayBuffer): string {
   }
 }
 
-/** @throws HttpProblem when lists and objects are nested too deeply to be looked through. */
+/** @throws HttpProblem when lists and objects are nested too deeply to be checked. */
 export function checkDepth(text: string): void {
   let depth = 0;
   let quoted = false;
@@ -48,23 +48,23 @@ export function checkDepth(text: string): void {
         400,
         'too-deep',
         'The body is nested too deeply',
-        `its lists and objects go deeper than ${DEEPEST} levels: flatten them, or pass them on as text`,
+        `its lists and objects go deeper than ${DEEPEST} levels: flatten them, or pass them as text`,
         [{ path: 'body', message: `may be nested ${DEEPEST} levels deep` }],
       );
   }
 }
 
-/** A shorter body, in characters, cannot have too much of anything. */
+/** A shorter body, in characters, cannot have too many members. */
 const NARROW = 16_384;
 
-/** @throws HttpProblem when the workflow in it has so many members that naming all that is wrong with them would take long. */
+/** @throws HttpProblem when its workflow has so many members that listing every error would take long. */
 export function checkWidth(text: string): void {
   if (text.length < NARROW) return;
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
-    // Whoever reads it next says why.
+    // The parser reports this later.
     return;
   }
   const found = oversized((body as { workflow?: unknown } | null)?.workflow);

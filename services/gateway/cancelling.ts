@@ -1,4 +1,4 @@
-/** A cancel is a request: the turn of the run says what became of it. Another end may have been decided first. */
+/** A cancel is a request; the closing of the run answers it. Another end may have been decided first. */
 import type { Edge } from '@reel/bus/edge.ts';
 import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
@@ -10,38 +10,38 @@ type Asked = { readonly who: string; readonly why: string; readonly traceparent:
 /** `changed: false` where the run was being cancelled before this request. */
 export type Answer = { readonly changed: boolean; readonly detail: string };
 
-/** How long the saga tracker has for answering before the caller is told that the request is stored. */
+/** How long to wait for the saga tracker before answering that the request is stored. */
 const PATIENCE_MS = 5000;
 
-/** Asks for a run to be cancelled. @throws HttpProblem 409 when the run ends otherwise */
+/** Requests that a run is cancelled. @throws HttpProblem 409 when the run ends in another way */
 export async function cancelRun(edge: Edge, shard: number, run: string, { who, why, traceparent }: Asked): Promise<Answer> {
-  const turned = Promise.withResolvers<Entry | undefined>();
+  const closed = Promise.withResolvers<Entry | undefined>();
   const stop = edge.follow((entry) => {
-    if (entry.at.run === run && entry.at.kind === 'run' && entry.at.slot === 'closing') turned.resolve(entry);
+    if (entry.at.run === run && entry.at.kind === 'run' && entry.at.slot === 'closing') closed.resolve(entry);
   });
-  const timer = setTimeout(() => turned.resolve(undefined), PATIENCE_MS);
+  const timer = setTimeout(() => closed.resolve(undefined), PATIENCE_MS);
   try {
     const before = (await edge.history(shard, run)).occupant(theRun, 'closing');
-    if (before !== undefined) return { changed: false, detail: `that was decided at ${cancelling(before)}: nothing changes` };
+    if (before !== undefined) return { changed: false, detail: `the cancellation was decided at ${cancelling(before)}: nothing changes` };
     await edge.publish(shard, run, cancelRequested(theRun, { who, why }), { traceparent });
-    const turn = await turned.promise;
-    if (turn === undefined) return { changed: true, detail: 'the request is stored; the run has not been stopped yet' };
-    cancelling(turn);
-    return { changed: true, detail: 'it is being stopped, and what it did is undone' };
+    const closing = await closed.promise;
+    if (closing === undefined) return { changed: true, detail: 'the request is stored; the run is not being cancelled yet' };
+    cancelling(closing);
+    return { changed: true, detail: 'the run is being cancelled, and its effects are undone' };
   } finally {
     clearTimeout(timer);
     stop();
   }
 }
 
-/** @returns when it was decided that the run is cancelled. @throws HttpProblem when something else was decided */
-function cancelling(turn: Entry): string {
-  const answer = isInvalid(turn) ? 'failing' : turn.type.split('.')[2];
-  if (answer === 'cancelling') return iso(turn.time);
+/** @returns when it was decided that the run is cancelled. @throws HttpProblem when another end was decided */
+function cancelling(closing: Entry): string {
+  const answer = isInvalid(closing) ? 'failing' : closing.type.split('.')[2];
+  if (answer === 'cancelling') return iso(closing.time);
   throw new HttpProblem(
     409,
     'run-closing',
-    'It cannot be cancelled any more',
-    `the run is ${answer}: that was decided at ${iso(turn.time)}, and nothing changes`,
+    'The run cannot be cancelled any more',
+    `the run is ${answer}: that was decided at ${iso(closing.time)}, and nothing changes`,
   );
 }

@@ -1,21 +1,21 @@
-/** What there is right now to carry out a run with. */
+/** The tools, models and performers that are available now. */
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 
 export type Capabilities = {
   readonly tools: ReadonlyMap<string, ToolDefinition>;
-  /** Those of them, and those that nobody offers right now. */
+  /** All known tools, including those that no service offers now. */
   readonly registered: ReadonlyMap<string, ToolDefinition>;
-  /** The kinds of step that somebody performs. */
+  /** The kinds of step that a running service performs. */
   readonly kinds: ReadonlySet<string>;
   readonly models: readonly ModelDefinition[];
-  /** Why tools that servers have cannot be called, by their names. */
+  /** Why tools of the servers cannot be called, by tool name. */
   readonly refused: ReadonlyMap<string, string>;
 };
 
-/** What services of Reel's own perform. If nobody does right now, they are away, and what they offer is not known. */
+/** The kinds that Reel's own services perform. While such a service is unavailable, what it offers is unknown. */
 export const BUILT_IN: { readonly [kind: string]: string } = { tool: 'tool-executor', model: 'model-executor', person: 'human-executor' };
 
-/** Those of them that are away. */
+/** Reel's own performers that are unavailable. */
 export const unavailable = (kinds: ReadonlySet<string>): string[] =>
   Object.entries(BUILT_IN).flatMap(([kind, service]) => (kinds.has(kind) ? [] : [service]));

@@ -1,4 +1,4 @@
-/** Requests that fail: each gets an answer that says why, and what is not the caller's doing is logged. */
+/** The answers to failed requests. Errors that the caller did not cause are logged. */
 import { randomUUID } from 'node:crypto';
 import { LogUnavailable } from '@reel/bus/log.ts';
 import { Misfit } from '@reel/bus/runtime/large-values.ts';
@@ -9,15 +9,15 @@ import { notJson } from './body.ts';
 import { fieldErrors } from './field-errors.ts';
 import { HttpProblem, misfitProblem, problemResponse } from './problems.ts';
 
-const TRY_AGAIN = 'Nothing was lost; try again';
+const TRY_AGAIN = 'Nothing was lost; retry';
 /** The log may have stored what it did not acknowledge. */
-const UNKNOWN = 'Nobody can tell yet whether this was accepted: ask again, with the same Idempotency-Key, and it happens once';
+const UNKNOWN = 'The outcome is unknown: the request may have been accepted. Retry with the same Idempotency-Key, and it happens once';
 
 type Checked = { readonly success: boolean; readonly target: string; readonly error?: z.core.$ZodError; readonly data?: unknown };
 
 const PLACES: { readonly [target: string]: string } = { param: 'path', header: 'header', query: 'query', cookie: 'cookie' };
 
-/** What is wrong with a request, by its fields; nothing for one that fits its route. */
+/** The errors of a request, by field; undefined for a valid request. */
 export function refuseInvalid(result: Checked, c: Context): Response | undefined {
   if (result.success) return undefined;
   const errors = fieldErrors(PLACES[result.target] ?? 'body', result.error?.issues ?? [], result.data);
@@ -25,7 +25,7 @@ export function refuseInvalid(result: Checked, c: Context): Response | undefined
   return problemResponse(new HttpProblem(400, 'invalid-request', 'Invalid request', detail, errors), c.req.path);
 }
 
-/** What a request that has thrown is answered. */
+/** The response to a request whose handler threw. */
 export async function answerError(error: Error, c: Context, log: Logger): Promise<Response> {
   if (error instanceof HttpProblem) return problemResponse(error, c.req.path);
   if (error instanceof Misfit) return problemResponse(misfitProblem(error), c.req.path);
@@ -41,6 +41,6 @@ export async function answerError(error: Error, c: Context, log: Logger): Promis
     ? new HttpProblem(503, 'log-unavailable', 'The log cannot be reached', c.req.method === 'GET' ? TRY_AGAIN : UNKNOWN, undefined, {
         'retry-after': '1',
       })
-    : new HttpProblem(500, 'internal', 'Something went wrong here', `The log of the gateway has more under ${errorId}`);
+    : new HttpProblem(500, 'internal', 'Internal error', `The log of the gateway has the details under errorId ${errorId}`);
   return problemResponse(problem, c.req.path, errorId);
 }

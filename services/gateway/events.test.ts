@@ -76,7 +76,7 @@ function open(tokens = true) {
 }
 const kindOf = (frame: string): string => /^event: (.*)$/m.exec(frame)?.[1] ?? '';
 
-test('a reader who does not keep up goes without what is shown, and gets everything that is said', async () => {
+test('a slow reader misses tokens, and gets every fact', async () => {
   const { frame, rest, say, show } = open();
   assert.equal(kindOf((await frame()) ?? ''), 'run.request.requested');
   show(10_000);
@@ -89,7 +89,7 @@ test('a reader who does not keep up goes without what is shown, and gets everyth
   );
 });
 
-test('a reader who keeps up gets every piece, and one who did not ask gets none', async () => {
+test('a fast reader gets every token, and one that did not ask gets none', async () => {
   const asked = open();
   await asked.frame();
   await asked.frame();
@@ -106,7 +106,7 @@ test('a reader who keeps up gets every piece, and one who did not ask gets none'
   assert.deepEqual((await other.rest()).map(kindOf), ['run.verdict.approved', 'run.closing.completed', 'run.outcome.completed']);
 });
 
-test('a reader who is thousands of facts behind gets them all in the end, each once and in order', async () => {
+test('a reader thousands of facts behind gets them all, each once and in order', async () => {
   const { rest, frame, say, listeners } = open();
   await frame();
   say(skipped(3000));
@@ -119,7 +119,7 @@ test('a reader who is thousands of facts behind gets them all in the end, each o
   assert.equal(listeners(), 0);
 });
 
-test('a log that is away for a moment is looked at again, and the reader need not know', async () => {
+test('a log that is unavailable for a moment is read again, without an error to the reader', async () => {
   const { frame, rest, say, lose } = open();
   await frame();
   await frame();
@@ -128,7 +128,7 @@ test('a log that is away for a moment is looked at again, and the reader need no
   assert.deepEqual((await rest()).map(kindOf), ['run.closing.completed', 'run.outcome.completed']);
 });
 
-test('whoever leaves, and a gateway that closes, leave no listener behind', async () => {
+test('a reader that leaves, and a gateway that closes, leave no listener behind', async () => {
   for (const end of ['leave', 'close'] as const) {
     const stream = open();
     await stream.frame();

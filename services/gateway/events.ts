@@ -1,4 +1,4 @@
-/** The facts of a run as readers get them: JSON at once, or a stream that resumes where it was cut off. */
+/** The facts of a run, as JSON or as a stream that resumes after an interruption. */
 
 import type { Edge } from '@reel/bus/edge.ts';
 import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
@@ -31,11 +31,11 @@ const frame = (entry: Entry): string =>
   `id: ${entry.seq}\nevent: ${isInvalid(entry) ? 'invalid' : entry.type}\ndata: ${JSON.stringify(eventOf(entry))}\n\n`;
 
 /**
- * What may wait for a reader, in bytes; nothing is added before some of it is taken. Whatever else there is for it stands in the log, so
- * that a reader who stops reading costs no more than this and one fact.
+ * The bytes that may be queued for a reader; more is added only when some of it is read. The rest stays in the log. A reader that
+ * stops reading costs at most this and one fact.
  */
 const QUEUED_BYTES = 65_536;
-/** A reader for whom this much waits is spared what is only shown: it is not kept for anybody. */
+/** A reader with this much queued is sent no tokens; tokens are never stored. */
 const SHOWN_BYTES = 16_384;
 const HEARTBEAT_MS = 15_000;
 const AGAIN_MS = 1000;
@@ -45,30 +45,30 @@ export type Reading = {
   readonly run: string;
   /** The position of the last fact that the reader knows. */
   readonly lastSeq: number;
-  /** Whether the pieces are wanted that are shown of what the run is making. */
+  /** Whether tokens of running steps are wanted too. */
   readonly tokens: boolean;
   /** Ends every stream, with the process. */
   readonly closing: AbortSignal;
-  /** Called when the reader is told no more; perhaps twice. */
+  /** Called when the stream ends; may be called twice. */
   leave(): void;
 };
 
 export const streamHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
 
-/** True when the run is over, and the reader knows all of it. */
+/** True when the run has ended and the reader has all of its facts. */
 export const nothingLeft = (history: History, lastSeq: number): boolean =>
   history.occupant(theRun, 'outcome') !== undefined && (history.entries().at(-1)?.seq ?? 0) <= lastSeq;
 
-/** Server-sent events of one run, until it is over or the reader has gone. */
+/** Server-sent events of one run, until the run has ended or the reader disconnects. */
 export function streamOf(edge: Edge, reading: Reading): Response {
-  let telling: ReturnType<typeof tell> | undefined;
+  let stream: ReturnType<typeof openStream> | undefined;
   const body = new ReadableStream<Uint8Array>(
     {
       start: (controller) => {
-        telling = tell(edge, reading, controller);
+        stream = openStream(edge, reading, controller);
       },
-      pull: () => telling?.goOn(),
-      cancel: () => telling?.stop(),
+      pull: () => stream?.goOn(),
+      cancel: () => stream?.stop(),
     },
     new ByteLengthQueuingStrategy({ highWaterMark: QUEUED_BYTES }),
   );
@@ -77,8 +77,8 @@ export function streamOf(edge: Edge, reading: Reading): Response {
 
 type Controller = Pick<ReadableStreamDefaultController<Uint8Array>, 'enqueue' | 'close' | 'desiredSize'>;
 
-/** Tells a reader the run from the log, from where the reader is and as fast as it takes it, and what is shown meanwhile. */
-function tell(
+/** Sends a reader the facts of the run from its position, as fast as it reads them, and tokens if wanted. */
+function openStream(
   edge: Edge,
   { shard, run, lastSeq, tokens, closing, leave }: Reading,
   controller: Controller,
@@ -112,7 +112,7 @@ function tell(
     }
     more ||= open;
   }
-  /** Sends what there is room for. Whatever is said meanwhile is looked for once more. */
+  /** Sends as many facts as fit. Facts stored meanwhile are looked for once more. */
   function goOn(): void {
     if (looking || !open || !more || room() <= 0) return;
     looking = true;
@@ -123,7 +123,7 @@ function tell(
         goOn();
       },
       () => {
-        // The log is away, and the reader need not know: it is looked again.
+        // The log is unavailable: try again, without an error to the reader.
         more = true;
         setTimeout(() => {
           looking = false;
@@ -156,7 +156,7 @@ function tell(
   return { stop, goOn };
 }
 
-/** The place of the first entry after a position: they are in the order of the log. */
+/** The index of the first entry after a position, by binary search: entries are in the order of the log. */
 function indexAfter(entries: readonly Entry[], seq: number): number {
   let [low, high] = [0, entries.length];
   while (low < high) {

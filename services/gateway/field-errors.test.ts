@@ -11,7 +11,7 @@ function wrongWith(body: unknown): string[] {
   return fieldErrors('body', issues, body).map(({ path, message }) => `${path}: ${message}`);
 }
 
-test('what is wrong inside of a goal is told where it is, with what is there and what was expected', () => {
+test('an error inside a goal names its path, the value there and what was expected', () => {
   assert.deepEqual(wrongWith({ goal: { text: 5 } }), ['body.goal.text: expected string, and is 5']);
   assert.deepEqual(wrongWith({ goal: {} }), ['body.goal.text: it is missing: expected string']);
   assert.deepEqual(wrongWith({ goal: { text: 'x', review: 'yes' } }), ['body.goal.review: expected boolean, and is "yes"']);
@@ -24,7 +24,7 @@ test('what is wrong inside of a goal is told where it is, with what is there and
   ]);
 });
 
-test('what is none of the alternatives is told all of them', () => {
+test('a value that fits no alternative is answered with all of them', () => {
   assert.deepEqual(wrongWith({ goal: 5 }), ['body.goal: expected string or object, and is 5']);
   assert.deepEqual(wrongWith({ goal: '  ' }), ['body.goal: expected string to have >=1 characters, and is "  "']);
   assert.deepEqual(wrongWith({}), ['body.workflow: give either a workflow or a goal']);
@@ -37,12 +37,12 @@ test('a long value is not sent back', () => {
   assert.ok(error !== undefined && !('value' in error) && error.message.length < 200, error?.message);
 });
 
-test('a body that is no JSON is told why', () => {
+test('the error for a body that is not JSON says why', () => {
   assert.match(notJson('').message, /^it is empty; send a JSON object$/);
   assert.match(notJson('{"goal": "x"').message, /JSON.*position 12.*; send a JSON object$/);
 });
 
-test('a body is refused that is nested too deeply, and brackets in its texts do not count', () => {
+test('a body nested too deeply is refused, and brackets inside strings do not count', () => {
   checkDepth(JSON.stringify({ a: `\\"${'['.repeat(5000)}` }));
   checkDepth('[]'.repeat(1000));
   assert.throws(() => checkDepth('{"a":'.repeat(5000)), /go deeper than 200 levels: flatten them/);

@@ -1,4 +1,4 @@
-/** What a zod shape found wrong with a request, in words: where, what is there, and what was expected. Pure. */
+/** The errors that a zod shape found in a request: where, the value there, and what was expected. Pure. */
 
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { checkAgainst, SchemaError } from '@reel/contracts/schema.ts';
@@ -7,7 +7,7 @@ import type { ProblemDetails } from './shapes.ts';
 
 type FieldError = NonNullable<ProblemDetails['errors']>[number];
 
-/** As zod tells it, without its types. */
+/** An issue as zod reports it, without zod's types. */
 export type Issue = {
   readonly code: string;
   readonly path: readonly PropertyKey[];
@@ -16,7 +16,7 @@ export type Issue = {
   readonly errors?: readonly (readonly Issue[])[];
 };
 
-/** A value longer than this is not sent back: whoever sent it has it. */
+/** A longer value is not sent back: the caller has it. */
 const LONGEST = 200;
 
 /** Every field that is wrong. `where` is the part of the request: body, query, header, path. */
@@ -35,7 +35,7 @@ export function fieldErrors(where: string, issues: readonly Issue[], given: unkn
   });
 }
 
-/** Of alternatives, the one that was meant: whose outside is right, and only something inside is wrong. */
+/** The issues of the alternative that was probably meant: its outer type fits, and only inner fields are wrong. */
 function unfolded(issue: Issue): Issue[] {
   if (issue.code !== 'invalid_union' || issue.errors === undefined) return [issue];
   const isInside = (one: Issue): boolean => one.path.length > 0 || one.code === 'unrecognized_keys';
@@ -46,7 +46,7 @@ function unfolded(issue: Issue): Issue[] {
   return [{ ...issue, message: wanted === '' ? issue.message : wanted }];
 }
 
-/** Without what zod says before and after: what is there is told by us. */
+/** Without zod's prefix and suffix: `messageOf` adds the value that was there. */
 const bare = (message: string): string =>
   message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '').replace(/, received \S+$/, '');
 
@@ -57,7 +57,7 @@ function messageOf({ code, message }: Issue, shown: string | undefined): string 
   return `${wanted}, and is ${shown.length > 80 ? `${shown.slice(0, 79)}…` : shown}`;
 }
 
-/** What is wrong with a value by a schema that somebody else wrote, or with applying it: a schema may refer to itself without end. */
+/** Why a value does not fit a foreign schema, or why the schema cannot be applied: it may refer to itself without end. */
 export function wrongBy(schema: JsonSchema, value: unknown): string | undefined {
   try {
     return checkAgainst(schema, value);

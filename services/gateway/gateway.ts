@@ -1,4 +1,4 @@
-/** The edge to Reel: runs are requested, followed, decided on and stopped over HTTP. On loopback, unless whoever runs it keeps others away. */
+/** The edge to Reel: the HTTP API to request, follow, approve and cancel runs. It listens on loopback, unless its operator restricts access otherwise. */
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ import { appOf } from './app.ts';
 import { openRuns, type Runs } from './runs.ts';
 import { serverFor } from './server.ts';
 
-/** How long those who are being answered have to hear it to the end, well within the time that a process has to stop. */
+/** How long open responses may take after a stop, well within the time that a process has to end. */
 const LEAVE_MS = 5000;
 
 export default defineEdge({
@@ -31,7 +31,7 @@ export default defineEdge({
     const admission = openAdmission(runs, env['REEL_MAX_BACKLOG']);
     const [streams, waiting] = [openFollowers(env['REEL_MAX_FOLLOWERS']), openFollowers(env['REEL_MAX_FOLLOWERS'])];
     const app = appOf({ edge, runs, admission, streams, waiting, log, names, closing: closing.signal });
-    // The first schema takes a quarter of a second to compile, and would keep everybody waiting.
+    // The first schema takes a quarter of a second to compile, and would delay the first request.
     checkAgainst({ properties: { first: { type: 'string', pattern: '^(a|b)*c' } } }, { first: 'abc' });
     const server = serverFor(app.fetch);
     await listen(server, host, port);
@@ -50,7 +50,7 @@ export default defineEdge({
   },
 });
 
-/** The runs that began before: what is about runs as a whole, and what is held in those that are open. */
+/** Loads earlier runs: the facts about each run as a whole, and the held requests of open runs. */
 async function recall(edge: Edge, runs: Runs): Promise<void> {
   for (let shard = 0; shard < edge.shards; shard += 1) for await (const entry of edge.runs(shard, 1)) runs.enter(entry);
   for (const { id, shard } of runs.open()) for (const entry of (await edge.history(shard, id)).entries()) runs.enter(entry);

@@ -1,18 +1,18 @@
-/** A goal as it is submitted, and the frame of a workflow that it becomes: no steps yet, but what the answer is and whom to turn to. */
+/** Turns a submitted goal into the frame of a workflow: no steps yet, but the shape of the answer and the escalation. */
 
 import type { JsonSchema } from '@reel/contracts/envelope.ts';
 import { compileSchema } from '@reel/contracts/schema.ts';
 import { compile } from '@reel/contracts/workflow/expression.ts';
 import type { Workflow } from '@reel/contracts/workflow/format.ts';
 import { type Capabilities, unavailable } from './capabilities.ts';
-import { HttpProblem, nobodyThere } from './problems.ts';
+import { HttpProblem, serviceUnavailable } from './problems.ts';
 import type { GoalRequest } from './shapes.ts';
 
 /** The workflow's name, which policies are written for: `Workflow::"goal"`. */
 const NAME = 'goal';
 const LEVEL_MS = 600_000;
 
-/** @throws HttpProblem when the answer cannot be checked as asked, or no model can do what a goal needs. */
+/** @throws HttpProblem when the checks of the answer are invalid, or no model has a capability that the goal needs. */
 export function frameOf(
   { answer, escalate, rubric }: GoalRequest,
   requestedBy: string,
@@ -23,28 +23,28 @@ export function frameOf(
     throw new HttpProblem(
       422,
       'invalid-goal',
-      'The answer cannot be checked as asked',
-      `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`,
+      'Invalid checks of the answer',
+      `${errors.length} ${errors.length === 1 ? 'error' : 'errors'}: see \`errors\``,
       errors,
     );
   const missing = unavailable(kinds);
-  if (missing.length > 0) throw nobodyThere(`a goal needs the ${missing.join(', ')}, which cannot be heard: start it, or ask again`);
+  if (missing.length > 0) throw serviceUnavailable(`a goal needs the ${missing.join(', ')}, which is not running: start it, or retry`);
   for (const capability of ['plan', 'answer', ...(rubric === undefined ? [] : ['judge'])]) {
     if (models.some(({ capabilities }) => capabilities.includes(capability))) continue;
     const there = models.map(({ name, capabilities }) => `${name} (${capabilities.join(', ')})`).join('; ') || 'none';
-    const detail = `a goal needs a model with the capability "${capability}"; on offer: ${there}. Start the model-executor, and configure it with OPENAI_API_KEY, OPENAI_BASE_URL and REEL_MODEL, or REEL_MODELS`;
+    const detail = `a goal needs a model with the capability "${capability}"; available: ${there}. Start the model-executor, and configure it with OPENAI_API_KEY, OPENAI_BASE_URL and REEL_MODEL, or REEL_MODELS`;
     throw new HttpProblem(422, 'no-model', 'There is no model for this goal', detail, [{ path: 'body.goal', message: detail }]);
   }
-  const turnTo = [...new Set([requestedBy, 'operators'])].map((to) => ({ to, withinMs: LEVEL_MS }));
+  const escalation = [...new Set([requestedBy, 'operators'])].map((to) => ({ to, withinMs: LEVEL_MS }));
   return {
     name: NAME,
     steps: [],
-    escalate: escalate ?? turnTo,
+    escalate: escalate ?? escalation,
     answer: { value: null, schema: answerSchema(answer?.schema), assert: answer?.assert ?? [] },
   };
 }
 
-/** What the composed answer has to be: words, what they rest on, and data where those are wanted in a form of their own. */
+/** The schema of the composed answer: text, the claims with the steps they rest on, and data if the goal asks for it. */
 function answerSchema(data: JsonSchema | undefined): JsonSchema {
   const claim = {
     type: 'object',
@@ -65,7 +65,7 @@ function answerSchema(data: JsonSchema | undefined): JsonSchema {
   };
 }
 
-/** What an assertion about the answer to a goal may name: its steps are not known yet. */
+/** The names that an assertion about the answer may use. */
 const NAMES = ['input', 'steps', 'result'];
 
 type FieldError = { path: string; message: string };

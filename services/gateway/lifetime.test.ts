@@ -18,14 +18,14 @@ const life = (workflow: object, asked?: number): unknown => {
   return 'wrong' in found ? `${found.wrong.path}: ${found.wrong.message}` : found.lifeMs;
 };
 
-test('a run has an hour, or what it is given; the request goes before the workflow', () => {
+test('a run has an hour, or the requested time; the request overrides the workflow', () => {
   const steps = [{ id: 'a', uses: 'x', timeoutMs: DAY }];
   assert.equal(life({ steps }), HOUR);
   assert.equal(life({ steps, deadlineMs: 5 }), 5);
   assert.equal(life({ steps, deadlineMs: 5 }, 7), 7);
 });
 
-test('where nothing is said, a run has the time that its people have beside its hour', () => {
+test('by default, a run has an hour plus the time of its people', () => {
   assert.equal(life({ steps: [person('a', 7 * DAY)] }), HOUR + 7 * DAY);
   assert.equal(life({ steps: [person('a', DAY), person('b', 2 * DAY, ['a']), person('c', DAY)] }), HOUR + 3 * DAY);
   assert.equal(
@@ -37,7 +37,7 @@ test('where nothing is said, a run has the time that its people have beside its 
   assert.equal(life({ steps: row.reverse() }), HOUR + 5_000_000);
 });
 
-test('a question that would outlive its run is refused, with its place and what to do', () => {
+test('a question that would outlive its run is refused, with its path and what to do', () => {
   const weeks = { steps: [{ id: 'x', uses: 'x' }, person('sure', 30 * DAY)] };
   const place = 'body.workflow.steps[1].timeoutMs: a person may take 30 days';
   assert.equal(life(weeks), `${place}, and a run at most 15 days: give them less time`);

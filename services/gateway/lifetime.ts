@@ -1,14 +1,14 @@
-/** How long a run may take: as long as whoever asks says, or else an hour beside the time that its people have. Pure. */
+/** How long a run may take: the requested time, or an hour plus the time that its people have. Pure. */
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';
 import { graphOf } from '@reel/contracts/workflow/graph.ts';
 
 const HOUR_MS = 3_600_000;
-/** Half of what the log keeps: slots reopen when facts age out, and a run must be long over by then. */
+/** Half of the retention of the log: slots reopen when facts age out, and a run must have ended long before. */
 const LONGEST_MS = 15 * 24 * HOUR_MS;
 
 type Finding = { readonly path: string; readonly message: string };
 
-/** @param asked ms, of the request; it goes before the workflow's own. */
+/** @param asked ms, of the request; it overrides the workflow's own. */
 export function lifetimeOf(workflow: Workflow, asked: number | undefined): { readonly lifeMs: number } | { readonly wrong: Finding } {
   const given = asked ?? workflow.deadlineMs;
   const where = asked === undefined ? 'body.workflow.deadlineMs' : 'body.deadlineMs';
@@ -31,11 +31,11 @@ export function lifetimeOf(workflow: Workflow, asked: number | undefined): { rea
   return { lifeMs: given ?? Math.min(LONGEST_MS, HOUR_MS + longestMs(workflow)) };
 }
 
-/** What people are expressly given at a step, in ms. */
+/** The explicit time of people at a step, in ms. */
 const peopleMs = ({ kind, timeoutMs = 0, fallback }: WorkflowStep): number =>
   (kind === 'person' ? timeoutMs : 0) + (fallback?.kind === 'person' ? (fallback.timeoutMs ?? 0) : 0);
 
-/** What people are given on the way that takes the longest, and once more where a step that fails is put to them. */
+/** The time of people on the longest path, plus the time of an escalation. */
 function longestMs(workflow: Workflow): number {
   const { byId } = graphOf(workflow);
   const known = new Map<string, number>();

@@ -22,30 +22,32 @@ export class HttpProblem extends Error {
   }
 }
 
-/** What the log cannot take. Its parts are the caller's, or what was taken along from outside. */
+/** The answer to a request that does not fit into the log. Its fields come from the caller, or were copied from tools and models. */
 export const misfitProblem = ({ field, message }: Misfit): HttpProblem =>
-  new HttpProblem(413, 'too-large', 'It is too large for the log', message, [
+  new HttpProblem(413, 'too-large', 'The request is too large for the log', message, [
     { path: field === undefined ? 'body' : `body.${field}`, message },
   ]);
 
 const RETRY_AFTER_S = 5;
 
-/** Whoever would carry it out is away, so that nobody can tell whether it can be: it is worth asking again. */
-export const nobodyThere = (detail: string, errors?: Errors): HttpProblem =>
-  new HttpProblem(503, 'no-performer', 'Nobody is there to carry it out', detail, errors, { 'retry-after': String(RETRY_AFTER_S) });
+/** A service that the run needs is unavailable, so the request cannot be checked; a retry may succeed. */
+export const serviceUnavailable = (detail: string, errors?: Errors): HttpProblem =>
+  new HttpProblem(503, 'no-performer', 'A service that the run needs is unavailable', detail, errors, {
+    'retry-after': String(RETRY_AFTER_S),
+  });
 
-/** The broker runs out of room: what is under way may still fit, and more is not taken up. */
+/** The broker is short of storage: the rest is reserved for runs under way, and new runs are refused. */
 export const noRoom = (why: string): HttpProblem =>
   new HttpProblem(
     503,
     'log-unavailable',
-    'There is no room for another run',
-    `${why}: nothing was done. Ask again, with the same Idempotency-Key, when there is room`,
+    'There is no room for a new run',
+    `${why}: nothing was done. Retry with the same Idempotency-Key when there is room`,
     undefined,
     { 'retry-after': String(RETRY_AFTER_S) },
   );
 
-/** The response that a problem is. */
+/** A problem as a response. */
 export function problemResponse(
   { status, code, title, message, errors, headers }: HttpProblem,
   instance: string,

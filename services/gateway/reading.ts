@@ -1,14 +1,14 @@
-/** Reading a workflow that somebody submitted, without keeping everything else waiting: in turns, and long texts in a thread of their own. */
+/** Reads submitted workflows without blocking other requests: in slices, and long texts in a thread of their own. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { checkWorkflow } from '@reel/contracts/workflow/check.ts';
 import { type Read, readWorkflowInTurns, readWorkflowWith } from '@reel/contracts/workflow/source.ts';
 
-type Means = NonNullable<Parameters<typeof checkWorkflow>[1]>;
-type Task = { readonly reading: string; readonly means: Means };
+type Available = NonNullable<Parameters<typeof checkWorkflow>[1]>;
+type Task = { readonly reading: string; readonly means: Available };
 
-/** A longer text, in characters, takes too long to be parsed at once, and nothing can be done in between. */
+/** A longer text, in characters, would block the event loop for too long while it is parsed. */
 const LONG = 16_384;
-/** What a thread may take: texts that take longer are none that a person wrote. */
+/** The limits of a thread; no text that a person wrote needs more. */
 const LIMIT = { ms: 15_000, megabytes: 256 };
 
 /** Threads that read at the same time; the others wait. */
@@ -17,7 +17,7 @@ let free = THREADS;
 const waiting: (() => void)[] = [];
 
 /** The workflow, or what is wrong with it. */
-export async function readApart(source: string | object, means: Means): Promise<Read> {
+export async function readWithoutBlocking(source: string | object, means: Available): Promise<Read> {
   if (typeof source !== 'string' || source.length <= LONG) return await readWorkflowInTurns(source, means);
   if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
   else free -= 1;
@@ -46,7 +46,7 @@ async function inThread(task: Task): Promise<Read> {
   }
 }
 
-const TOO_MUCH = `reading it takes more than ${LIMIT.ms / 1000} s or ${LIMIT.megabytes} MB: send it as a JSON object, and not as text`;
+const TOO_MUCH = `reading it takes more than ${LIMIT.ms / 1000} s or ${LIMIT.megabytes} MB: send it as a JSON object instead of text`;
 
 /** True in a thread that was started here. */
 const isTask = (data: unknown): data is Task => typeof (data as Task | null)?.reading === 'string' && 'means' in (data as Task);

@@ -1,4 +1,4 @@
-/** The tools that cannot be offered, by server and name: every executor tells of its own. */
+/** The tools that cannot be offered, by server and name; each executor reports its own. */
 import type { Component, RefusedTool } from '@reel/bus/component.ts';
 
 export function refusedTools(components: readonly Component[]): RefusedTool[] {

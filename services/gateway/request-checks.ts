@@ -1,9 +1,9 @@
-/** What a request has to be before it reaches its operation: meant for this host, from no page of another site, JSON, and answerable. Pure. */
+/** Checks of a request before its operation: its host, its origin, its content type, and the types that it accepts. Pure. */
 import { parseAccept } from 'hono/utils/accept';
 import { BODY_BYTES, tooLarge } from './body.ts';
 import { HttpProblem } from './problems.ts';
 
-/** A request by what is known of it before its body is read. */
+/** A request before its body is read. */
 export type Asked = {
   readonly method: string;
   readonly path: string;
@@ -27,15 +27,14 @@ function checkHost({ header }: Asked, names: readonly string[]): void {
   throw new HttpProblem(
     421,
     'wrong-host',
-    'This is not the host that was meant',
-    `Host is "${host}": until authentication comes, only ${['127.0.0.1', 'localhost', ...names].join(', ')} are served; REEL_HOSTNAMES names others`,
+    'Wrong host',
+    `Host is "${host}": only ${['127.0.0.1', 'localhost', ...names].join(', ')} are served; add other names with REEL_HOSTNAMES`,
     [{ path: 'header.Host', message: 'has to be one of the names of this gateway' }],
   );
 }
 
 /**
- * A browser sends a simple request for any page, without asking first; it says from where. Another port of the same host is another site:
- * what is served there is not ours. Programs send neither header.
+ * A browser sends a simple request for any page, without a preflight, but names its origin. Another port of the same host is another site. Programs send neither header.
  */
 function checkSite({ header }: Asked): void {
   const site = header('sec-fetch-site');
@@ -44,7 +43,7 @@ function checkSite({ header }: Asked): void {
   if (origin !== undefined && !isOwn(origin, header('host') ?? '')) throw foreign('Origin', origin);
 }
 
-/** The scheme may be that of a proxy in between, which ends TLS. */
+/** The scheme may differ: a proxy in between may end TLS. */
 function isOwn(origin: string, host: string): boolean {
   const { protocol, host: from } = URL.parse(origin) ?? {};
   return (protocol === 'http:' || protocol === 'https:') && from === URL.parse(`${protocol}//${host}`)?.host;
@@ -54,18 +53,18 @@ const foreign = (name: string, value: string): HttpProblem =>
   new HttpProblem(
     403,
     'cross-site',
-    'Pages of other sites may not ask for this',
-    `${name} is "${value}": only pages of this gateway, and programs, may change something`,
+    'Requests from pages of other sites are refused',
+    `${name} is "${value}": only pages of this gateway, and programs, may send requests that change state`,
     [{ path: `header.${name}`, value, message: 'names another site' }],
   );
 
-/** True when server-sent events are among what the caller takes. */
+/** True when the caller accepts server-sent events. */
 export const takesEvents = (accept: string | undefined): boolean =>
   accepted(accept).some(({ type, q }) => q > 0 && type.toLowerCase() === 'text/event-stream');
 
 const accepted = (accept: string | undefined): { type: string; q: number }[] => (accept === undefined ? [] : parseAccept(accept));
 
-/** Everything here is JSON; the events of a run can be had as a stream too. */
+/** Every response is JSON; the events of a run are available as a stream too. */
 function checkAccept({ path, header }: Asked): void {
   const accept = header('accept');
   const wanted = accepted(accept);
@@ -74,25 +73,25 @@ function checkAccept({ path, header }: Asked): void {
     q > 0 && offered.some((one) => ['*/*', one, `${one.split('/')[0]}/*`].includes(type.toLowerCase()));
   if (wanted.length === 0 || wanted.some(fits)) return;
   const message = `has to allow ${path.endsWith('/events') ? 'application/json or text/event-stream' : 'application/json'}`;
-  throw new HttpProblem(406, 'not-acceptable', 'It cannot be had in this form', `Accept is "${accept}" and ${message}`, [
+  throw new HttpProblem(406, 'not-acceptable', 'No acceptable format', `Accept is "${accept}" and ${message}`, [
     { path: 'header.Accept', message },
   ]);
 }
 
-/** What the headers say of a body, before any of it is read. @throws HttpProblem */
+/** Checks the headers of a body before it is read. @throws HttpProblem */
 export function checkBodyHeaders({ header }: Asked): void {
   const bytes = Number(header('content-length') ?? 0);
   if (bytes > BODY_BYTES) throw tooLarge(bytes);
   const coding = header('content-encoding');
-  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw notUnderstood('Content-Encoding', coding, 'has to be left out');
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw unsupported('Content-Encoding', coding, 'has to be left out');
   const type = header('content-type');
   const comes = bytes > 0 || header('transfer-encoding') !== undefined;
   if (type === undefined && !comes) return;
   if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?;?\s*$/i.test(type ?? ''))
-    throw notUnderstood('Content-Type', type ?? '', 'has to be application/json, in UTF-8');
+    throw unsupported('Content-Type', type ?? '', 'has to be application/json, in UTF-8');
 }
 
-const notUnderstood = (name: string, value: string, message: string): HttpProblem =>
-  new HttpProblem(415, 'unsupported-media-type', 'Only JSON is understood', `${name} is "${value}" and ${message}`, [
+const unsupported = (name: string, value: string, message: string): HttpProblem =>
+  new HttpProblem(415, 'unsupported-media-type', 'The body has to be JSON', `${name} is "${value}" and ${message}`, [
     { path: `header.${name}`, value, message },
   ]);

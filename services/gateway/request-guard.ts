@@ -1,4 +1,4 @@
-/** What every request passes before its operation: a path that is served, a method that it takes, a body that can be read. */
+/** Checks every request before its operation: the path, the method, and the body. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { exactText } from '@reel/contracts/exact-json.ts';
 import { bodyLimit } from 'hono/body-limit';
@@ -19,7 +19,7 @@ function methodsOf({ routes }: OpenAPIHono): (path: string) => readonly string[]
   return (path) => served.find(({ pattern }) => pattern.test(path))?.methods ?? [];
 }
 
-/** Has every request looked at. `names`: by which the gateway may be called. */
+/** Installs the checks. @param names the host names of the gateway. */
 export function guard(app: OpenAPIHono, names: readonly string[]): void {
   let served: ReturnType<typeof methodsOf> | undefined;
   app.use(async (c, next) => {
@@ -28,15 +28,15 @@ export function guard(app: OpenAPIHono, names: readonly string[]): void {
     checkAsked(asked, names);
     served ??= methodsOf(app);
     const allowed = served(path);
-    if (allowed.length === 0) throw new HttpProblem(404, 'not-found', 'There is nothing here', `${path}: see /openapi.json`);
+    if (allowed.length === 0) throw new HttpProblem(404, 'not-found', 'Not found', `there is no path ${path}: see /openapi.json`);
     const allow = { allow: allowed.join(', ') };
     if (method === 'OPTIONS') return c.body(null, 204, allow);
     if (!allowed.includes(method))
       throw new HttpProblem(
         405,
         'method-not-allowed',
-        'Not with this method',
-        `${method} ${path}: it takes ${allow.allow}`,
+        'Method not allowed',
+        `${method} ${path} is not supported: use ${allow.allow}`,
         undefined,
         allow,
       );
@@ -52,6 +52,6 @@ export function guard(app: OpenAPIHono, names: readonly string[]): void {
     if (exact !== text) c.req.bodyCache = { text: Promise.resolve(exact) as never };
     await next();
   };
-  // Who sends in pieces does not say beforehand how much it will be.
+  // A chunked body has no Content-Length, so its size is checked while it is read.
   for (const look of [limited, legible]) app.use((c, next) => (c.req.method === 'POST' ? look(c, next) : next()));
 }

@@ -14,7 +14,7 @@ import { summaryOf } from './runs.ts';
 import { CancelRequest, type Run, type Submitted } from './shapes.ts';
 import { isClaimed, submit } from './submit.ts';
 
-/** Waits for the end of a run. @returns false when it is not over in time. */
+/** Waits for the end of a run; the promise is false when it has not ended in time. */
 function ended(
   { runs, closing }: Pick<Surroundings, 'runs' | 'closing'>,
   run: string,
@@ -46,22 +46,17 @@ async function find({ edge, runs }: Pick<Surroundings, 'edge' | 'runs'>, id: str
   return shard;
 }
 
-/** Where a run stands. @throws HttpProblem 409 when its request cannot be read */
+/** The state of a run. @throws HttpProblem 409 when its request cannot be read */
 async function stateOf({ edge }: Pick<Surroundings, 'edge'>, shard: number, run: string): Promise<Run> {
   const history = await edge.history(shard, run);
   const state = runState(history);
   if (state !== undefined) return state;
   const request = history.occupant(theRun, 'request');
   const why = request !== undefined && isInvalid(request) ? request.invalid : 'there is no request';
-  throw new HttpProblem(
-    409,
-    'invalid-request-fact',
-    'The request of this run cannot be read',
-    `nothing will be done about "${run}": ${why}`,
-  );
+  throw new HttpProblem(409, 'invalid-request-fact', 'The request of this run cannot be read', `run "${run}" will not start: ${why}`);
 }
 
-/** Submitting, and following to the end for as long as the caller prefers. */
+/** Submits a run, and waits for its end as long as the caller prefers. */
 function addSubmit(app: OpenAPIHono, surroundings: Surroundings): void {
   const { edge, runs, admission, waiting } = surroundings;
   app.openapi(routes.submit, async (c) => {
@@ -69,21 +64,21 @@ function addSubmit(app: OpenAPIHono, surroundings: Surroundings): void {
     const ails = await edge.ailment();
     if (ails !== undefined && (key === undefined || !(await isClaimed(edge, key)))) throw noRoom(ails.why);
     const leave = admission.enter();
-    // What was accepted once is found again under its key, however many wait.
+    // A run accepted earlier is found under its key, even when too many wait.
     if (leave === undefined && (key === undefined || !(await isClaimed(edge, key)))) throw admission.full();
     const submitting = submit(edge, c.req.valid('json'), key, traceOf(c.req.header('traceparent')));
     const { run, shard, created } = await submitting.finally(leave);
     const waitMs = prefer === undefined ? 0 : Number(prefer.slice('wait='.length)) * 1000;
-    // It is a preference: where too many wait, the answer is that the run is under way.
-    const goHome = waitMs > 0 ? waiting.enter() : undefined;
-    const applied = prefer !== undefined && (waitMs <= 0 || goHome !== undefined);
+    // `wait` is a preference: when too many callers wait, the answer comes at once.
+    const leaveWaiting = waitMs > 0 ? waiting.enter() : undefined;
+    const applied = prefer !== undefined && (waitMs <= 0 || leaveWaiting !== undefined);
     const headers = { location: `/v1/runs/${run}`, ...(applied ? { 'preference-applied': prefer } : {}) };
-    if (goHome !== undefined) {
+    if (leaveWaiting !== undefined) {
       const end = ended(surroundings, run);
       end.within(waitMs);
       const over = await end.promise.finally(() => {
         end.stop();
-        goHome();
+        leaveWaiting();
       });
       if (over) return c.json(await stateOf(surroundings, shard, run), 200, headers);
     }
@@ -113,7 +108,7 @@ function addReading(app: OpenAPIHono, surroundings: Surroundings): void {
   );
 }
 
-/** The facts of a run: all there are, or a stream of them. */
+/** The facts of a run, as JSON or as a stream. */
 function addEvents(app: OpenAPIHono, surroundings: Surroundings): void {
   const { edge, streams, closing } = surroundings;
   app.openapi(routes.events, async (c) => {
@@ -121,7 +116,7 @@ function addEvents(app: OpenAPIHono, surroundings: Surroundings): void {
     const shard = await find(surroundings, run);
     if (takesEvents(c.req.header('accept'))) {
       const lastSeq = Number(c.req.valid('header')['last-event-id'] ?? 0);
-      // A browser comes again until it is told that there is no more.
+      // A browser reconnects until it gets a 204.
       if (nothingLeft(await edge.history(shard, run), lastSeq)) return c.body(null, 204);
       if (c.req.method === 'HEAD') return c.body(null, 200, streamHeaders);
       const leave = streams.enter();

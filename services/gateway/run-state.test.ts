@@ -32,11 +32,11 @@ const stateOf = (...drafts: Draft[][]): Run => {
   return Run.parse(runState(given([request, ...drafts.flat()]).history));
 };
 
-test('a run that asked no model came to nothing', () => {
+test('a run without model calls has no usage', () => {
   assert.deepEqual(stateOf().usage, { calls: 0, inputTokens: 0, outputTokens: 0 });
 });
 
-test('every attempt counts, failed ones too; a step tells of its newest', () => {
+test('every attempt counts, failed ones too; a step shows its newest', () => {
   const { usage: total, steps } = stateOf(
     attempt('a', 1, (at) => stepFailed(at, { problem, usage: usage('m1', { outputTokens: 0, costMicrousd: 3, finishReason: 'none' }) })),
     attempt('a', 2, (at) => stepSucceeded(at, { output: 1, usage: usage('m2', { costMicrousd: 4 }) })),

@@ -19,7 +19,7 @@ const story = given([
 const of = (run: string, count: number): Entry[] =>
   story.slice(0, count).map((entry) => ({ ...entry, at: { ...entry.at, run }, address: entry.address.replace(entry.at.run, run) }));
 
-test('a run waits until policy has looked at it, and no longer', () => {
+test('a run waits until its verdict, and no longer', () => {
   const runs = openRuns();
   for (const count of [1, 2]) {
     for (const entry of of('R', count)) runs.enter(entry);
@@ -27,7 +27,7 @@ test('a run waits until policy has looked at it, and no longer', () => {
   }
 });
 
-test('so many runs may wait, those that are being accepted among them; the rest is told when to come again', () => {
+test('the limit of waiting runs includes runs being accepted; others are told when to retry', () => {
   const runs = openRuns();
   const admission = openAdmission(runs, '3');
   for (const run of ['A', 'B']) for (const entry of of(run, 1)) runs.enter(entry);
@@ -39,18 +39,18 @@ test('so many runs may wait, those that are being accepted among them; the rest 
   assert.ok(admission.enter());
 });
 
-test('a limit that is no number of runs stops the start', () => {
+test('a limit that is not a number of runs prevents the start', () => {
   for (const setting of ['0', '-1', 'many', '1.5']) assert.throws(() => openAdmission(openRuns(), setting), /REEL_MAX_BACKLOG is/);
 });
 
-test('of a run that is over its line is kept, and nothing else', () => {
+test('only the summary of an ended run is kept', () => {
   const runs = openRuns();
   for (const entry of of('R', 4)) runs.enter(entry);
   const run = runs.get('R') ?? assert.fail();
   assert.deepEqual([summaryOf(run).status, run.slots.size, run.held.size, runs.open().length], ['completed', 0, 0, 0]);
 });
 
-test('the list is bounded: what is over goes before what is open, however old that is', () => {
+test('the list is bounded: ended runs are dropped before open ones, however old', () => {
   const runs = openRuns();
   for (const entry of of('open', 2)) runs.enter(entry);
   for (let n = 0; n < 50_010; n += 1) for (const entry of of(`R${n}`, 4)) runs.enter(entry);
@@ -59,7 +59,7 @@ test('the list is bounded: what is over goes before what is open, however old th
   assert.equal(runs.get('R0'), undefined);
 });
 
-test('whoever waits for an end hears it once it is there, and is forgotten when it stops', () => {
+test('a listener for an end is called when it comes, and forgotten when it unsubscribes', () => {
   const runs = openRuns();
   let times = 0;
   const stop = runs.onEnd('R', () => (times += 1));

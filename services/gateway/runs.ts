@@ -1,4 +1,4 @@
-/** The list of runs and of what is held in them: kept in memory from the facts, bounded, and rebuilt from the log at the start. */
+/** The list of runs and their open approvals: kept in memory, bounded, and rebuilt from the log at the start. */
 
 import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { addressOf } from '@reel/contracts/address.ts';
@@ -8,7 +8,7 @@ import { newestFirst } from './pages.ts';
 import { linksOf, statusOf } from './run-state.ts';
 import type { RunStatus, RunSummary } from './shapes.ts';
 
-/** So many are listed; beyond that the one that ended first goes, and can still be asked for by id. */
+/** The most runs that are listed; beyond that, the run that ended first is dropped. It can still be read by id. */
 const LISTED = 50_000;
 
 export type Listed = {
@@ -17,9 +17,9 @@ export type Listed = {
   readonly workflow: string;
   readonly requestedBy: string;
   readonly requestedMs: number;
-  /** What its models have cost so far, where that is known. */
+  /** The cost of its model calls so far, where known. */
   costMicrousd?: number;
-  /** What is said of the run as a whole, by slot, and what is held and not ruled on, by place; nothing of one that is over. */
+  /** The facts about the run as a whole, by slot, and its open approvals, by place. Both are empty after its end. */
   slots: Map<string, Entry>;
   held: Map<string, Entry>;
   over?: { readonly status: RunStatus; readonly endedMs: number };
@@ -32,9 +32,9 @@ export type Runs = {
   /** Newest first. */
   newest(): readonly Listed[];
   open(): readonly Listed[];
-  /** How many were requested that policy has not looked at yet. */
+  /** The number of requested runs that wait for the verdict of policy. */
   waiting(): number;
-  /** Hears when a run is over, listed or not. @returns how to stop. */
+  /** Calls the listener when a run ends, listed or not. @returns a function that unsubscribes. */
   onEnd(id: string, listener: () => void): () => void;
 };
 
@@ -60,7 +60,7 @@ export function openRuns(): Runs {
     const last = (over.values().next().value ?? runs.keys().next().value) as string;
     for (const among of [runs, waiting, over]) among.delete(last);
   }
-  /** Nothing is kept of it but its line: there are many, and an answer may be large. */
+  /** Keeps only the summary of an ended run: there are many, and an answer may be large. */
   function finish(run: Listed, outcome: Entry): void {
     run.over = {
       status: statusOf(run.slots.get('closing'), outcome, run.slots.get('verdict'), run.slots.get('ruling')),
@@ -121,5 +121,5 @@ export function summaryOf({ id, workflow, requestedBy, requestedMs, costMicrousd
   };
 }
 
-/** The id of something held, as approvals have it: its address without `reel.` and the slot. */
+/** The id of an approval: its address without `reel.` and the slot. */
 export const approvalId = ({ at }: Entry): string => addressOf({ ...at, slot: 'verdict' }).slice('reel.'.length, -'.verdict'.length);

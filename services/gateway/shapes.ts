@@ -1,4 +1,4 @@
-/** What the HTTP API takes and gives, as zod shapes: requests are strict, answers are also what the OpenAPI document and the command line read. */
+/** The requests and responses of the HTTP API, as zod shapes. Requests are strict. The OpenAPI document and the command line use the shapes too. */
 import { Component, RefusedTool } from '@reel/bus/component.ts';
 import { Omitted } from '@reel/contracts/answer.ts';
 import { Json, JsonSchema, Problem } from '@reel/contracts/envelope.ts';
@@ -13,8 +13,8 @@ const Time = z.iso.datetime();
 const Links = z.object({ self: z.string(), events: z.string(), cancel: z.string() });
 
 /**
- * Where a run is. `held`: a person has to say whether it may begin. From the turn to the outcome: completing, failing, cancelling,
- * exhausting. At the end: completed, failed, cancelled, exhausted (out of time), stranded (it left something behind).
+ * The status of a run. `held`: a person has to approve its start. From the closing to the outcome: completing, failing, cancelling,
+ * exhausting. At the end: completed, failed, cancelled, exhausted (out of time), stranded (an effect remains).
  */
 export const RunStatus = z.enum([
   'requested',
@@ -32,25 +32,25 @@ export const RunStatus = z.enum([
 ]);
 export type RunStatus = z.infer<typeof RunStatus>;
 
-/** A goal in words, and how its answer is to be checked. */
+/** A goal in words, and how its answer is checked. */
 const GoalRequest = z.strictObject({
   text: z.string().trim().min(1).max(20_000).describe('What to achieve, in words.'),
-  rubric: z.string().min(1).max(20_000).optional().describe('By what a model is to judge the answer before it is given.'),
-  review: z.boolean().optional().describe('Hold the plan until a person has seen it.'),
+  rubric: z.string().min(1).max(20_000).optional().describe('The criteria by which a model judges the answer before it is returned.'),
+  review: z.boolean().optional().describe('Hold the plan until a person approves it.'),
   answer: z
     .strictObject({
-      schema: JsonSchema.optional().describe('JSON Schema of the `data` that the answer is to have beside its words.'),
+      schema: JsonSchema.optional().describe('JSON Schema of the `data` that the answer has beside its text.'),
       assert: z.array(z.string()).optional().describe('JSONata expressions over `result` (the answer) that must be true.'),
     })
     .optional(),
   escalate: StrictWorkflow.shape.escalate.describe(
-    'Who is asked when a step has failed for good; by default whoever requested it, then "operators", ten minutes each.',
+    'The people who are asked, in order, when a step has failed for good. Default: the requester, then "operators", ten minutes each.',
   ),
 });
 
 /**
- * POST /v1/runs: a workflow to carry out, or a goal to reach, and never both. Durations are in ms; `deadlineMs` counts from now and wins
- * over the workflow's own.
+ * POST /v1/runs: either a workflow to run or a goal to reach. Durations are in ms; `deadlineMs` counts from now and overrides
+ * the workflow's own.
  */
 export const RunRequest = z
   .strictObject({
@@ -68,11 +68,11 @@ export const RunRequest = z
 export type RunRequest = z.infer<typeof RunRequest>;
 export type GoalRequest = z.infer<typeof GoalRequest>;
 
-/** What submitting a run gives back: 201, or 200 for one that the same Idempotency-Key had submitted, or 202 when it was waited for in vain. */
+/** A submitted run: 201 when it is new, 200 when it was submitted earlier under the same Idempotency-Key, 202 when it has not finished within `wait`. */
 export const Submitted = z.object({ id: z.string(), status: RunStatus, links: Links }).meta({ id: 'Submitted' });
 export type Submitted = z.infer<typeof Submitted>;
 
-/** One line of the list of runs. `held` counts what waits for a person. */
+/** One line of the list of runs. `held` is the number of open approvals. */
 export const RunSummary = z
   .object({
     id: z.string(),
@@ -82,18 +82,18 @@ export const RunSummary = z
     requestedAt: Time,
     endedAt: Time.optional(),
     held: z.int(),
-    /** What its models have cost, in millionths of a US dollar, where that is known. */
+    /** The cost of its model calls, in millionths of a US dollar, where known. */
     costMicrousd: z.number().optional(),
     links: Links,
   })
   .meta({ id: 'RunSummary' });
 export type RunSummary = z.infer<typeof RunSummary>;
 
-/** GET /v1/runs: newest first. `next` is the cursor of the following page; without one, this was the last. */
+/** GET /v1/runs: newest first. `next` is the cursor of the following page; absent on the last page. */
 export const RunPage = z.object({ runs: z.array(RunSummary), next: z.string().optional() }).meta({ id: 'RunPage' });
 export type RunPage = z.infer<typeof RunPage>;
 
-/** A word for where a step or an undo is: `pending` before it is asked for, then the answer in the newest of its slots. */
+/** The status of a step or an undo: `pending` before its request, then the answer in the newest of its slots. */
 export const StepStatus = z.enum([
   'pending',
   'requested',
@@ -118,7 +118,7 @@ export const StepStatus = z.enum([
 ]);
 export type StepStatus = z.infer<typeof StepStatus>;
 
-/** `asks`: it is what people are asked about the attempt or its undoing, of which nobody can tell; `uses` says whom, and `try` is the how manieth. */
+/** With `asks`, this is a question to people about an attempt or undo in doubt: `uses` names the people asked, and `try` numbers the question. */
 const Undo = z.object({
   attempt: z.int(),
   try: z.int(),
@@ -128,7 +128,7 @@ const Undo = z.object({
   problem: Problem.optional(),
 });
 
-/** One step: its newest attempt (0 while pending), and how its effects were taken back. `standsFor`: it is that step's fallback, or what a person decided about it. */
+/** One step: its newest attempt (0 while pending) and its undos. `standsFor` names the step that it replaces, as a fallback or by a person's decision. */
 export const StepState = z
   .object({
     id: z.string(),
@@ -144,30 +144,30 @@ export const StepState = z
     arguments: Json.optional(),
     result: Json.optional(),
     problem: Problem.optional(),
-    /** What its tool declares of the result, and it is not. */
+    /** The promises of its tool that the result does not keep. */
     warnings: z.array(z.string()).optional(),
-    /** What the model came to that performed it, and which it was. */
+    /** The model that performed it, with its tokens and cost. */
     usage: Usage.optional(),
-    /** The address of the fact that it came by after its outcome had been decided otherwise. */
+    /** The address of the fact with a result that came after the outcome was decided otherwise. */
     late: z.string().optional(),
-    /** What it left behind after the run had ended. */
+    /** The effect that remained after the run had ended. */
     residue: Problem.optional(),
     undos: z.array(Undo),
   })
   .meta({ id: 'StepState' });
 export type StepState = z.infer<typeof StepState>;
 
-/** An open question: the address of the slot, the slot, who has to fill it (a service, or `a person`), and since when. */
+/** An open question: the address of the slot, the slot, the service that has to fill it (or `a person`), and since when. */
 export const Waiting = z.object({ address: z.string(), waitsFor: z.string(), owedBy: z.string(), since: Time }).meta({ id: 'Waiting' });
 export type Waiting = z.infer<typeof Waiting>;
 
 const Place = z.object({ kind: z.string(), id: z.string(), n: z.int() });
 
 /**
- * An attempt whose effect is, or may be, in the world though its run is over and does not rest on it. `why`: nothing undoes it
- * (`no-compensation`); its undo failed, was denied, or nobody can tell (`undo-failed`, `undo-denied`, `undo-in-doubt`); nobody can tell
- * whether it happened at all (`in-doubt`); it came when the run was over, or as nothing that was needed any more (`late`); or what it gave
- * was not what was promised (`result-rejected`).
+ * An attempt whose effect remains, or may remain, after its run has ended without needing it. `why`: it has no undo (`no-compensation`);
+ * its undo failed, was denied, or has an unknown outcome (`undo-failed`, `undo-denied`, `undo-in-doubt`); the outcome of the attempt is
+ * unknown (`in-doubt`); it came after the run had ended, or was not needed any more (`late`); or its result was rejected
+ * (`result-rejected`).
  */
 export const Remaining = Place.extend({
   uses: z.string(),
@@ -175,16 +175,16 @@ export const Remaining = Place.extend({
   problem: Problem,
   /** Why its result was not accepted. */
   rejected: Problem.optional(),
-  /** What it returned, unless that is longer than 2,000 bytes. */
+  /** Its result, unless that is longer than 2,000 bytes. */
   result: Json.optional(),
-  /** The address of the fact that tells what it returned. */
+  /** The address of the fact that holds its result. */
   fact: z.string().optional(),
 }).meta({ id: 'Remaining' });
 export type Remaining = z.infer<typeof Remaining>;
 
 /**
- * What the models of a run came to, failed attempts included. `costMicrousd` (millionths of a US dollar) is of the calls whose price is known,
- * and left out when that is none; `scripted`: at least one answer came from a script, not from a model.
+ * The model calls of a run, failed attempts included. `costMicrousd` (millionths of a US dollar) sums the calls whose price is known,
+ * and is absent when there are none. `scripted`: at least one answer came from a script, not from a model.
  */
 export const RunUsage = z
   .object({
@@ -197,28 +197,28 @@ export const RunUsage = z
   .meta({ id: 'RunUsage' });
 export type RunUsage = z.infer<typeof RunUsage>;
 
-/** GET /v1/runs/{id}: the whole of a run, as its facts say. `waitsFor` is empty when it is over. */
+/** GET /v1/runs/{id}: a run, folded from its facts. `waitsFor` is empty when the run has ended. */
 export const Run = RunSummary.extend({
   shard: z.int(),
   deadlineAt: Time.optional(),
-  /** What it is to achieve, in words, where it was not given a workflow. */
+  /** The goal in words, for a run without a workflow. */
   goal: z.string().optional(),
   input: Json.optional(),
   answer: Json.optional(),
-  /** Optional steps that failed, which the answer does without. */
+  /** Optional steps that failed and are missing from the answer. */
   omitted: z.array(Omitted).optional(),
   problem: Problem.optional(),
-  /** Somebody asked for it to stop. */
+  /** The request to cancel it. */
   cancel: z.object({ who: z.string(), why: z.string(), at: Time }).optional(),
   closingAt: Time.optional(),
   undone: z.array(Place),
   stranded: z.array(Remainder),
-  /** What it left in the world, once it is over; `stranded` is part of it. */
+  /** The effects that remain after its end; includes `stranded`. */
   remaining: z.array(Remaining),
   steps: z.array(StepState),
   waitsFor: z.array(Waiting),
   usage: RunUsage,
-  /** What services could not handle. */
+  /** The facts that services could not handle. */
   faults: z.array(z.object({ service: z.string(), event: z.string(), problem: Problem })),
 }).meta({ id: 'Run' });
 export type Run = z.infer<typeof Run>;
@@ -241,28 +241,28 @@ export const CloudEvent = z
   .meta({ id: 'CloudEvent' });
 export type CloudEvent = z.infer<typeof CloudEvent>;
 
-/** What stands in a slot and cannot be read: why, and where. */
+/** An entry that cannot be read: why, and its address. */
 export const InvalidEntry = z
   .object({ invalid: z.string(), address: z.string(), time: Time, sequence: z.string() })
   .meta({ id: 'VoidEntry' });
 export type InvalidEntry = z.infer<typeof InvalidEntry>;
 
-/** GET /v1/runs/{id}/events, as JSON: everything said, in order. */
+/** GET /v1/runs/{id}/events, as JSON: all facts, in the order of the log. */
 export const RunEvents = z.object({ events: z.array(z.union([CloudEvent, InvalidEntry])) }).meta({ id: 'RunEvents' });
 export type RunEvents = z.infer<typeof RunEvents>;
 
-/** POST /v1/runs/{id}/cancel; the body may be left out. */
+/** POST /v1/runs/{id}/cancel; the body is optional. */
 export const CancelRequest = z
   .strictObject({ who: z.string().min(1).max(200).default('local'), why: z.string().max(2000).default('no reason was given') })
   .meta({ id: 'CancelRequest' });
 
-/** 202 when it is being stopped; 200 with `changed: false` when that was decided before; 409 when the run ends otherwise. */
+/** 202 when the run is being cancelled; 200 with `changed: false` when that was decided before; 409 when the run ends in another way. */
 export const Cancelled = z
   .object({ id: z.string(), status: RunStatus, changed: z.boolean(), detail: z.string(), links: Links })
   .meta({ id: 'Cancelled' });
 export type Cancelled = z.infer<typeof Cancelled>;
 
-/** Something held for a person. `id` is `<shard>.<run>.<kind>.<id>.<n>`; `question` is the address of the held verdict. */
+/** A request held for a person. `id` is `<shard>.<run>.<kind>.<id>.<n>`; `question` is the address of the held verdict. */
 export const Approval = z
   .object({
     id: z.string(),
@@ -273,9 +273,9 @@ export const Approval = z
     step: z.string(),
     question: z.string(),
     prompt: z.string(),
-    /** JSON Schema of what has to be filled in to grant it. */
+    /** JSON Schema of the form that a grant has to carry. */
     form: JsonSchema.optional(),
-    /** What is called, for a step or an undo. */
+    /** The tool, model or person that is called, for a step or an undo. */
     uses: z.string().optional(),
     arguments: Json.optional(),
     heldAt: Time,
@@ -300,7 +300,7 @@ export const Decision = z
   })
   .meta({ id: 'Decision' });
 
-/** What came of a decision: 200 with the ruling, or 202 (`pending`) when policy has not looked at the vote within 10 s. */
+/** The result of a decision: 200 with the ruling, or 202 (`pending`) when policy has not ruled on the vote within 10 s. */
 export const Ruling = z
   .object({
     id: z.string(),
@@ -320,7 +320,7 @@ export type Ruling = z.infer<typeof Ruling>;
 export const ToolList = z
   .object({
     tools: z.array(ToolDefinition),
-    /** What the servers have beside them and cannot be offered. */
+    /** Tools of the servers that cannot be offered, and why. */
     refused: z.array(RefusedTool),
   })
   .meta({ id: 'ToolList' });
@@ -331,8 +331,8 @@ export const ComponentList = z.object({ components: z.array(Component) }).meta({
 export type ComponentList = z.infer<typeof ComponentList>;
 
 /**
- * GET /v1/runs/{id}/events?tokens=true, as server-sent events: the data of an `event: tokens`. A piece of what the step `at` is making;
- * some may be missing, and none is kept.
+ * GET /v1/runs/{id}/events?tokens=true, as server-sent events: the data of an `event: tokens`: a piece of the output of the running step
+ * `at`. Pieces may be missing, and none is stored.
  */
 export const Tokens = z.object({ at: Place, text: z.string() }).meta({ id: 'Tokens' });
 export type Tokens = z.infer<typeof Tokens>;
@@ -358,7 +358,7 @@ export const ProblemDetails = z
         }),
       )
       .optional(),
-    /** For a 500: the id under which the log has more. */
+    /** For a 500 or 503: the id of the entry in the gateway's log. */
     errorId: z.string().optional(),
   })
   .meta({ id: 'ProblemDetails' });

@@ -1,4 +1,4 @@
-/** What is asked for again under its key is what was asked for, whoever has gone since. */
+/** A request that is repeated under its key is the same run, even when services have stopped since. */
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { it } from 'node:test';
@@ -31,7 +31,7 @@ function edges(): { there: Edge; gone: Edge } {
   return { there: present, gone: { ...present, tools: async () => new Map(), kinds: () => new Set() } };
 }
 
-it('is the same run when its tool has gone since', async () => {
+it('is the same run when its tool is no longer offered', async () => {
   const { there, gone } = edges();
   const first = await submit(there, body, 'k', traceparent);
   assert.equal(first.created, true);
@@ -48,13 +48,13 @@ async function refusal(edge: Edge, more: object): Promise<[status: number, code:
   return [error.status, error.code, error.headers['retry-after']];
 }
 
-it('is checked like anything new where the key is new', async () => {
+it('is checked like any new request when the key is new', async () => {
   const { there, gone } = edges();
   await submit(there, body, 'k', traceparent);
   await assert.rejects(submit(gone, body, 'other', traceparent), (error) => error instanceof HttpProblem && error.status === 503);
 });
 
-it('is to be asked for again while those are away who would know whether it can be carried out', async () => {
+it('is refused for a while when a service that the run needs is unavailable', async () => {
   const { there, gone } = edges();
   const wait = [503, 'no-performer', '5'];
   const model = { workflow: 'name: w\nsteps: [{ id: a, kind: model, prompt: Think. }]' };
@@ -70,14 +70,14 @@ it('is to be asked for again while those are away who would know whether it can 
   assert.deepEqual(await refusal(strange, goal), [422, 'no-model', undefined]);
 });
 
-it('is to be asked for again while nobody offers a tool that is known', async () => {
+it('is refused for a while when a known tool is not offered', async () => {
   const { there } = edges();
   const restarting = { ...there, tools: async () => new Map(), kinds: () => new Set(['tool', 'model', 'person']) };
   assert.deepEqual(await refusal(restarting, {}), [503, 'no-performer', '5']);
   assert.deepEqual(await refusal(restarting, { workflow: 'name: w\nsteps: [{ id: a, uses: lok }]' }), [422, 'invalid-workflow', undefined]);
 });
 
-it('is wrong all the same, whoever is away, when it is wrong in itself, or asks for a kind that nobody of Reel’s performs', async () => {
+it('is invalid, whichever service is unavailable, when it is wrong in itself or needs a kind that no service of Reel performs', async () => {
   const { there, gone } = edges();
   const wrong = [422, 'invalid-workflow', undefined];
   for (const workflow of [
@@ -89,17 +89,17 @@ it('is wrong all the same, whoever is away, when it is wrong in itself, or asks 
   assert.deepEqual(await refusal(there, { workflow: 'name: w\nsteps: [{ id: a, uses: lok }]' }), wrong);
 });
 
-it('is refused in other words, under the same key', async () => {
+it('is refused when the request differs under the same key', async () => {
   const { there } = edges();
   await submit(there, body, 'k', traceparent);
-  await assert.rejects(submit(there, { ...body, input: { x: 1 } }, 'k', traceparent), /was asked for in other words/);
+  await assert.rejects(submit(there, { ...body, input: { x: 1 } }, 'k', traceparent), /whose request was different/);
 });
 
-it('is the same run when an earlier version took it on', async () => {
+it('is the same run when an earlier version accepted it', async () => {
   const { there, gone } = edges();
   const { workflow } = readWorkflow(body.workflow, new Map([[look.name, look]]));
   const earlier = keyClaimed({ kind: 'claim', id: 'key', n: 1 }, { run: 'OLD', request: digestOf({ ...body, workflow }) });
   await there.publish(0, hash('sha256', 'k').slice(0, 40), earlier);
   assert.equal((await submit(there, body, 'k', traceparent)).run, 'OLD');
-  await assert.rejects(submit(gone, body, 'k', traceparent), /nobody performs|wrong/);
+  await assert.rejects(submit(gone, body, 'k', traceparent), /2 errors: see/);
 });

@@ -1,4 +1,4 @@
-/** Submitting a run: checked at the edge, with everything that it depends on from outside taken along. */
+/** Submits a run: checks it, and stores with it the tools and models that it depends on. */
 
 import { hash } from 'node:crypto';
 import type { Edge } from '@reel/bus/edge.ts';
@@ -18,8 +18,8 @@ import { BUILT_IN, type Capabilities, unavailable } from './capabilities.ts';
 import { wrongBy } from './field-errors.ts';
 import { frameOf } from './goal.ts';
 import { lifetimeOf } from './lifetime.ts';
-import { HttpProblem, nobodyThere } from './problems.ts';
-import { readApart } from './reading.ts';
+import { HttpProblem, serviceUnavailable } from './problems.ts';
+import { readWithoutBlocking } from './reading.ts';
 import { refusedTools } from './refused-tools.ts';
 import type { GoalRequest, RunRequest } from './shapes.ts';
 
@@ -34,12 +34,12 @@ export async function submit(edge: Edge, body: RunRequest, key: string | undefin
   return before ?? (await request(edge, body, key, traceparent));
 }
 
-/** The run that this was answered with already: it is the same whoever has come or gone since that it depends on. */
+/** The run of an earlier request with this key. It stays the same when tools or models have changed since. */
 async function askedBefore(edge: Edge, key: string, digest: string): Promise<Submitted | undefined> {
   const claimed = await edge.occupant(0, placeOf(key), claim, keyClaimed.slot);
   if (claimed === undefined) return undefined;
   const { run, body } = claimedBy(claimed) ?? {};
-  // By which words an earlier version claimed it is only known once these have been understood.
+  // Claims of earlier versions have no digest of the body: they are compared after the workflow is parsed.
   if (run === undefined || body !== digest) return undefined;
   const shard = shardOf(run, edge.shards);
   return (await edge.occupant(shard, run, theRun, 'request')) === undefined ? undefined : { run, shard, created: false };
@@ -58,11 +58,9 @@ async function request(edge: Edge, body: RunRequest, key: string | undefined, tr
   const input = body.input ?? {};
   const wrong = workflow.input === undefined ? undefined : wrongBy(workflow.input, input);
   if (wrong !== undefined)
-    throw new HttpProblem(422, 'invalid-input', 'The input is not what the workflow takes', wrong, [
-      { path: 'body.input', message: wrong },
-    ]);
+    throw new HttpProblem(422, 'invalid-input', 'The input does not fit the workflow', wrong, [{ path: 'body.input', message: wrong }]);
   const life = lifetimeOf(workflow, body.deadlineMs);
-  if ('wrong' in life) throw new HttpProblem(422, 'deadline-too-far', 'The times do not fit', life.wrong.message, [life.wrong]);
+  if ('wrong' in life) throw new HttpProblem(422, 'deadline-too-far', 'Invalid deadline or timeout', life.wrong.message, [life.wrong]);
   const reasons = goal !== undefined || attemptsIn(workflow).some(({ kind }) => kind === 'model');
   const asked = {
     requestedBy: body.requestedBy,
@@ -76,7 +74,7 @@ async function request(edge: Edge, body: RunRequest, key: string | undefined, tr
   const requested = runRequested(theRun, { ...asked, ...(key === undefined ? {} : { idempotencyKey: key }) });
   let run = ulid();
   let created = true;
-  // A key is claimed for good: nothing is refused after that.
+  // A claim is permanent, so every check comes before it.
   checkPublishable(requested, { source: 'gateway', shard: 0, run, traceparent });
   if (key !== undefined) {
     const claimed = await claimKey(edge, key, { run, request: digestOf({ ...body, workflow }), body: digestOf(body) });
@@ -85,8 +83,8 @@ async function request(edge: Edge, body: RunRequest, key: string | undefined, tr
   }
   const shard = shardOf(run, edge.shards);
   if (!created && (await edge.occupant(shard, run, theRun, 'request')) !== undefined) return { run, shard, created };
-  const said = await edge.publish(shard, run, requested, { traceparent });
-  if (!said.published && key === undefined) throw new Error(`run ${run} exists already`);
+  const result = await edge.publish(shard, run, requested, { traceparent });
+  if (!result.published && key === undefined) throw new Error(`run ${run} exists already`);
   return { run, shard, created };
 }
 
@@ -102,13 +100,13 @@ type Claim = EventOf<'claim.claim.claimed'>['data'];
 
 const claimedBy = (claimed: Entry): Claim | undefined => (isInvalid(claimed) ? undefined : (claimed.data as Claim));
 
-/** A slot keyed by the hash of the key names the run; whoever comes second follows, if the request is the same. @throws HttpProblem */
+/** A slot keyed by the hash of the key names the run. A second caller gets the same run, if its request is the same. @throws HttpProblem */
 async function claimKey(edge: Edge, key: string, mine: Claim): Promise<string> {
-  const said = await edge.publish(0, placeOf(key), keyClaimed(claim, mine));
-  if (said.published) return mine.run;
-  const first = claimedBy(said.occupant);
+  const result = await edge.publish(0, placeOf(key), keyClaimed(claim, mine));
+  if (result.published) return mine.run;
+  const first = claimedBy(result.occupant);
   if (first !== undefined && (first.request === mine.request || first.body === mine.body)) return first.run;
-  const message = `"${key}" belongs to run ${first?.run ?? '(unreadable)'}, which was asked for in other words: use a new key`;
+  const message = `"${key}" belongs to run ${first?.run ?? '(unreadable)'}, whose request was different: use a new key`;
   throw new HttpProblem(422, 'idempotency-key-reused', 'The Idempotency-Key has been used for another request', message, [
     { path: 'header.Idempotency-Key', message },
   ]);
@@ -122,10 +120,10 @@ const goalOf = ({ text, rubric, review }: GoalRequest): Goal => ({
 
 const known = new Map<string, { tools: Capabilities['tools']; others: string; workflow: Workflow }>();
 const KNOWN = 500;
-/** A longer one, in characters, is checked each time: what is known has to stay within bounds. */
+/** A longer workflow, in characters, is checked each time, to bound the cache. */
 const LONGEST = 32_768;
 
-/** The workflow, when nothing is wrong with it. What was checked against the same means is not checked again. */
+/** The workflow, if it is valid. A workflow that was checked against the same capabilities is not checked again. */
 async function checked(source: string | object, means: Capabilities): Promise<Workflow> {
   const { tools, kinds, models } = means;
   const text = typeof source === 'string' ? source : JSON.stringify(source);
@@ -133,16 +131,16 @@ async function checked(source: string | object, means: Capabilities): Promise<Wo
   const before = known.get(text);
   if (before?.tools === tools && before.others === others) return before.workflow;
   checkDepth(text);
-  const { workflow, findings } = await withinReach(() => readApart(source, means));
+  const { workflow, findings } = await withinReach(() => readWithoutBlocking(source, means));
   if (workflow === undefined) {
     const errors = findings.map(({ path, message, line, column }) => ({
       path: ['body.workflow', pathText(path)].filter((part) => part !== '').join('.'),
       message,
       ...(line === undefined ? {} : { line, column: column ?? 1 }),
     }));
-    const detail = `${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong with it`;
-    if (await mayDo(source, means)) throw nobodyThere(detail, errors);
-    throw new HttpProblem(422, 'invalid-workflow', 'The workflow cannot be carried out', detail, errors);
+    const detail = `${errors.length} ${errors.length === 1 ? 'error' : 'errors'}: see \`errors\``;
+    if (await mayDo(source, means)) throw serviceUnavailable(detail, errors);
+    throw new HttpProblem(422, 'invalid-workflow', 'Invalid workflow', detail, errors);
   }
   if (text.length > LONGEST) return workflow;
   known.set(text, { tools, others, workflow });
@@ -150,29 +148,29 @@ async function checked(source: string | object, means: Capabilities): Promise<Wo
   return workflow;
 }
 
-/** True where nothing is wrong with the workflow but that somebody is away: a tool that is known, or services of Reel's own. */
+/** True when the workflow is valid but for a known tool, or a service of Reel's own, that is unavailable. */
 async function mayDo(source: string | object, { tools, registered, kinds, models }: Capabilities): Promise<boolean> {
   if (unavailable(kinds).length === 0 && registered.size === tools.size) return false;
   const all = new Set([...kinds, ...Object.keys(BUILT_IN)]);
   const means = { tools: kinds.has('tool') ? registered : undefined, kinds: all, models: kinds.has('model') ? models : undefined };
-  return (await readApart(source, means)).workflow !== undefined;
+  return (await readWithoutBlocking(source, means)).workflow !== undefined;
 }
 
-/** YAML can refer to itself, and then has no end. */
+/** YAML can refer to itself and become infinite. */
 async function withinReach<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!/circular|call stack/i.test((error as Error).message)) throw error;
     const message = 'it refers to itself (an alias inside of its own anchor), or is nested too deeply: write it out';
-    throw new HttpProblem(422, 'invalid-workflow', 'The workflow cannot be carried out', message, [{ path: 'body.workflow', message }]);
+    throw new HttpProblem(422, 'invalid-workflow', 'Invalid workflow', message, [{ path: 'body.workflow', message }]);
   }
 }
 
 const attemptsIn = ({ steps }: Workflow): PlannedAttempt[] =>
   steps.flatMap((step) => (step.fallback === undefined ? [step] : [step, step.fallback]));
 
-/** The tools that a workflow can come to call: those it names, and those that undo them. */
+/** The tools that a workflow may call: the tools it names, and the tools that undo them. */
 function toolsOf(workflow: Workflow, tools: ReadonlyMap<string, ToolDefinition>): { [name: string]: ToolDefinition } {
   const waiting = attemptsIn(workflow).flatMap(({ kind, uses, compensate }) => [
     ...(kind === 'tool' ? [uses] : []),

@@ -1,4 +1,4 @@
-/** A person's voice: each vote has a place of its own, so that one that did not count is followed by the next. */
+/** Votes of people. Each vote has an address of its own, so a person may vote again after a vote that did not count. */
 import { hash } from 'node:crypto';
 import type { Edge } from '@reel/bus/edge.ts';
 import { type Entry, type History, isInvalid } from '@reel/bus/history.ts';
@@ -9,16 +9,16 @@ import { voteCast, voteDenied } from '@reel/contracts/vote.ts';
 
 export type Vote = EventOf<'vote.request.cast'>['data'];
 
-/** How long an answer is waited for, and the trace that the vote belongs to. */
+/** How long to wait for an answer, and the trace of the vote. */
 type Waiting = { readonly patienceMs: number; readonly traceparent?: string | undefined };
 
-/** Any name as a token of an address: readable where it can be, unique always. */
+/** A name as a token of an address: unique, and readable where possible. */
 const voterToken = (who: string): string =>
   /^[A-Za-z0-9_-]{1,64}$/.test(who) ? who : `${who.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)}-${hash('sha256', who).slice(0, 12)}`;
 
 /**
- * The next place of a person's voice: the first that is free, or that holds the same words, not answered yet, so that a vote that is sent
- * again is the same vote.
+ * The address of a person's next vote: the first that is free, or that holds an equal vote without an answer. A vote that is sent again
+ * is the same vote.
  */
 export function placeOfVote(history: History, vote: Vote): Place {
   for (let n = 1; ; n += 1) {
@@ -30,7 +30,7 @@ export function placeOfVote(history: History, vote: Vote): Place {
   }
 }
 
-/** Stores a vote at its place. What another replica has just stored may not be read here yet: then the slot says so, and the next is taken. */
+/** Stores a vote at its place. If another replica has just filled the slot, the next one is used. */
 export async function storeVote(
   edge: Edge,
   { shard, run }: Pick<Parts, 'shard' | 'run'>,
@@ -52,9 +52,9 @@ export async function castVote(
 ): Promise<{ vote: string; answer: Entry | undefined }> {
   const answered = Promise.withResolvers<Entry | undefined>();
   let place: Place | undefined;
-  // The answer to the same words, sent before, may come while their place is looked for.
+  // The answer to an equal, earlier vote may arrive before its address is known.
   const early: Entry[] = [];
-  const hear = (entry: Entry): void => {
+  const onEntry = (entry: Entry): void => {
     if (entry.at.run !== at.run) return;
     if (place === undefined) {
       early.push(entry);
@@ -64,14 +64,14 @@ export async function castVote(
     const isDenial = entry.at.kind === 'vote' && entry.at.slot === voteDenied.slot && entry.at.id === place.id && entry.at.n === place.n;
     if (isRuling || isDenial) answered.resolve(entry);
   };
-  const listen = edge.follow(hear);
+  const unfollow = edge.follow(onEntry);
   const timer = setTimeout(() => answered.resolve(undefined), patienceMs);
   try {
     place = await storeVote(edge, at, vote, traceparent);
-    for (const entry of early) hear(entry);
+    for (const entry of early) onEntry(entry);
     return { vote: addressOf({ shard: at.shard, run: at.run, ...place, slot: voteCast.slot }), answer: await answered.promise };
   } finally {
     clearTimeout(timer);
-    listen();
+    unfollow();
   }
 }

@@ -66,7 +66,7 @@ it('after a denied vote of one person another may approve; what was decided is n
   assert.equal((await endOf(run)).status, 'completed');
   const late = await cli('refuse', question, '--who', 'ada');
   assert.equal(late.code, EXIT.conflict);
-  assert.match(late.stderr, /This has been decided: granted by bob/);
+  assert.match(late.stderr, /The approval was decided already: granted by bob/);
 });
 
 it('a vote that is sent again gets the answer that it got; other words of the same person do not', async () => {
@@ -96,7 +96,7 @@ it('a run that is over cannot be cancelled, and that is said', async () => {
   await endOf(run);
   const cancelled = await cli('cancel', run);
   assert.equal(cancelled.code, EXIT.conflict);
-  assert.match(cancelled.stderr, /It cannot be cancelled any more: the run is completed/);
+  assert.match(cancelled.stderr, /The run cannot be cancelled any more: the run is completed/);
   const other = await asking();
   assert.equal((await cli('cancel', other.run)).code, EXIT.done);
   assert.equal((await endOf(other.run)).status, 'cancelled');
