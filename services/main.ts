@@ -49,18 +49,18 @@ export async function load(nameOrPath: string): Promise<AnyService> {
   return service;
 }
 
-/** How often a process that is watched tries again to join a broker that is not there yet. */
+/** The delay between attempts to join a broker that is not available yet. */
 const JOIN_AGAIN_MS = 1000;
 
 async function main(names: readonly string[]): Promise<void> {
   if (names.length === 0)
     throw new Error(`which service? node services/main.ts NAME … with ${SERVICES.join(', ')}, or the path of a module`);
   const env = process.env;
-  // Who was killed is back sooner: it takes half the processor time to load what was compiled before. What is imported above is not kept.
+  // A restart is faster: loading compiled code takes half the processor time. Modules imported above are not cached.
   enableCompileCache();
   let serving: Serving | undefined;
   const stop = (): void => {
-    // Whatever has not begun to serve has nothing to finish.
+    // A process that does not serve yet has nothing to finish.
     Promise.resolve(serving?.stop()).then(
       () => process.exit(0),
       (error: Error) => {
@@ -69,7 +69,7 @@ async function main(names: readonly string[]): Promise<void> {
       },
     );
   };
-  // Before anything else: the first process of a container is not ended by a signal that it does not handle.
+  // Before anything else: a signal without a handler does not end the first process of a container.
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   const watched = env['REEL_HEALTH_PORT'];
@@ -82,7 +82,7 @@ async function main(names: readonly string[]): Promise<void> {
   const broker = { servers: env['REEL_NATS'] ?? 'nats://127.0.0.1:4222', credentials: env['REEL_CREDENTIALS'] ?? '.reel/credentials' };
   while (serving === undefined) {
     serving = await serve(services, { broker, env }).catch(async (error: Error) => {
-      // Who is watched may wait: whoever watches knows for how long. Anybody else wants to know at once.
+      // With a health port, the orchestrator decides how long to wait. Without one, the error is reported at once.
       if (watched === undefined || !(error instanceof LogUnavailable)) throw error;
       if (why !== error.message) warn(error.message);
       why = error.message;

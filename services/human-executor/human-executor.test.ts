@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '@reel/bus/service.ts';
 import type { Json } from '@reel/contracts/envelope.ts';
-import desk from './human-executor.ts';
+import humanExecutor from './human-executor.ts';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -15,13 +15,16 @@ const perform = (form?: Json) => {
     effect: 'read-only' as const,
     timeoutMs: 1,
   };
-  return desk.perform({ ...call, form }, { signal: new AbortController().signal, key: 'R.person.pick', log, used() {}, show() {} });
+  return humanExecutor.perform(
+    { ...call, form },
+    { signal: new AbortController().signal, key: 'R.person.pick', log, used() {}, show() {} },
+  );
 };
 
-test('what a person filled in is what comes of the step, an empty form and a null included', async () => {
+test('the form that a person filled in is the result, an empty form and null included', async () => {
   for (const form of [{ hotel: 'Sol' }, {}, null]) assert.deepEqual(await perform(form), form);
 });
 
-test('a step that nobody was asked about fails, and says so', async () => {
+test('a step that was approved without asking a person fails, and says so', async () => {
   await assert.rejects(perform(), (error: Failure) => error instanceof Failure && error.problem.code === 'no-one-to-ask');
 });

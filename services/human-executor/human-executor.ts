@@ -1,4 +1,4 @@
-/** The performer of steps that people do: what they filled in when they granted it is what comes of it. */
+/** The performer of steps of kind person: the form filled in with the grant is the result. */
 import { definePerformer, Failure } from '@reel/bus/service.ts';
 
 export default definePerformer({
@@ -6,7 +6,7 @@ export default definePerformer({
   kind: 'person',
   perform: async ({ at, form }) => {
     if (form !== undefined) return form;
-    const message = `step "${at.id}" was let pass without a person having been asked: policy must hold steps of kind person`;
+    const message = `step "${at.id}" was approved without asking a person: policy must hold steps of kind person`;
     throw new Failure({ code: 'no-one-to-ask', message, step: at.id, retryable: false });
   },
 });

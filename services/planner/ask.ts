@@ -44,10 +44,10 @@ function corrected(call: Call, at: Place, { history }: Pick<PlanningContext, 'hi
   return { ...call, prompt: `${call.prompt ?? ''}\n\nYour previous result was not accepted: ${before.message}` };
 }
 
-/** What a person is to be asked about: the attempt that failed, why, and whether nobody knows if it took effect. */
+/** The subject of a question: the failed attempt, its problem, and whether its effect is unknown. */
 export type Began = { readonly at: Place; readonly problem: Problem; readonly unknown: boolean };
 
-/** Asks the next person about a step that has failed for good, or undefined when there is nobody left to ask. */
+/** Asks the next person about a step that has failed for good, or undefined when no person is left. */
 export function escalated(
   { history, progress, request }: PlanningContext,
   { step, level }: Planned,
@@ -55,7 +55,7 @@ export function escalated(
 ): Draft | undefined {
   const next = escalationId(step.id, level + 1);
   const asking = plannedAs(progress.plan, next);
-  // Whoever comes after those whom the plan names is there for what nobody can tell the end of.
+  // The level after those of the plan (operators) is asked only about attempts with an unknown outcome.
   if (asking?.role !== 'escalation' || (level >= (progress.plan.escalate?.length ?? 0) && !unknown)) return undefined;
   const { attempt } = asking;
   const tried = history.find(stepRequested, at)?.data.call;

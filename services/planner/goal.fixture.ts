@@ -1,4 +1,4 @@
-/** For the tests: the run of a goal, told as the facts that everybody else would say about it. */
+/** For tests: the run of a goal, as the facts that the other services would publish. */
 import { given, told } from '@reel/bus/testing/given.ts';
 import { answerRevision, type Place, theRun } from '@reel/contracts/address.ts';
 import { answerAccepted, answerProposed } from '@reel/contracts/answer.ts';

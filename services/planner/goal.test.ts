@@ -126,7 +126,7 @@ describe('a goal', () => {
     assert.deepEqual([errors.length, errors.at(-1)], [51, 'and 150 more']);
   });
 
-  it("refuses the planner's own ids whoever performs the step, and those of what is asked about them", async () => {
+  it("refuses the planner's own ids for steps of any kind, and the ids of questions about them", async () => {
     for (const id of ['answer-2', 'judge-2', 'plan-7', 'answer-2-escalation-1', 'plan-3-retry-1']) {
       const facts = [...(await on(wanted({ escalate }))), ...planBy(1, [{ ...search, id }])];
       assert.match(errorsIn((await say(facts))[0], 2)[0] as string, /steps\[0\]\.id: .*kept for the planner/, id);
@@ -174,7 +174,7 @@ describe('a person who is asked how a failed step goes on', () => {
   });
 });
 
-/** A workflow of a person's, with somebody to turn to. */
+/** A workflow with an escalation. */
 function fixedPlan(): Draft[] {
   const [request, approved] = wanted({ escalate: [{ to: 'ada', withinMs: 1000 }] }) as [Draft, Draft];
   const { goal: _, ...data } = request.data as { goal: object; workflow: object };
@@ -278,7 +278,7 @@ describe('which model is asked', () => {
     assert.equal(again?.type, stepRequested.type);
     assert.match(callIn(again).prompt as string, /not accepted: \/steps: must be array$/);
   });
-  it('nobody again, when it is a script that is missing', async () => {
+  it('no model again, when a script is missing', async () => {
     const [end] = await say(await failing([['a'], ['b']], { code: 'model-unscripted', message: 'no script' }));
     assert.deepEqual([end?.type, problemIn(end).code], ['plan.proposal.abandoned', 'model-unscripted']);
   });

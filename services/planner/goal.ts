@@ -59,7 +59,7 @@ export async function planMade({ history, request, progress }: PlanningContext, 
     | { step: string }[]
     | undefined;
   const untold = kept.failed.filter(({ step: { id } }) => !(told ?? []).some((one) => one.step === id));
-  // What failed while the plan was being made: nobody has planned around it yet.
+  // Steps that failed while the plan was being made: the plan does not take them into account yet.
   if (untold.length > 0 && mayRevise(history)) return await revise({ history, request });
   const stays = [...kept.steps, ...untold.map((one) => one.step)];
   const used = new Set(approvedPlans(history).flatMap((plan) => [...idsOf(plan)]));
@@ -161,7 +161,7 @@ const shown = ({ code, message }: Problem): Json => ({ code, message });
 const failuresIn = ({ failed }: Kept): Json[] =>
   failed.map(({ step: { id, uses }, problem }) => ({ step: id, ...(uses === '' ? {} : { uses }), problem: shown(problem) }));
 
-/** The tools that may be planned with: those that whoever asks may never use are not shown to any model. */
+/** The tools that a plan may use. Tools that the requester may never use are not shown to a model. */
 function offered(history: History, { tools }: RunRequest): { [name: string]: ToolDefinition } {
   const { withheld = [] } = history.find(runApproved, theRun)?.data ?? history.find(runHeld, theRun)?.data ?? {};
   return Object.fromEntries(Object.entries(tools).filter(([name]) => !withheld.includes(name)));

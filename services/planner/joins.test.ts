@@ -1,4 +1,4 @@
-/** Every order in which facts can come: whatever it is, each step is asked for or passed over once, and the answer is given once. */
+/** In every order of facts, each step is requested or skipped once, and the answer is proposed once. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { append, emptyRunLog, historyOf, type RunLog } from '@reel/bus/history.ts';
@@ -134,7 +134,7 @@ async function play(sketched: readonly Sketch[], choose: (below: number) => numb
     if (draft.type === 'step.request.requested') world.unsaid.push(fateOf(sketch, draft.at));
     if (draft.type === 'step.retry.postponed') world.unsaid.push([stepDue(draft.at, {})]);
   }
-  // Whoever hears a fact again, however late, says the same.
+  // A redelivered fact has the same answer, however late.
   for (const { event, answer } of heard) assert.deepEqual(await answerTo(world, event), answer);
   return world.said;
 }
@@ -151,7 +151,7 @@ const chooser =
   (below: number): number =>
     (stream.next().value as number) % below;
 
-it('each step is asked for once or skipped once, and the answer given once, in whatever order facts come', async () => {
+it('each step is requested or skipped once, and the answer proposed once, in every order of facts', async () => {
   const property = fc.asyncProperty(sketches(LUCKY), orders, async (sketched, order) => {
     const said = await play(sketched, chooser(order));
     const ends = [...expected(sketched)];

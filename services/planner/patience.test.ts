@@ -59,10 +59,10 @@ describe('a step that is tried again', () => {
     ] as const) {
       const waitMs = await waitAfter(afterTries(begun, tries));
       assert.ok(waitMs <= mostMs && waitMs >= mostMs * 0.75, `${waitMs} ms after ${tries} tries`);
-      assert.equal(await waitAfter(afterTries(begun, tries)), waitMs, 'whoever draws the lot');
+      assert.equal(await waitAfter(afterTries(begun, tries)), waitMs, 'for every random draw');
     }
   });
-  it('waits as long as whoever failed has asked for', async () => {
+  it('waits as long as the failed attempt asked for', async () => {
     const facts = [...retried({ attempts: 2 }), ...asked(asTool('a')), stepFailed(asTool('a'), trouble({ retryAfterMs: 9000 }))];
     assert.equal(await waitAfter(facts), 9000);
   });
@@ -184,7 +184,7 @@ describe('an optional step that has failed for good', () => {
     { id: 'b', uses: 'search' },
     { id: 'c', uses: 'search', dependsOn: ['a', 'b'], with: { got: '= $exists(steps.a)' } },
   ];
-  it('lets the run go on, in whatever order things happen, and the answer names it', async () => {
+  it('lets the run go on, in any order of facts, and the answer names it', async () => {
     const lost = [...asked(asTool('a')), stepFailed(asTool('a'), { problem })];
     for (const order of [
       [...lost, ...done(asTool('b'), 1)],
@@ -204,7 +204,7 @@ describe('an optional step that has failed for good', () => {
       'step.request.requested tool.a.2',
     ]);
   });
-  it('gives one answer, whatever comes late', async () => {
+  it('gives one answer, even if facts come late', async () => {
     const only = [
       ...carriedOut({ id: 'a', uses: 'book', optional: true }),
       ...asked(asTool('a'), 'once'),
@@ -217,7 +217,7 @@ describe('an optional step that has failed for good', () => {
   });
 });
 
-describe('an effect of which nobody can tell whether it happened', () => {
+describe('an effect in doubt', () => {
   const at = { kind: 'person', id: 'a-escalation-1', n: 1 };
   const steps = [
     { id: 'a', uses: 'book' },
@@ -229,14 +229,14 @@ describe('an effect of which nobody can tell whether it happened', () => {
   const late = stepLate(asTool('a'), { output: 'late' });
   const person = (form: Json): Draft[] => done(at, form).slice(1);
 
-  it('is for a person to look into, though the plan names nobody', async () => {
+  it('is put to a person, even if the plan names none', async () => {
     const [question] = await say(lost);
     const { uses, arguments: shown, prompt } = callIn(question);
     assert.deepEqual([told([question as Draft]), uses], [['step.request.requested person.a-escalation-1.1'], 'operators']);
     assert.deepEqual([shown['attempt'], shown['unknown']], [asTool('a'), true]);
     assert.match(prompt as string, /Whether it took effect is not known/);
   });
-  it("is nobody's to look into when it is known that nothing happened", async () => {
+  it('is not put to a person when it is known that nothing happened', async () => {
     assert.deepEqual(await tell([...carriedOut(...steps), ...failed(asTool('a'))]), ['plan.proposal.abandoned plan.plan.2']);
   });
   it('is settled by its late result, and what the person says after that changes nothing', async () => {

@@ -1,4 +1,4 @@
-/** A plan takes the place of another: what is new in it begins, and what happened while nothing held is made up for. */
+/** A plan replaces another: its new steps are requested, and facts stored between the two plans are answered. */
 import type { History } from '@reel/bus/history.ts';
 import { type Place, planRevision } from '@reel/contracts/address.ts';
 import type { Draft } from '@reel/contracts/envelope.ts';
@@ -13,8 +13,8 @@ import { awake, recover } from './recovery.ts';
 import { newestAttempt } from './step-status.ts';
 
 /**
- * Whoever loses the first fact of an answer says none of the others. So what nobody else can be saying comes first, then what makes yet
- * another plan, and last what may be on its way already, in answer to what happened while the plan before this one still held.
+ * If the first fact of an answer loses its slot, the others are not published. So facts that no other handler can publish come first,
+ * then facts that make yet another plan. Last come facts that may be on their way already: answers given under the plan before.
  */
 export async function handOver(situation: PlanningContext, { n }: Place): Promise<Draft[]> {
   const { history, progress } = situation;
@@ -39,7 +39,7 @@ export async function handOver(situation: PlanningContext, { n }: Place): Promis
   return [...mine.filter(isStep), ...planning, ...others.filter(isStep)];
 }
 
-/** Up to where in the log whatever happened was answered by the plan before, or when that one began. */
+/** The position in the log up to which the plan before answered facts, or at which it began. */
 function endOfPlanBefore(history: History, n: number): number {
   let before = n - 1;
   while (before > 0 && !isApproved(history, planRevision(before))) before -= 1;

@@ -191,7 +191,7 @@ describe('the planner', () => {
     const answer = { steps: [{ id: 'a', uses: 'x' }], answer: { value: { v: '= -steps.a' } } };
     assert.match(problemIn((await answerTo([...planned(answer), ...done('a', 'x')]))[0]).message, /^answer\.value: v: in /);
   });
-  it('tells nobody what a person has not let pass, but goes to the fallback', async () => {
+  it('escalates no step that a person refused, but goes to the fallback', async () => {
     const workflow = planned({ steps: [{ id: 'a', uses: 'x', retry: { attempts: 3 }, fallback: { uses: 'y' } }] });
     const held = [...workflow, asked('a')[0] as Draft, stepHeld(at('a'), { ...grounds, prompt: '?' })];
     const refused = stepRefused(at('a'), { who: 'ada', why: 'too dear', vote: 'v' });

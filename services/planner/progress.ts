@@ -93,8 +93,8 @@ export function progressOf(history: History, plan: Workflow, request: RunRequest
 
 /**
  * By join, the number of a step that was not over when it was looked at, while everything after it was. Only a shortcut, true wherever
- * in the log one looks from: further on, what was over is over still; further back, what was missing was missing already. Whoever does
- * not remember finds the same by looking. It is kept for one log only: the first fact of the run, as an object, tells which.
+ * in the log one looks from: further on, what was over is over still; further back, what was missing was missing already. Without
+ * it, a search finds the same. It is kept for one log only: the first fact of the run, as an object, tells which.
  */
 const shortcuts = new WeakMap<Workflow, { readonly of: Entry | undefined; readonly missing: Map<string, number> }>();
 

@@ -18,7 +18,7 @@ import { abandon, type PlanningContext } from './planning-context.ts';
 import type { Progress } from './progress.ts';
 import { newestAttempt } from './step-status.ts';
 
-/** Nobody works on this step any more, and it has a result. */
+/** The step has ended, and it has a result. */
 export async function passed(situation: PlanningContext, step: WorkflowStep): Promise<Draft[]> {
   if (isPlanning(step)) return await planMade(situation, step);
   const dependents = situation.progress.graph.dependents.get(step.id) ?? [];
@@ -60,7 +60,7 @@ function isSettledOtherwise({ history, progress }: PlanningContext, { step, leve
 
 /**
  * Asks for those of the candidates that are ready and passes over those whose condition does not hold. It proposes the answer when
- * that was all; only what nobody waits for (`isLast`) can have been the last to be missing.
+ * that was all; only a step without dependents (`isLast`) can have been the last one missing.
  */
 export async function proceed(situation: PlanningContext, candidates: readonly WorkflowStep[], isLast: boolean): Promise<Draft[]> {
   const { progress } = situation;
@@ -69,7 +69,7 @@ export async function proceed(situation: PlanningContext, candidates: readonly W
   const seen = new Set<string>();
   const waiting = [...candidates];
   let ended = isLast;
-  // The list grows while it is walked: whoever waited for a step that is passed over comes next.
+  // The list grows while it is walked: the dependents of a skipped step come next.
   for (const step of waiting) {
     if (seen.has(step.id) || !(await progress.isReady(step))) continue;
     seen.add(step.id);
@@ -101,7 +101,7 @@ async function omittedIn({ history, progress }: PlanningContext): Promise<Omitte
   return omitted;
 }
 
-/** The place of the next answer; undefined while one stands that nobody has anything against. */
+/** The place of the next answer; undefined while a proposed answer is neither rejected nor denied. */
 function nextAnswer(history: History): Place | undefined {
   for (let n = 1; ; n += 1) {
     const at = answerRevision(n);
@@ -110,7 +110,7 @@ function nextAnswer(history: History): Place | undefined {
   }
 }
 
-/** What the plan says, or else the results of the steps that nobody waits for. */
+/** The answer of the plan; by default, the results of the steps without dependents. */
 async function answerOf(progress: Progress): Promise<Json> {
   const { answer } = progress.plan;
   if (answer === undefined) return (await progress.scopeFor({ steps: progress.graph.sinks, all: false }))['steps'] as Json;

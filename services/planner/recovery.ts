@@ -20,7 +20,7 @@ export async function recover(situation: PlanningContext, at: Place, setback: At
   if (planned === undefined) return [];
   const { step, role } = planned;
   const { problem, time } = setback;
-  // A script that is missing will be missing next time too, and whoever could supply it reads this.
+  // A retry would not find the missing script either; the problem tells the operator to supply it.
   if (problem.code === 'model-unscripted') return abandon(history, { ...problem, step: step.id });
   const waitMs = waitBefore(history, planned, at, setback, situation.request.models);
   const canFallBack = mayFallBack(planned, setback);

@@ -31,7 +31,7 @@ export function waitBefore(
   return Math.max(time + waitMs, retryDecidedAt(history, at, setback)) < endsAt(history, attempt, at) ? waitMs : undefined;
 }
 
-/** The models take turns: each is left alone for as long as it said when it was asked last, whoever was asked since. */
+/** The models take turns: each is not called for as long as its last response asked, regardless of calls to others since. */
 function askedToWaitMs(history: History, { attempt }: Planned, at: Place, time: number, models: RunRequest['models'] = []): number {
   const next = modelFor(candidatesFor(attempt, models), at.n + 1)?.name;
   for (let n = at.n; n >= 1; n -= 1) {

@@ -97,7 +97,7 @@ describe('when a step of a goal has failed for good', () => {
     ]);
   });
 
-  it('what others may be saying at that moment is said last: whoever loses the first fact of an answer says none of the others', async () => {
+  it('facts that another handler may publish come last: if the first fact of an answer loses its slot, the others are not published', async () => {
     const again = { retry: { attempts: 2 } };
     const steps = [
       { ...search, id: 'early', ...again },
@@ -132,7 +132,7 @@ describe('when a step of a goal has failed for good', () => {
     assert.deepEqual(words.failed.map(({ step }) => step).sort(), ['search', 'slow']);
   });
 
-  it('what may have taken effect is not planned around, though another step fails before anybody has been asked about it', async () => {
+  it('an attempt in doubt is not planned around, even if another step fails before a person is asked', async () => {
     const steps = [
       { id: 'first', uses: 'book' },
       { id: 'second', uses: 'secret' },

@@ -13,8 +13,8 @@ import type { RunRequest } from './request.ts';
 import { waitBefore } from './retry.ts';
 
 /**
- * `omitted`: it has failed for good, and the run does without it. `open`: somebody may still act on it, or the planner will ask for more of it, or it ends the run. `at`: the attempt by which it failed,
- * so that only another plan can help.
+ * `omitted`: it has failed for good, and the run goes on without it. `open`: a service or person may still act on it, the planner will
+ * request more of it, or it ends the run. `at`: the attempt by which it failed, so that only another plan can help.
  */
 export type StepStatus = 'unasked' | 'skipped' | 'done' | 'omitted' | 'open' | { readonly at: Place; readonly setback: AttemptFailure };
 
@@ -45,7 +45,7 @@ export function stepStatusOf(history: History, plan: Workflow, step: WorkflowSte
   return mayPlanAround(planned, setback) ? { at, setback } : 'open';
 }
 
-/** The last attempt that was asked for at a step, in whatever way. */
+/** The last requested attempt of a step, fallback and escalation included. */
 export function newestAttempt(history: History, plan: Workflow, { id, kind, fallback }: WorkflowStep): Place | undefined {
   const ways: Place[] = [{ kind, id, n: 1 }];
   if (fallback !== undefined) ways.push({ kind: fallback.kind, id: fallbackId(id), n: 1 });
@@ -87,7 +87,7 @@ export function keptIn(history: History, models: RunRequest['models']): Kept {
       if (standing === 'done') done.push(step.id);
       if (standing === 'open') underWay.push(step.id);
       kept.set(step.id, step);
-      // Whatever it waited for is over, though the fact that says it was passed over may not be stored yet.
+      // Its ancestors have ended, though the fact that a step was skipped may not be stored yet.
       for (const id of ancestorsOf(graphOf(plan), step.id)) {
         const before = byId.get(id);
         if (before !== undefined && !kept.has(id) && stepStatusOf(history, plan, before, models) === 'unasked') kept.set(id, before);

@@ -33,7 +33,7 @@ export type Judge = {
   /** `sha256:…` of the files' names and contents. */
   readonly digest: string;
   ask(question: Question): Opinion;
-  /** Whether the answer is no, whatever is found in it and whatever is `unknown` in the context turns out to be. When in doubt it is not. */
+  /** True if the question is denied for every finding and every value of `unknown` in its context. False when unsure. */
   rulesOut(question: Question): boolean;
 };
 

@@ -22,7 +22,7 @@ import { findingsIn } from './detect/findings.ts';
 import { aboutCall, aboutWorkflow, type Run, toolOf } from './question.ts';
 import { withheldFrom } from './withheld.ts';
 
-/** Why something is denied whatever the policies say. */
+/** A reason to deny a request regardless of the policies. */
 type Objection = { readonly code: string; readonly message: string };
 
 const object = (code: string, message: string): Objection => ({ code, message });
@@ -53,7 +53,7 @@ export function judgePlan(event: EventOf<'plan.proposal.proposed'>, history: His
   return verdict('plan', event.at, event.data, judge, question, reviewing(run, plan, approvedPlan(history)));
 }
 
-/** Whoever wanted to see the plan of a goal first is asked about everything in it that they have not seen. */
+/** With `review`, the requester approves each part of a goal's plan that is new to them. */
 function reviewing({ goal }: Run, plan: Workflow, before: Workflow | undefined): Asking | undefined {
   const seen = new Set(before?.steps.map(({ id }) => id));
   const added = plan.steps.filter((step) => !isReasoning(step) && !seen.has(step.id)).map(({ id }) => id);
@@ -99,9 +99,9 @@ export function judgeUndo(event: EventOf<'undo.request.requested'>, history: His
 }
 
 const noApprovedRun = object('no-approved-run', 'the run itself was not approved');
-const runTurned = object('run-closing', 'the run is closing: only undos begin');
+const runTurned = object('run-closing', 'the run is closing: only undos may begin');
 
-/** Whatever stands there, even if it cannot be read: the turn is taken. */
+/** True when the closing is decided, even if the entry cannot be read. */
 const turned = (history: History): boolean => history.occupant(theRun, 'closing') !== undefined;
 
 function objectionToStep(at: Place, call: Call, run: Run, history: History): Objection | undefined {
@@ -141,13 +141,13 @@ function objectionToUndo(at: Place, call: Call, run: Run, history: History): Obj
   return undone.kind === 'tool' ? toolDiffers(call, toolOf(run, call.uses)) : undefined;
 }
 
-/** People are asked what became of an attempt or of its undoing: those of the plan, and only as long as nobody can tell. */
+/** A question about an attempt or undo may go only to the people of the plan, and only while the outcome is unknown. */
 function objectionToAsking(at: Place, call: Call, history: History): Objection | undefined {
   const { attempt } = call.arguments as Partial<Doubtful>;
   const isUndo = attempt !== undefined && aboutOf(attempt.kind) === 'undo';
   const step = isUndo ? undoneBy(attempt) : attempt;
   if (attempt === undefined || step === undefined || at.id !== askedAbout(step, at.n).id || !isApproved(history, step))
-    return object('not-in-doubt', `${at.id} is no attempt that was approved, so nobody need be asked about it`);
+    return object('not-in-doubt', `${at.id} is not about an approved attempt, so no question about it is allowed`);
   const outcome = history.occupant(attempt, 'outcome');
   const isKnown = outcome !== undefined && !isInvalid(outcome) && KNOWN.has(outcome.type);
   if (outcome === undefined || isKnown)

@@ -1,4 +1,4 @@
-/** Tells what is denied in any case from what depends on things that nobody knows yet, by Cedar's partial evaluation. */
+/** Tells requests denied in any case from requests that depend on unknown values, by Cedar's partial evaluation. */
 import {
   type EntityUidJson,
   isAuthorizedPartial,
@@ -44,7 +44,7 @@ function partially(call: Parameters<typeof isAuthorizedPartial>[0]): ReturnType<
 const isPlainPermit = ({ effect, json }: Policy): boolean =>
   effect === 'permit' && json.conditions.length === 0 && [json.principal, json.resource].every(({ op }) => op === 'All' || op === '==');
 
-/** False when the scope of a policy names somebody, or something, else. */
+/** False when the scope of a policy names another principal or resource. */
 function mayBe(scope: PrincipalConstraint | ResourceConstraint, uid: EntityUidJson): boolean {
   if (scope.op !== '==' || !('entity' in scope)) return true;
   const [named, asked] = [plain(scope.entity), plain(uid)];

@@ -101,7 +101,7 @@ function parsePolicy(file: PolicyFile, text: string, start: number, k: number): 
   const { json } = parsed;
   const { id, hold, reason } = json.annotations ?? {};
   const name = id ?? `${file.name}#${k}`;
-  // An annotation without a value comes as null, whatever the typings say.
+  // An annotation without a value comes as null, despite the typings.
   const asked = hold === undefined ? {} : { hold: hold ?? `policy "${name}" wants a person to decide` };
   const at = (index: number): string => placeIn(file, start + index);
   const common = { id: name, at, text, json, effect: json.effect, actions: actionsOf(json)?.map((action) => action.id) };

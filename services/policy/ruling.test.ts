@@ -119,7 +119,7 @@ test('a form that is no schema can only be refused', async () => {
   assert.equal((await ruled([...facts, vote(picks, { decision: 'refuse' })])).told, 'step.ruling.refused person.pick.1');
 });
 
-test('a person who was asked for no more than a yes has answered with an empty form; nobody adds one unasked', async () => {
+test('a grant where no form was asked for has an empty form; an unrequested form is not added', async () => {
   assert.deepEqual((await ruled([...planned, asked, stepHeld(pick, held), vote(picks)])).data.form, {});
   assert.equal((await ruled([...payHeld, vote(pays, { form: { cents: 1 } })])).data.form, undefined);
 });

@@ -34,13 +34,13 @@ export function judgeVote(vote: Vote, history: History, judge: Judge): Draft {
   return opinion.allowed ? ruling(vote, held) : against(opinion.policies, opinion.problem);
 }
 
-/** What a vote is about, if it is held and nobody has ruled on it. */
+/** The held request that a vote is about, if it has no ruling yet. */
 function heldBy(question: string, history: History): Held | Objection {
   const at = parseAddress(question);
   const family = at === undefined ? undefined : aboutOf(at.kind);
   const known = at?.run === history.run && at.shard === history.shard && at.slot === 'verdict';
   if (at === undefined || family === undefined || !known || !isFamily(family)) {
-    return { code: 'not-held', message: `"${question}" is no address of a verdict of this run` };
+    return { code: 'not-held', message: `"${question}" is not the address of a verdict of this run` };
   }
   const held = history.find(families[family].held, at);
   if (held === undefined) return { code: 'not-held', message: `nothing is held at ${question}` };
@@ -50,17 +50,16 @@ function heldBy(question: string, history: History): Held | Objection {
     return { code: 'already-ruled', message: `${question} has been decided: ${what}` };
   }
   if (family !== 'undo' && history.occupant(theRun, 'closing') !== undefined) {
-    return { code: 'run-closing', message: 'the run is closing: nothing that is held will be done' };
+    return { code: 'run-closing', message: 'the run is closing: held requests are not carried out any more' };
   }
   const run = history.find(runRequested, theRun)?.data;
-  if (run === undefined)
-    return { code: 'no-approved-run', message: 'the request of the run cannot be read, so nobody can tell who asked for it' };
+  if (run === undefined) return { code: 'no-approved-run', message: 'the request of the run cannot be read, so the requester is unknown' };
   return { family, at, run, form: held.data.form };
 }
 
 function objectionTo({ data }: Vote, { form }: Held): Objection | undefined {
   if (data.decision === 'refuse' || form === undefined) return undefined;
-  if (data.form === undefined) return { code: 'form-invalid', message: 'the form has to be filled in, and there is none' };
+  if (data.form === undefined) return { code: 'form-invalid', message: 'the form is missing: fill it in' };
   const wrong = whatIsWrong(form, data.form);
   return wrong === undefined ? undefined : { code: 'form-invalid', message: `the form is not filled in as asked: ${wrong}` };
 }
@@ -85,7 +84,7 @@ function questionOf({ at, data }: Vote, { at: place, family, run }: Held, histor
     resource: { type: 'Question', id: `${place.kind}/${place.id}` },
     context: {
       decision: data.decision,
-      // Who is asked after the turn answers as whoever is asked before it.
+      // A person asked after the closing answers like one asked before it.
       kind: place.kind === ASKED ? 'person' : place.kind,
       uses,
       requestedBy,

@@ -94,7 +94,7 @@ function rewriterFor({ free, actions }: Schema, at: string): (expression: Expres
 
   const plain = (expression: Expression): Expression => asIs(rewrite(expression));
 
-  /** The operands of whatever does nothing with numbers. */
+  /** The operands of an expression that does not compute with numbers. */
   function inside(operands: unknown): unknown {
     if (Array.isArray(operands)) return operands.map(inside);
     if (typeof operands !== 'object' || operands === null) return operands;
@@ -110,7 +110,7 @@ function rewriterFor({ free, actions }: Schema, at: string): (expression: Expres
       const { left, attr } = expression['.'] as { left: Expression; attr: string };
       const member = (left['Record'] as { [name: string]: Expression } | undefined)?.[attr];
       if (member !== undefined) return { ...rewrite(member), of: { '.': { left: plain(left), attr } } };
-      // Which of several records it is of shows only when it is asked: so whatever number it is, it is in the unit.
+      // The record is known only at evaluation, so a number in it is taken to be in the unit.
       const part = rewrite(left);
       return { is: part.is === 'other' ? 'other' : 'free', of: { '.': { left: by(part, 1), attr } } };
     }

@@ -86,7 +86,7 @@ const said: fc.Arbitrary<Said> = fc.record({
   goal: fc.boolean(),
 });
 
-test('every question fits the schema, whatever the run and its calls are like', async () => {
+test('every question fits the schema, for any run and its calls', async () => {
   const met = new Set<string>();
   await fc.assert(
     fc.asyncProperty(said, async (one) => {
@@ -142,7 +142,7 @@ test('the values that the schema names are those that the contracts have', () =>
   assert.deepEqual(values(known['vote']?.context, 'kind'), judged);
 });
 
-test('a kind of step of somebody’s own is known once it is declared', () => {
+test('a custom kind of step is known once it is declared', () => {
   const { actions: known, entities } = readSchema([{ path: 'k', name: 'k.cedarschema', text: 'entity DeepThought;' }]);
   assert.deepEqual(known['step']?.resources, ['Tool', 'Person', 'Model', 'DeepThought']);
   assert.deepEqual(entities['DeepThought']?.members?.['kind']?.values, ['tool', 'person', 'model', 'deep-thought']);

@@ -1,4 +1,4 @@
-/** What policies may look at: question.cedarschema, and the kinds of steps of somebody's own that are declared beside the policies. */
+/** What policies may look at: question.cedarschema, and the custom kinds of steps that are declared beside the policies. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SchemaJson, schemaToJson, schemaToJsonWithResolvedTypes } from '@cedar-policy/cedar-wasm/nodejs';
@@ -39,7 +39,7 @@ export type Schema = {
   readonly toCedar: (looked: Look) => SchemaJson<string>;
 };
 
-/** A kind of step of somebody's own has what a person's has. */
+/** A custom kind of step has the attributes of kind person. */
 export const LIKE = 'Person';
 const PERFORMED = ['step', 'undo'];
 

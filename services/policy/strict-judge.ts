@@ -17,7 +17,7 @@ export function fitting(judge: Judge, heard: (asked: ReturnType<typeof requestOf
   preparseSchema(NAME, toCedar(noLook()));
   preparsePolicySet(NAME, { staticPolicies: 'permit (principal, action, resource);' });
   const fit = new Set<string>();
-  /** What is free has no shape that it could have to fit, and a kind of step of somebody's own is like any other. */
+  /** What is free has no shape that it could have to fit, and a custom kind of step is like any other. */
   const shaped = ({ context, resource, ...question }: Question): Question => {
     const members = Object.entries(context).map(([name, value]) => [name, free.includes(name) && value != null ? {} : value]);
     const type = Object.hasOwn(entities, resource.type) ? resource.type : LIKE;

@@ -36,7 +36,7 @@ function annotationFaults({ text, json }: Policy): Fault[] {
       const known = ANNOTATIONS.map((one) => `@${one}`).join(', ');
       return [{ index, message: `@${name} means nothing: expected one of ${known}, or a comment${didYouMean(name, ANNOTATIONS)}` }];
     }
-    // An annotation without a value comes as null, whatever the typings say. A @hold without one has a question of its own.
+    // An annotation without a value comes as null, despite the typings. A @hold without one has a question of its own.
     const isEmpty = value === null ? name !== 'hold' : value.trim() === '';
     return isEmpty ? [{ index, message: `@${name} is empty: expected a text, as in @${name}("…")` }] : [];
   });

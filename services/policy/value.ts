@@ -14,7 +14,7 @@ export type Reference = { readonly [reference]: true; readonly type: string; rea
 
 const open = Symbol('unknown');
 
-/** What is not known yet: only whether something holds whatever it turns out to be can be asked about it. It cannot come out of JSON. */
+/** A value not known yet. A question about it can only be whether something holds for every value. JSON cannot contain one. */
 export type Unknown = { readonly [open]: string };
 
 /** What a question may contain. */
@@ -27,7 +27,7 @@ export const unknown = (name: string): Unknown => ({ [open]: name });
 
 /** Beyond this depth a value is given as its JSON text: Cedar's own limit is 128. */
 const DEEPEST = 32;
-// Cedar reads records with these members as something else; in anybody's arguments they are just names.
+// Cedar reads records with these members as something else; in the arguments of a call they are plain names.
 const ESCAPES = ['__entity', '__extn', '__expr'];
 
 /**

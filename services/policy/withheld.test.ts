@@ -63,7 +63,7 @@ test('a tool is withheld for what it is, whom it is for, and what the run was as
   );
 });
 
-test('what is permitted to nobody is withheld', () => {
+test('a tool that no person may use is withheld', () => {
   const run = 'permit (principal, action == Action::"run", resource);';
   assert.deepEqual(withheldFrom(place, requested, only(run)), tools);
   const some = `${run} permit (principal, action == Action::"step", resource) when { resource.effect == "idempotent" };`;
@@ -101,7 +101,7 @@ test('a tool that a person is asked about is shown', () => {
   assert.deepEqual(withheldBy('@hold("OK?") permit (principal, action == Action::"step", resource);'), []);
 });
 
-test('whatever the policies and the arguments: what is withheld would have been denied', async () => {
+test('for random policies and arguments, a withheld tool would have been denied', async () => {
   const condition = fc.constantFrom(
     'context.arguments has a',
     'context.arguments.a > 1',

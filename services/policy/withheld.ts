@@ -1,4 +1,4 @@
-/** The tools that a goal's plans are made without: those which whoever asks may not use, whatever the arguments. */
+/** The tools withheld from a goal's plans: tools that the requester may not use with any arguments. */
 import type { Parts } from '@reel/contracts/address.ts';
 import type { ToolDefinition } from '@reel/contracts/tool.ts';
 import type { Judge, Question } from './cedar.ts';

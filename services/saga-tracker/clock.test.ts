@@ -61,7 +61,7 @@ test('a step that was begun times out after its time and a grace', async () => {
   assert.deepEqual(await ring(facts, 12_000), { said: ['step.outcome.timed-out tool.flight.1'], nextS: 26 });
 });
 
-test('a read-only call that nobody performs times out from its approval on', async () => {
+test('a read-only call without a performer times out from its approval on', async () => {
   const search = step('search', { effect: 'read-only', timeoutMs: 5_000 });
   const facts = [...begun, ...search.asked];
   assert.deepEqual((await ring(facts, 6_999)).said, []);
@@ -69,7 +69,7 @@ test('a read-only call that nobody performs times out from its approval on', asy
   assert.deepEqual(
     (await ring([...begun, search.requested], 7_000)).said,
     ['step.outcome.timed-out tool.search.1'],
-    'nor one that nobody judges',
+    'nor one without a verdict',
   );
 });
 
@@ -82,7 +82,7 @@ test('a step that was not begun in time is withdrawn first, and times out when t
     ['step.outcome.timed-out tool.flight.1'],
     'should that have been lost',
   );
-  assert.deepEqual((await ring([...facts, flight.started], 11_000)).said, [], 'whoever was faster has their time');
+  assert.deepEqual((await ring([...facts, flight.started], 11_000)).said, [], 'a faster performer has its time');
 });
 
 test('a person has the time that the question gives them', async () => {

@@ -38,13 +38,15 @@ export function overdue(attempt: AttemptFacts, time: number, deadlineMs: number)
   const { at } = attempt;
   const isUndo = aboutOf(at.kind) === 'undo';
   if (isHeld(attempt))
-    return (isUndo ? undoExpired : stepExpired)(at, { problem: { code: 'expired', message: `nobody decided on ${nameOf(at)} in time` } });
+    return (isUndo ? undoExpired : stepExpired)(at, {
+      problem: { code: 'expired', message: `no person decided on ${nameOf(at)} in time` },
+    });
   if (isUndo) return undoTimedOut(at, { problem: lateness(attempt) });
-  // If somebody takes the point of no return first, its time runs from then on. Otherwise it times out once this is stored.
+  // If a performer starts it first, its time runs from the start. Otherwise it times out once this fact is stored.
   return isReadOnly(attempt) || isBegun(attempt) ? timedOut(attempt) : stepWithdrawn(at, { problem: lateness(attempt) });
 }
 
-/** Said of a step that nothing was heard of, or that was withdrawn for that. */
+/** The time-out of a step without an outcome, or of one withdrawn for lateness. */
 export const timedOut = (attempt: AttemptFacts): Draft => stepTimedOut(attempt.at, { problem: lateness(attempt) });
 
 function lateness(attempt: AttemptFacts): Problem {
@@ -52,12 +54,16 @@ function lateness(attempt: AttemptFacts): Problem {
   const { verdict, ruling } = attempt.slots;
   const name = nameOf(attempt.at);
   if (isBegun(attempt))
-    return { code: 'timed-out', message: `${name} was begun and gave no result ${within}`, retryable: callOf(attempt)?.effect !== 'once' };
-  const what = (ruling ?? verdict) === undefined ? 'was not judged' : 'was approved, but nobody performed it';
+    return {
+      code: 'timed-out',
+      message: `${name} was started and gave no result ${within}`,
+      retryable: callOf(attempt)?.effect !== 'once',
+    };
+  const what = (ruling ?? verdict) === undefined ? 'got no verdict' : 'was approved, but no performer started it';
   return { code: 'timed-out', message: `${name} ${what} ${within}`, retryable: true };
 }
 
-/** When to look again at an open attempt: when it is due; if it was just found overdue, when whoever was faster must be done. */
+/** When to look again at an open attempt: when it is due. If it is overdue already, when a faster performer must be done. */
 export function lookAt(attempt: AttemptFacts, time: number, deadlineMs: number): number {
   const due = dueAt(attempt, deadlineMs);
   return due > time ? due : time + timeOf(attempt);

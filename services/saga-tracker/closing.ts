@@ -8,7 +8,7 @@ import { answerOf } from '@reel/contracts/run/entry.ts';
 import { closingCancelling, closingCompleted, closingExhausted, closingFailing } from '@reel/contracts/run.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
 
-/** Slots in which rubbish stops a run: whoever waits for their answer will not get another, nor can anybody stop it any more. */
+/** Slots in which an invalid entry fails the run: their question cannot be answered again. */
 const DECIDING = new Set(['request', 'proposal', 'verdict', 'ruling', 'outcome', 'check', 'retry', 'wake', 'control']);
 const JUDGED = new Set(['run', 'plan', 'answer', 'step']);
 
@@ -22,7 +22,7 @@ export function failed(event: Event): Draft {
   return closingFailing(theRun, { problem });
 }
 
-/** A service could not handle a fact: whatever it had to say about it will never be said. */
+/** A service could not handle a fact: its answer will never be published. */
 export function faulted({ source, data }: EventOf<'fault.fault.raised'>): Draft {
   const message = `${source} could not handle ${data.event}: ${data.problem.message}`;
   return closingFailing(theRun, { problem: { code: 'fault', message } });
@@ -37,7 +37,7 @@ export function exhausted(deadlineMs: number): Draft {
   return closingExhausted(theRun, { problem: { code: 'deadline-passed', message } });
 }
 
-/** Rubbish in a slot that somebody waits for. Handlers never see it, so the clock looks for it. */
+/** An invalid entry in a slot that a service waits for. Handlers never see it, so the timer looks for it. */
 export function rubbish(history: History): Draft | undefined {
   const found = history
     .entries()

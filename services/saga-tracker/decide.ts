@@ -56,7 +56,7 @@ export function postpone(event: EventOf<'step.retry.postponed'>, history: Histor
   return data.untilMs <= time ? [stepDue(at, {})] : [timer(`wake-${seq}`, wholeSecond(data.untilMs))];
 }
 
-/** The clock rang, for whatever reason: look for everything that time alone brings about. */
+/** A timer fired: look for everything that is due. */
 export async function look(ring: TimerFired, history: History): Promise<Answers> {
   const { time } = ring;
   const request = history.find(runRequested, theRun)?.data;

@@ -39,7 +39,7 @@ test('an undo that is done once and was cut off is not done again: operators are
   assert.deepEqual(await says(...cutOff, ...question('pay').held), [], 'nothing ends while they are asked');
 });
 
-test('what they say of the undo decides: it is done, it is tried again, perhaps with other arguments, or nobody knows', async () => {
+test('what they say of the undo decides: it is done, it is tried again, perhaps with other arguments, or the outcome stays unknown', async () => {
   for (const said of [
     { action: 'supply', result: 1 },
     { action: 'end', result: null },
@@ -52,16 +52,16 @@ test('what they say of the undo decides: it is done, it is tried again, perhaps 
   assert.deepEqual(await dataOf('run.outcome.failed', ...retried, ...again.done), { ...end, undone: [pay.at] });
   const lost = { ...end, undone: [], stranded: [{ ...pay.at, problem }] };
   assert.deepEqual(await dataOf('run.outcome.stranded', ...cutOff, ...question('pay').said({ action: 'end' })), lost);
-  // There was nobody but operators to ask, and they have had their turn.
+  // Only operators were left to ask, and they have been asked.
   assert.deepEqual(await dataOf('run.outcome.stranded', ...retried, ...again.running, again.unknown), lost);
 });
 
-test('a late result answers for them, and nobody is asked any more', async () => {
+test('a late result answers the question, and no more people are asked', async () => {
   const late = [...cutOff, ...question('pay').held, once.late];
   assert.deepEqual(await says(...late), ['undo.ruling.expired undo-person.pay-1.1']);
   const over = [...late, ...question('pay').expired.slice(2)];
   assert.deepEqual(await dataOf('run.outcome.failed', ...over), { ...end, undone: [pay.at] });
-  // Somebody was faster, and knew less.
+  // A person was faster, and knew less.
   const said = [...late, ...question('pay').said({ action: 'retry' }).slice(2)];
   assert.deepEqual(await dataOf('run.outcome.failed', ...said), { ...end, undone: [pay.at] });
 });
@@ -103,7 +103,7 @@ test('an idempotent undo is tried again by itself first, and people are asked wh
   assert.deepEqual(await says(...facts, ...tries.slice(0, -4)), []);
 });
 
-test('an attempt of which the run turned before anybody knew the end is asked about: it is undone if it happened, and not done again', async () => {
+test('a question is asked about an attempt in doubt at the closing: it is undone if it happened, and not done again', async () => {
   const facts = [...begun, ...pay.running, failing, pay.unknown];
   assert.deepEqual(await says(...facts), asks());
   const { call } = (await dataOf('undo.request.requested', ...facts)) as { call: s.Call };
@@ -120,7 +120,7 @@ test('an attempt of which the run turned before anybody knew the end is asked ab
   );
 });
 
-test('whoever was asked about an attempt before the turn is not asked again, unless the turn cut them off', async () => {
+test('a person asked about an attempt before the closing is not asked again, unless the closing cut the question off', async () => {
   const asked = { kind: 'person', id: 'pay-escalation-1', n: 1 };
   const call = { uses: 'operators', arguments: {}, effect: 'read-only' as const, timeoutMs: 10_000 };
   const grounds = { policies: [], policySet: 's', question: 'q' };

@@ -1,6 +1,6 @@
 /**
- * What nobody can tell the end of once the run has turned: an attempt, or the undoing of one. People are asked about it, those that the
- * plan names and then its operators, while everything else goes on; a late result answers for them.
+ * Attempts and undos with an unknown outcome in a closing run. People are asked about them, first those that the plan names and then its
+ * operators, while everything else goes on. A late result answers the question too.
  */
 import type { History } from '@reel/bus/history.ts';
 import { askedAbout, type Place } from '@reel/contracts/address.ts';
@@ -39,7 +39,7 @@ export type Doubt = {
   readonly level: number | undefined;
 };
 
-/** A question that was put: it is open until somebody has answered it or will not any more. */
+/** A question to people: open until it is answered or expires. */
 export type Asked = { readonly at: Place; readonly call: Call };
 
 /** Until when people may be asked in a run that turned at `turnedMs`, in ms since the epoch. */
@@ -52,8 +52,8 @@ export function levelsFor(history: History, attempt: AttemptFacts): ReturnType<t
 }
 
 /**
- * The first who was not asked about the step of an attempt before the turn, or whose question the turn cut off. Undefined when somebody
- * has ended the run for it.
+ * The first who was not asked about the step of an attempt before the turn, or whose question the turn cut off. Undefined when a person
+ * has ended the run because of it.
  */
 export function firstLevel(history: History, steps: Attempts, attempt: AttemptFacts): number | undefined {
   const step = everPlanned(history, attempt.at.id)?.step;
@@ -68,8 +68,8 @@ export function firstLevel(history: History, steps: Attempts, attempt: AttemptFa
 }
 
 /**
- * Puts a doubt to whoever comes next. @param n the number of the question about this attempt. @param time when it came to that.
- * @returns undefined when there is nobody left to ask, or no time.
+ * Asks the next person about a doubt. @param n the number of the question about this attempt. @param time when it came to that.
+ * @returns undefined when no person is left to ask, or no time.
  */
 export function put(history: History, request: RunRequest, doubt: Doubt, n: number, leftMs: number): Asked | undefined {
   const { attempt, level } = doubt;

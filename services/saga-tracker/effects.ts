@@ -31,11 +31,11 @@ export type Undoing = {
   readonly n: number;
   readonly notBeforeMs: number;
   readonly call: Call;
-  /** Who is asked, should it end in doubt: whoever was asked about an earlier try has had their turn. */
+  /** The level that is asked if it ends in doubt. People asked about an earlier try are not asked again. */
   readonly level: number;
 };
 
-/** A doubt that was put to people: `asked` is the question that is open; without one, nobody is left to ask. */
+/** A doubt that was put to people: `asked` is the question that is open; without one, no person is left to ask. */
 export type Pending = { doubt: Doubt; readonly undoing: Undoing | undefined; asked: Asked | undefined };
 
 export type Saga = {
@@ -45,7 +45,7 @@ export type Saga = {
   readonly undos: Attempts;
   /** The effects that are known, by their keys. */
   readonly byKey: Map<string, Effect>;
-  /** Steps on which somebody may still act. */
+  /** Steps on which a service or person may still act. */
   readonly unsettled: Set<AttemptFacts>;
   undoing: Undoing | undefined;
   pending: Pending[];
@@ -53,11 +53,11 @@ export type Saga = {
   readonly stranded: Remainder[];
   /** What took effect, and nothing undoes it. */
   readonly remaining: Remainder[];
-  /** Attempts whose effect nobody will undo and no outcome of the run tells of. */
+  /** Attempts whose effect is not undone and is named by no outcome of the run. */
   readonly residues: Set<AttemptFacts>;
 };
 
-/** `again`: undos that a person wants tried again. `asked`: how often somebody was asked about an attempt. */
+/** `again`: undos that a person wants tried again. `asked`: how many questions were asked about an attempt. */
 export type Told = Saga & {
   readonly effects: Effect[];
   readonly again: Undoing[];

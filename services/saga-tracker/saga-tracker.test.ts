@@ -134,7 +134,7 @@ test('a person who is still asked about the run, its plan or its answer is let g
   ]);
 });
 
-test('whoever was granted a step as the run turned is withdrawn, unless they have begun', async () => {
+test('a step granted while the run closes is withdrawn, unless it has started', async () => {
   const facts = [...begun, flight.requested, flight.held, failing, flight.granted];
   assert.deepEqual(await says(...facts), ['timer clock', 'step.start.withdrawn tool.flight.1']);
   assert.deepEqual(await says(...facts, flight.started, flight.failed), ['run.outcome.failed run']);
@@ -237,7 +237,7 @@ test('what nothing undoes stays, and does not strand the run, which says that it
   assert.deepEqual((await dataOf(answer(...begun, ...free.done, failing), 'run.outcome.failed'))['remaining'], []);
 });
 
-test('a run that cannot tell whether something happened, and of which nobody can, is stranded', async () => {
+test('a run with an effect that stays in doubt is stranded', async () => {
   for (const end of [flight.unknown, flight.timedOut]) {
     const facts = [...begun, ...flight.running, end, failing, ...question('flight').said({ action: 'end' })];
     const said = await dataOf(answer(...facts), 'run.outcome.stranded');
@@ -326,14 +326,14 @@ test('an effect that a completed run does not rest on is a residue, and is not u
 });
 
 test('a turn that cannot be read is decided against the run', async () => {
-  // Without a request before it, the turn is void, and so is whatever rests on it.
+  // Without a request before it, the closing is void, and so are the facts that rest on it.
   const facts = [failing, requested(), cancelAsked];
   const { history } = given(facts);
   assert.ok('invalid' in (history.occupant(theRun, 'closing') ?? {}));
   assert.deepEqual(await says(...facts), ['run.outcome.failed run']);
 });
 
-test('rubbish where somebody waits for an answer makes the run fail', async () => {
+test('an invalid entry where a service waits for an answer makes the run fail', async () => {
   const facts = [...begun, flight.requested, flight.succeeded()];
   const said = given(facts).fire(sagaTracker, {}, 0, 'sweep');
   assert.match(JSON.stringify(await dataOf(said, 'run.closing.failing')), /invalid-fact.*tool\.flight\.1\.outcome cannot be read/);

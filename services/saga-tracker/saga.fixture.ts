@@ -1,4 +1,4 @@
-/** For the tests: a run with a few tools, and the facts that everybody else would say about it, as short words. */
+/** For the tests: a run with a few tools, and the facts that the other services would publish, as short words. */
 import { answerRevision, askedAbout, type Place, planRevision, theRun } from '@reel/contracts/address.ts';
 import { answerAccepted, answerApproved, answerProposed } from '@reel/contracts/answer.ts';
 import type { Draft, Json, Problem } from '@reel/contracts/envelope.ts';

@@ -1,7 +1,7 @@
 /**
- * The story of a run, told again from its log: what is still open, what took effect, and, after the turn, how far the undoing is.
+ * The state of a run, folded from its log: open attempts, effects, and, after the closing, the progress of the undos.
  *
- * Every step of it is taken at a position of the log and depends on nothing later, so whoever reads a longer log comes to the same
+ * Every step of it is taken at a position of the log and depends on nothing later, so a reader of a longer log comes to the same
  * steps. That is what keeps undos one at a time: a late result cannot overtake an undo that was decided on before it, though the
  * undo's request may not have reached the log yet.
  */
@@ -63,7 +63,7 @@ function enter(saga: Told, entry: Entry, history: History): void {
     saga.turn = turnOf(entry);
     saga.stage = 'stopping';
   }
-  // Whoever said it, perhaps another version, has ended the run.
+  // The outcome ends the run, even if another version published it.
   if (about === 'run' && entry.at.slot === 'outcome') saga.stage = 'over';
   if (about !== 'step') return;
   const attempt = record(saga.steps, entry);
@@ -85,12 +85,12 @@ function settle(saga: Told, asked: AttemptFacts, history: History): void {
   hear(saga, attempt, said);
 }
 
-/** A turn that cannot be read is decided all the same, and never in favour. */
+/** A closing that cannot be read is decided all the same, and never in favour. */
 function turnOf(entry: Entry): Closing {
   const to = answerOf(entry) as Closing['to'];
   if (!isInvalid(entry) && TURNS.includes(to)) {
     return { to, problem: problemOf(entry.data) ?? { code: to, message: `the run is ${to}` } };
   }
   const why = isInvalid(entry) ? entry.invalid : `${entry.type} is not known`;
-  return { to: 'failing', problem: { code: 'invalid-fact', message: `the turn of the run cannot be read: ${why}` } };
+  return { to: 'failing', problem: { code: 'invalid-fact', message: `the closing of the run cannot be read: ${why}` } };
 }

@@ -22,8 +22,8 @@ const RETRY: Retry = { attempts: 3, delayMs: 2000 };
 const MAX_RESTS = 20;
 
 /**
- * `open`: it was not asked for yet, or somebody may still act on it. `againMs`: when the next try may be asked for, if there is one.
- * `doubt`: the newest try of which nobody can tell whether it undid it.
+ * `open`: it was not requested yet, or a service or person may still act on it. `againMs`: when the next try may be asked for, if there is one.
+ * `doubt`: the newest try with an unknown outcome.
  */
 export type Tried =
   | 'open'
@@ -51,7 +51,7 @@ export function tried(undos: Attempts, attempt: AttemptFacts, n: number, retry: 
   return { problem, doubt, againMs: (now.slots[slot]?.time ?? 0) + waitMs };
 }
 
-/** It was let happen, and may have happened, or may yet: an undo is not withdrawn, so whoever comes late may still begin it. */
+/** True if it was approved, and may have happened or may yet: an undo is not withdrawn, so a slow performer may still start it. */
 export const isInDoubt = (undo: AttemptFacts): boolean =>
   undo.slots.outcome !== undefined &&
   answerIn(undo, 'outcome') !== 'failed' &&

@@ -99,7 +99,7 @@ function ask(saga: Told, { history, request, time }: RunContext, doubt: Doubt): 
   return asked;
 }
 
-/** Enters what a person has said about a doubt, unless a late result was there first; whoever comes next is asked when nobody has. */
+/** Applies a person's answer about a doubt, unless a late result came first. Without an answer, the next person is asked. */
 function heed(saga: Told, scene: RunContext, pending: Pending): void {
   const { doubt, undoing, asked } = pending;
   const said = asked === undefined ? 'open' : saidTo(saga.undos, asked);

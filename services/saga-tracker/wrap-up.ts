@@ -20,10 +20,10 @@ import { readSaga } from './saga.ts';
 /** The name of a run's one alarm. */
 export const CLOCK = 'clock';
 
-/** A ring that finds nothing to do costs little; one that never comes costs the run. */
+/** A timer that finds nothing to do costs little; one that never fires costs the run. */
 const SPARE_LOOK_MS = 60_000;
 
-/** Everything that should be said next about a run that has turned, whatever it is that was just heard. */
+/** All facts to publish next in a closing run, independent of the fact just delivered. */
 export async function wrapUp(history: History, time: number): Promise<Answers> {
   const saga = await readSaga(history);
   const deadlineMs = history.find(runRequested, theRun)?.data.deadlineMs ?? 0;
@@ -33,15 +33,15 @@ export async function wrapUp(history: History, time: number): Promise<Answers> {
 }
 
 /**
- * Whoever loses the first fact of an answer says none of the others. These do not depend on each other, so an alarm, which cannot
- * lose, goes first.
+ * If the first fact of an answer loses its slot, the others are not published. These do not depend on each other, so a timer, which
+ * cannot lose, goes first.
  */
 export function independently(drafts: readonly Draft[], lookMs: number, time: number): Answers {
   if (lookMs < Number.POSITIVE_INFINITY) return [timer(CLOCK, wholeSecond(lookMs)), ...drafts];
   return drafts.length > 1 ? [timer(CLOCK, wholeSecond(time + SPARE_LOOK_MS)), ...drafts] : drafts;
 }
 
-/** The broker's clock knows whole seconds; a ring that comes too early would only have to be asked for again. */
+/** The broker's clock knows whole seconds; a timer that fires too early would only have to be set again. */
 export const wholeSecond = (ms: number): number => Math.ceil(ms / 1000) * 1000;
 
 const turned: Problem = { code: RUN_CLOSING, message: 'the run was closing before it was decided', retryable: false };
@@ -62,7 +62,7 @@ function questions(history: History): Draft[] {
   return drafts;
 }
 
-/** Each step on which somebody may still act is stopped, if it can be. Whoever is faster is heard, and waited for. */
+/** Stops each step on which a service or person may still act, where possible. A faster performer is waited for. */
 function stops(saga: Saga, time: number, deadlineMs: number): Draft[] {
   const drafts: Draft[] = [];
   for (const attempt of saga.steps.values()) {
@@ -77,12 +77,12 @@ function stops(saga: Saga, time: number, deadlineMs: number): Draft[] {
 }
 
 function stop(attempt: AttemptFacts, time: number, deadlineMs: number): Draft | undefined {
-  // What was begun may take effect, and what only reads is given up by whoever performs it.
+  // A started call may take effect; a read-only call is given up by its performer.
   if (isBegun(attempt) || isReadOnly(attempt)) return overdue(attempt, time, deadlineMs);
   return stepWithdrawn(attempt.at, { problem: { ...turned, message: 'the run was closing before it was started' } });
 }
 
-/** What the saga has asked for, or is to ask for: the undo of the moment, and what people are asked. `answered`: nobody need say it any more. */
+/** The requests of the saga, made or due: the current undo, and questions to people. `answered`: no answer is needed any more. */
 type Open = { readonly at: Place; readonly call: Call; readonly notBeforeMs: number; readonly answered: boolean };
 
 function openIn(saga: Saga): Open[] {
@@ -94,7 +94,7 @@ function openIn(saga: Saga): Open[] {
   return open;
 }
 
-/** Each of these is asked for when its time has come, and ended when it is overdue. */
+/** Requests each of these when it is due, and ends it when it is overdue. */
 function undoing(saga: Saga, time: number, deadlineMs: number): Draft[] {
   return openIn(saga).flatMap(({ at, call, notBeforeMs, answered }) => {
     const undo = underWay(saga, at);
@@ -104,15 +104,15 @@ function undoing(saga: Saga, time: number, deadlineMs: number): Draft[] {
   });
 }
 
-const settled: Problem = { code: 'settled-otherwise', message: 'it was known before anybody had looked', retryable: false };
+const settled: Problem = { code: 'settled-otherwise', message: 'the outcome became known before a person answered', retryable: false };
 
-/** It has begun with its request: rubbish that somebody left at its place does not stand for it. */
+/** The attempt at this place, if it has a request. An invalid entry at its place does not count. */
 function underWay(saga: Saga, at: Place): AttemptFacts | undefined {
   const undo = saga.undos.get(placeKey(at));
   return undo?.slots.request === undefined ? undefined : undo;
 }
 
-/** When it is over: how it ended, and which effects nothing tells of. */
+/** At the end: the outcome, and the effects that it does not name. */
 function ending(history: History, saga: Saga): Draft[] {
   const drafts: Draft[] = [...saga.residues].map((attempt) => stepResidue(attempt.at, { problem: residueOf(attempt) }));
   if (saga.stage === 'over' && saga.turn !== undefined) drafts.unshift(outcome(history, saga, saga.turn));

@@ -1,4 +1,4 @@
-/** What is wrong with a result or an answer, by everything that was promised about it. It only computes. */
+/** Checks results and answers against what the plan, the tool and the workflow promise. Pure. */
 
 import type { History } from '@reel/bus/history.ts';
 import { theRun } from '@reel/contracts/address.ts';
@@ -18,10 +18,10 @@ import { unfounded } from './founded.ts';
 type Result = EventOf<'step.outcome.succeeded'> | EventOf<'step.late.succeeded'>;
 type Run = EventOf<'run.request.requested'>['data'];
 
-/** What is wrong with a result; or what is let pass though its tool declares otherwise. */
+/** The problem of a result; or warnings where it passes although its tool declares otherwise. */
 export type Judgement = { readonly problem: Problem } | { readonly warnings: readonly string[] };
 
-/** What there is to say of the result of a step: by the plan that had it, though another may have taken its place since. */
+/** Judges the result of a step by the plan that had it, even if another plan has replaced that one. */
 export async function judgementOf(event: Result, history: History): Promise<Judgement> {
   const warnings: string[] = [];
   const problem = await problemOfResult(event, history, warnings);
@@ -37,13 +37,13 @@ async function problemOfResult(event: Result, history: History, warnings: string
   if (run === undefined || uses === undefined || planned === undefined) {
     return {
       code: 'not-in-plan',
-      message: `no approved plan has step "${at.id}", so nothing is promised about its result`,
+      message: `no approved plan has step "${at.id}", so its result cannot be checked`,
       retryable: false,
     };
   }
   const { attempt, step, plan } = planned;
   if (event.type === 'step.late.succeeded' && isSettled(history, planned)) {
-    return { code: 'settled-otherwise', message: `step "${step.id}" had been settled before this came`, retryable: false };
+    return { code: 'settled-otherwise', message: `step "${step.id}" was settled before this result came`, retryable: false };
   }
   const promised = { run, plan, history, warnings };
   if (planned.role !== 'escalation') return await unpromised(attempt, uses, output, at.id, promised);
@@ -82,23 +82,24 @@ function undeclared(tool: ToolDefinition | undefined, result: Json, sentence: st
   return tool === undefined || checkIn(tool) === 'off' ? undefined : misfit(tool.output, result, sentence);
 }
 
-/** What somebody else promised and did not keep is no reason to throw away what was done. */
+/** By default, an effect is not thrown away because its tool describes its result wrongly. */
 const checkIn = ({ outputCheck, effect }: ToolDefinition): NonNullable<ToolDefinition['outputCheck']> =>
   outputCheck ?? (effect === 'read-only' || effect === 'metered' ? 'check' : 'warn');
 
-/** What was done stays done: its result can be kept all the same. */
+/** A rejected result does not undo the effect, so the message says how to keep such results. */
 const withAdvice = (problem: Problem, { name, effect }: ToolDefinition): Problem =>
   effect === 'read-only' || effect === 'metered'
     ? problem
     : {
         ...problem,
-        message: `${problem.message}; what it did is done, and "output: warn" for ${name}, where the tool is configured, keeps such results`,
+        message: `${problem.message}; its effect remains. To keep such results, set "output: warn" for ${name} where the tool is configured`,
       };
 
-/** What is wrong with the answer, if anything is: by the workflow that was requested, whatever plan led to it. */
+/** The problem of an answer, if any, by the requested workflow, not by the plan that led to it. */
 export async function problemOfAnswer(event: EventOf<'answer.proposal.proposed'>, history: History): Promise<Problem | undefined> {
   const run = history.find(runRequested, theRun)?.data;
-  if (run === undefined) return { code: 'no-request', message: 'there is no request that this could be the answer to', retryable: false };
+  if (run === undefined)
+    return { code: 'no-request', message: 'the run has no readable request to check the answer against', retryable: false };
   const { answer } = event.data;
   const { schema, assert = [] } = run.workflow.answer ?? {};
   const plan = approvedPlan(history) ?? run.workflow;
@@ -115,7 +116,11 @@ function misfit(schema: JsonSchema | undefined, value: Json, sentence: string): 
     const wrong = checkAgainst(schema, value);
     return wrong === undefined ? undefined : { code: 'schema-broken', message: `${sentence}: ${wrong}` };
   } catch (error) {
-    return { code: 'schema-invalid', message: `${sentence}, or cannot be told to be: ${(error as Error).message}`, retryable: false };
+    return {
+      code: 'schema-invalid',
+      message: `${sentence}, or its schema cannot be applied: ${(error as Error).message}`,
+      retryable: false,
+    };
   }
 }
 

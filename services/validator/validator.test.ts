@@ -72,14 +72,14 @@ test("a result must fit the tool's declared output where it is checked, and the 
     const [said] = (await given(facts).then(validator, {})) as readonly Draft[];
     return [said?.type, said?.data];
   };
-  const advice = `${message}; what it did is done, and "output: warn" for book, where the tool is configured, keeps such results`;
+  const advice = `${message}; its effect remains. To keep such results, set "output: warn" for book where the tool is configured`;
   const rejected = ['step.check.rejected', { problem: { code: 'schema-broken', message, step: 'book' } }];
   const advised = ['step.check.rejected', { problem: { code: 'schema-broken', message: advice, step: 'book' } }];
   const warned = ['step.check.accepted', { warnings: [message] }];
   const accepted = ['step.check.accepted', {}];
   for (const effect of ['read-only', 'metered', 'idempotent', 'once']) {
     assert.deepEqual(await judged({ effect }, 3), accepted);
-    // What was done is not thrown away because somebody else described it wrongly.
+    // An effect is not thrown away because its tool describes its result wrongly.
     const isHarmless = ['read-only', 'metered'].includes(effect);
     assert.deepEqual(await judged({ effect }, 'free'), isHarmless ? rejected : warned, effect);
     assert.deepEqual(await judged({ effect, outputCheck: 'check' }, 'free'), isHarmless ? rejected : advised, effect);

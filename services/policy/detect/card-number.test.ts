@@ -148,7 +148,7 @@ test('order numbers pass: with letters, in other groups, of other lengths', () =
     '4111/1111/1111/1111',
     '4,111,111,111,111,111',
   ]);
-  // What no issuer's numbers begin with is no card whatever its check digit.
+  // A number without an issuer's prefix is not a card, even with a valid check digit.
   const order = digits(15).map((rest) => checked(`1${rest.slice(1)}`));
   fc.assert(
     fc.property(order, (number) => cardsIn(`order ${number}`) === 0 && cardsIn(`order ${inFours(number, ' ')}`) === 0),

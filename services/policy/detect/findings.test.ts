@@ -54,7 +54,7 @@ test('a sentence names the first places and counts the others', () => {
   assert.match(toldOf(findingsIn(Array.from({ length: 11 }, () => card))), /card-number at \/7, and at 3 more places$/);
 });
 
-test('whatever is found is never told, wherever it stands', () => {
+test('a found value is never repeated, wherever it stands', () => {
   const hidden = fc.constantFrom('4111111111111111', card, 'password: hunter2', 'ann@example.com', 'DE89370400440532013000');
   const value = fc.letrec<{ node: Json }>((tie) => ({
     node: fc.oneof(

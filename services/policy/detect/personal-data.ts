@@ -10,7 +10,7 @@ const EMAIL =
 const PHONE = /(?<![\w+])\+[1-9](?:[ ()./-]{0,3}[0-9]){7,14}(?![ ()./-]{0,1}[0-9]|[\p{L}_])/gu;
 /** Area 000, 666 and 900 on, group 00 and number 0000 are never given out. */
 const SOCIAL_SECURITY = /(?<![\w-])(?!000|666|9)[0-9]{3}([- ])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![\w]|-[0-9])/g;
-/** Two that became famous in print, and mean nobody. */
+/** Two well-known sample numbers, which belong to no person. */
 const PRINTED = /^(?:078.05.1120|219.09.9999)$/;
 const BIRTH =
   /(?<!\p{L})(?:date of birth|birth ?da(?:te|y)|d\.?o\.?b\.?|born(?: on)?|geburtsdatum|geboren(?: am)?|date de naissance|fecha de nacimiento)["'*]{0,3}[ :=]{1,3}["'*]{0,3}(?:[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}|[0-9]{1,2}\.? \p{L}{3,12}\.?,? [0-9]{4}|\p{L}{3,12}\.? [0-9]{1,2},? [0-9]{4})/giu;

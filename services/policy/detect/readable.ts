@@ -1,4 +1,4 @@
-/** Text as the detectors read it, whatever it was written with: one kind of digit, of space and of dash, and nothing invisible in between. */
+/** Text normalized for the detectors: one kind of digit, space and dash, and no invisible characters. */
 
 /** Full-width and other compatibility forms, digits of all scripts, exotic spaces and dashes become what a keyboard has. */
 export function readable(text: string): string {

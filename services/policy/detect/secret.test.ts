@@ -4,7 +4,7 @@ import { secretsIn } from './secret.ts';
 
 const found = (text: string, label = ''): number => secretsIn(text, label);
 
-// Put together from pieces, so that nobody who scans this repository takes them for real.
+// Put together from pieces, so that secret scanners do not report this repository.
 const join = (...pieces: string[]): string => pieces.join('');
 const letters = 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0fR3uX6';
 
