@@ -244,7 +244,7 @@ export type CloudEvent = z.infer<typeof CloudEvent>;
 /** An entry that cannot be read: why, and its address. */
 export const InvalidEntry = z
   .object({ invalid: z.string(), address: z.string(), time: Time, sequence: z.string() })
-  .meta({ id: 'VoidEntry' });
+  .meta({ id: 'InvalidEntry' });
 export type InvalidEntry = z.infer<typeof InvalidEntry>;
 
 /** GET /v1/runs/{id}/events, as JSON: all facts, in the order of the log. */
