@@ -11,7 +11,7 @@ test('they fail in every way that a call to a model can', async (context) => {
   const { call } = await opened(context, { OPENAI_BASE_URL: models.urls[0], REEL_MODEL: 'm' });
   const output = { type: 'object', required: ['best'], properties: { best: { type: 'string' } } };
   const calls = Array.from({ length: 200 }, async (_, n) => {
-    const { error } = await call({ uses: 'm', at: { kind: 'model', id: `think-${n}`, n: 1 }, output, timeoutMs: 3000 });
+    const { error } = await call({ uses: 'm', at: { kind: 'model', id: `think-${n}`, n: 1 }, output, timeoutMs: 8000 });
     return error?.problem.code;
   });
   const codes = (await Promise.all(calls)).map((code) => code ?? 'none');
