@@ -1,6 +1,6 @@
 /**
- * The performer protocol, in one place for everything that touches the world: look, start, act under the idempotency key with a
- * time-out, say the outcome, or that it came too late, or that nobody can know it.
+ * The performer protocol, for everything that touches the world: look, start, act under the idempotency key with a time-out, and publish
+ * the outcome: done, failed, late or unknown.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -25,27 +25,27 @@ import { cleaned } from './secrets.ts';
 import { unsayable } from './storable.ts';
 import { traced } from './trace.ts';
 
-/** What the delivery of an approved call can be told: that it is still being worked on, and that the process is stopping. */
+/** The delivery of an approved call. */
 export type Work = {
   readonly beat: () => void;
-  /** How often it was delivered, this time included, as far as the broker remembers. */
+  /** The number of this delivery, from 1 on, as far as the broker remembers. */
   readonly delivery: number;
   readonly stopping: AbortSignal;
-  /** Shows a piece of what is being made at `at` to whoever is watching. */
+  /** Streams a piece of the result of the attempt at `at`. */
   readonly show: (at: Parts, text: string) => void;
   readonly log: Logger;
-  /** How often it was delivered before, and no process may have come back from it. */
+  /** The earlier deliveries that may each have ended their process. */
   readonly deaths?: number;
   /** Performs in quarantine. */
   readonly apart?: ((call: ApprovedCall, acting: CallContext) => Promise<Result>) | undefined;
 };
 
-/** How often a performer says that it is alive, and looks whether it is still wanted. */
+/** The interval at which a performer reports progress, and checks whether its call is still wanted. */
 export const BEAT_MS = 150;
 
 /**
- * After so many deliveries since somebody began it they are given up: each of them means that nothing was heard of them meanwhile, for 700
- * ms before the first and for AGAIN_MS before the others. Who is cut off for a moment, or waits for a broker's new leader, is back by then.
+ * After this many deliveries since an attempt began, its performer is given up. Each delivery means that the performer was silent, for
+ * 700 ms before the first and for AGAIN_MS before the others. A short disconnection or an election of the broker takes less.
  */
 const GIVEN_UP_AFTER = 3;
 const AGAIN_MS = 900;
@@ -73,7 +73,7 @@ const UNDO = {
   late: undos.undoLate,
 };
 
-/** The facts that a performer may say. */
+/** The facts that a performer publishes. */
 export const publishedFacts = [STEP, UNDO].flatMap(({ started, succeeded, failed, unknown, late }) => [
   started,
   succeeded,
@@ -81,10 +81,10 @@ export const publishedFacts = [STEP, UNDO].flatMap(({ started, succeeded, failed
   unknown,
   late,
 ]);
-/** The facts that a performer hears. */
+/** The facts that a performer handles. */
 export const subscribedFacts = [STEP, UNDO].flatMap(({ approved, granted }) => [approved, granted]);
 
-/** What an attempt came to. `isTheirs`: this performer has done nothing itself, and doubts what whoever began it has done. */
+/** The result of an attempt. `isTheirs`: another performer began it, this one did nothing, and the effect of the other is in doubt. */
 export type Result =
   | { said: 'succeeded'; output: Json; usage?: Usage | undefined }
   | { said: 'failed'; problem: Problem; unsent?: boolean; usage?: Usage | undefined }
@@ -101,13 +101,13 @@ export async function perform(
   work: Work,
 ): Promise<Handled> {
   const place = parseAddress(address);
-  // A subject that is no address belongs to no run, and will never be found in one.
+  // A subject that is no address belongs to no run.
   if (place === undefined) return 'handled';
   const { shard, run } = place;
   const runLog = await log.read(shard, run, seq);
   const entry = runLog.byAddress.get(address);
   if (entry === undefined) return { againInMs: 50 };
-  // The newest facts may only make it decline: what it acts on is the fact that it was given.
+  // It acts on the fact that was delivered. The newest facts may only make it decline.
   const newest = historyOf(runLog);
   if (isInvalid(entry)) return await fault(log, performer.name, newest, entry, { code: 'invalid-fact', message: entry.invalid });
   const words = aboutOf(entry.at.kind) === 'undo' ? UNDO : STEP;
@@ -138,7 +138,7 @@ export async function perform(
     const started = await start({ log, voice, words, newest }, entry.at, work.delivery);
     if (started === 'declined') return 'handled';
     if (started !== 'mine' && call.effect === 'once') {
-      // Somebody began what must not be begun twice. Their word counts until they are given up, or their time is up; then nobody can tell.
+      // Another performer began what must not begin twice. Its outcome counts until it is given up or its time is up; then the effect is unknown.
       const leftMs = started.time + call.timeoutMs - log.now();
       const missed = started.delivery === undefined ? 0 : work.delivery - started.delivery;
       if (leftMs > 0 && missed < GIVEN_UP_AFTER) return { againInMs: Math.min(leftMs, AGAIN_MS) };
@@ -148,7 +148,7 @@ export async function perform(
         problem: { code: 'unknown-effect', message: `somebody had started it, and ${why}`, retryable: false },
       });
     }
-    // What is only paid for is given up at once: another attempt does no harm, and this one is never made twice.
+    // A metered call is given up at once: another attempt does no harm, and this one is never repeated.
     if (started !== 'mine' && call.effect === 'metered') {
       return await conclude({
         said: 'unknown',
@@ -172,18 +172,18 @@ const turned: Problem = { code: 'run-closing', message: 'the run was closing bef
 type Start = { readonly log: Log; readonly voice: PublishContext; readonly words: typeof STEP | typeof UNDO; readonly newest: History };
 type Begun = { readonly time: number; readonly delivery?: number | undefined };
 
-/** Takes the point of no return. @returns whose it is: mine, somebody's (since when), or nobody's any more. */
+/** Takes the point of no return. @returns whether this performer has it, another one (since when), or none can have it any more. */
 async function start({ log, voice, words, newest }: Start, at: Parts, delivery: number): Promise<'mine' | 'declined' | Begun> {
   let occupant = newest.occupant(at, 'start');
   if (occupant === undefined) {
-    // After the turn the tracker withdraws what was not started; it is not for a performer to race it.
+    // After the closing the saga tracker withdraws what was not started. A performer does not race it.
     if (words === STEP && newest.occupant(theRun, 'closing') !== undefined) return 'declined';
     const nonce = randomUUID();
     const parts = { ...at, slot: 'start' };
     const started = words.started(at, { nonce, delivery });
     const put = await log.put(encode(started, parts, voice.source, voice.cause, voice.traceparent, log.now()));
     if (put !== 'taken') return 'mine';
-    // All deliveries of one verdict share the cause, so only the nonce tells whose start it is.
+    // All deliveries of a verdict share the cause, so the nonce tells whose start it is.
     occupant = await occupantOf(log, addressOf(parts));
     if (!isInvalid(occupant) && (occupant.data as { nonce?: string }).nonce === nonce) return 'mine';
   }
@@ -191,7 +191,7 @@ async function start({ log, voice, words, newest }: Start, at: Parts, delivery: 
   return { time: occupant.time, delivery: (occupant.data as { delivery?: number }).delivery };
 }
 
-/** The tool that was approved: its definition is the one that the run was requested with. */
+/** The approved tool: the definition that the run was requested with. */
 function toolOf({ uses, definition }: Call, newest: History): ToolDefinition | undefined {
   const tools = definition === undefined ? {} : (newest.find(runRequested, theRun)?.data.tools ?? {});
   return Object.hasOwn(tools, uses) ? tools[uses] : undefined;
@@ -205,7 +205,7 @@ function wantedStill(newest: History, at: Place): boolean {
   );
 }
 
-/** What is to be done; `doubt`: somebody may have done it under the same key already; `deaths`: so many may have died of it. */
+/** The work. `doubt`: another attempt under the same key may have done it. `deaths`: how many processes it may have ended. */
 type Task = {
   readonly call: Call;
   readonly form: Json | undefined;
@@ -214,7 +214,7 @@ type Task = {
   readonly tool: ToolDefinition | undefined;
 };
 
-/** Calls the performer, again under the same key when an idempotent call ended in doubt, until it is known or the time is up. */
+/** Calls the performer. An idempotent call that ends in doubt is repeated under the same key, until its outcome is known or its time is up. */
 async function act(
   performer: Performer<never>,
   deps: object,
@@ -232,7 +232,7 @@ async function act(
   const done = new AbortController();
   const signal = AbortSignal.any([timeout.signal, unwanted.signal, work.stopping]);
   const beating = beat(log, work, done.signal);
-  // An effect under way is let finish, so that it can be undone; what has no effect is given up as soon as nobody wants it.
+  // An effect under way may finish, so that it can be undone. A call without an effect is aborted as soon as it is not wanted.
   if (isHarmless(call)) void watch(log, done.signal, isWanted, () => unwanted.abort(new Error('nobody wants it any more')));
   const timing = log.pause(call.timeoutMs, done.signal).then(() => done.signal.aborted || timeout.abort(timedOut(call.timeoutMs)));
   const approved: ApprovedCall = {
@@ -258,10 +258,10 @@ async function act(
   try {
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
       const made = apart === undefined ? attempt(performer, approved, { ...deps, ...acting }) : apart(approved, acting);
-      // What came from outside may repeat what it was given, in every field.
+      // An answer from outside may repeat secrets that it was given, in every field.
       const given = told(cleaned(await made), work.log);
       if (given.said === 'unknown') mine = given.problem;
-      // That this attempt reached nobody says nothing about an earlier one under the same key.
+      // An attempt that was not sent says nothing about an earlier one under the same key.
       const isOpen = doubt && given.said === 'failed' && given.unsent;
       const result: Result = isOpen ? { said: 'unknown', problem: mine ?? given.problem, isTheirs: mine === undefined } : given;
       const isLost = given.said === 'unknown' && !given.problem.retryable;
@@ -273,16 +273,16 @@ async function act(
       return usage === undefined || result.said === 'unknown' || result.said === 'nothing' ? result : { ...result, usage };
     }
   } finally {
-    // With a reason of its own: the default one is a DOMException, whose stack costs more than the whole rest.
+    // The default reason is a DOMException, whose stack costs more than all the rest.
     done.abort('done');
     await Promise.all([beating, timing]);
   }
 }
 
-/** Named as `AbortSignal.timeout` names it, so that a performer can tell it from not being wanted any more. */
+/** Has the name that `AbortSignal.timeout` uses, so that a performer can tell a time-out from an abort. */
 const timedOut = (ms: number): Error => Object.assign(new Error(`timed out after ${ms} ms`), { name: 'TimeoutError' });
 
-/** What came from outside is told without the inside of machines; that goes to this process's own log, for whoever runs it. */
+/** Problems are published without internal details. Those go to the log of this process, for its operator. */
 function told(result: Result, log: Logger): Result {
   if (!('problem' in result)) return result;
   const problem = redact(result.problem);
@@ -298,7 +298,7 @@ async function beat(log: Log, work: Work, done: AbortSignal): Promise<void> {
   }
 }
 
-/** Looks at each beat whether it is still wanted; where the log cannot be read, at the next. */
+/** Checks at each heartbeat whether the call is still wanted. If the log cannot be read, the next one checks. */
 async function watch(log: Log, done: AbortSignal, isWanted: () => Promise<boolean>, giveUp: () => void): Promise<void> {
   while (!done.aborted) {
     await log.pause(BEAT_MS, done);
@@ -348,10 +348,10 @@ async function sayOutcome(
   const outcome = await keptUntil(LogFull, log, work, () => publishOne(log, voice, outcomeOf(words, at, result)));
   if (outcome.published || result.said === 'failed' || isHarmless(call)) return 'handled';
   const stands = isInvalid(outcome.occupant) ? undefined : outcome.occupant.type;
-  // Where it stands as failed, another performer was told under the same key that nothing had been done; otherwise the doubt is known. What
-  // whoever began it has done is not for this one to doubt any more, once there is an outcome.
+  // An outcome `failed` was published by another performer, which was told under the same key that nothing was done. Any other outcome
+  // states the doubt already. Once there is an outcome, the effect of the other performer is not for this one to doubt.
   if (stands === words.succeeded.type || (result.said === 'unknown' && (result.isTheirs || stands !== words.failed.type))) return 'handled';
-  // The slot was decided otherwise meanwhile: the effect is real all the same, unless a later attempt under this key has told of it.
+  // The slot has another outcome by now. The effect is real all the same, unless a later attempt under this key reported it.
   const newest = historyOf(await keptUntil(LogUnavailable, log, work, () => log.read(voice.shard, voice.run)));
   for (let n = at.n + 1; call.effect === 'idempotent' && newest.occupant({ ...at, n }, 'request') !== undefined; n += 1) {
     if (newest.find(words.succeeded, { ...at, n }) !== undefined) return 'handled';
@@ -364,7 +364,7 @@ async function sayOutcome(
   return 'handled';
 }
 
-/** What was done is known here and nowhere else: as long as this stands in the way it is kept, not done again, nor forgotten. */
+/** Only this process knows the result. It is kept and published again until the log takes it: not repeated, and not forgotten. */
 async function keptUntil<T>(obstacle: typeof LogUnavailable, log: Log, work: Work, does: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
