@@ -5,7 +5,7 @@ import type { z } from 'zod';
 
 /** What a tool in process is given beside its arguments. */
 export type ToolContext = {
-  /** Aborts when the call has timed out or nobody wants it any more. */
+  /** Aborts when the call times out or is not wanted any more. */
   readonly signal: AbortSignal;
   /** The idempotency key: the same for every attempt at one effect. */
   readonly key: string;

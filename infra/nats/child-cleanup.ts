@@ -41,7 +41,7 @@ function watch(): void {
   child.once('error', () => {
     shell = undefined;
   });
-  // Whatever ended the shell, it is needed for as long as there are children.
+  // However the shell ended, it is needed while there are children.
   child.once('exit', () => {
     shell = undefined;
     if (leashed.size > 0) watch();

@@ -20,7 +20,7 @@ export type ClusterOptions = {
 
 export type Cluster = {
   readonly nodes: readonly Node[];
-  /** For clients: the addresses of all nodes, which stay the same whatever happens to the nodes. */
+  /** For clients: the addresses of all nodes, which stay the same when nodes fail. */
   readonly url: string;
   /** The address of one node. */
   urlOf(node: Node): string;
@@ -134,7 +134,7 @@ http: "127.0.0.1:-1"
 cluster {
   name: reel
   listen: "127.0.0.1:-1"
-  advertise: "127.0.0.1:1" # where nobody listens: routes are those below, and none that was learnt
+  advertise: "127.0.0.1:1" # a closed port: only the routes below are used, no learnt ones
   routes: [ ${routes.map((route) => JSON.stringify(route)).join(', ')} ]
 }
 `;

@@ -29,7 +29,7 @@ export const processOf = async (pid: number): Promise<Process | undefined> => (a
 
 const running = (): Promise<Running[]> => (process.platform === 'linux' ? fromProc() : fromPs());
 
-/** The kernel tells times in this unit, whatever its own clock does. */
+/** The unit of times in the kernel's files. */
 const TICKS_PER_SECOND = 100;
 
 async function fromProc(): Promise<Running[]> {

@@ -104,7 +104,7 @@ function oneWay(from: Socket, to: Socket, state: State): () => void {
   };
   from.on('data', (bytes) => {
     if (state.cut === undefined && state.delayMs === 0 && held.length === 0) return pass(bytes);
-    // What nobody takes is kept as a network would: not without end.
+    // Data that is not read is buffered as in a network: up to a limit.
     if (held.push({ bytes, dueMs: performance.now() + state.delayMs }) > PIECES) from.pause();
     if (timer === undefined) flow();
   });
@@ -119,5 +119,5 @@ function oneWay(from: Socket, to: Socket, state: State): () => void {
   };
 }
 
-/** So many pieces are held back for each direction of a connection; then whoever sends has to wait. */
+/** So many pieces are held back for each direction of a connection; then the sender has to wait. */
 const PIECES = 256;

@@ -13,7 +13,7 @@ export type ServerOptions = {
   /** Where streams are kept; made when absent. One running server per folder. */
   dataDir: string;
   configFile?: string;
-  /** Default: any free port, whatever the configuration says. Start again with the same port to let clients reconnect. */
+  /** Default: any free port, also when the configuration names one. Start again with the same port to let clients reconnect. */
   port?: number;
   host?: string;
   pidFile?: string;
@@ -36,7 +36,7 @@ export type Server = {
   monitorPort: number | undefined;
   pid: number;
   process: ChildProcess;
-  /** Settles when the server is gone, whoever ended it. */
+  /** Settles when the server is gone, however it ended. */
   exited: Promise<void>;
   /** Sends the signal (SIGTERM) and waits until the server is gone. Harmless when it already is. */
   stop: (signal?: NodeJS.Signals) => Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * A store has one server. Whoever starts servers holds the folder for as long as they run; the server holds what is inside. So a store that
+ * A store has one server. The process that starts a server holds the folder while it runs; the server holds the store inside. So a store that
  * is held while its folder is not has a server that outlived its starter.
  */
 import { mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';

@@ -100,7 +100,7 @@ function beginThread(mine: Heart): void {
 /** Until the thread is there again, the event loop does what it can; and if it stands still, what is under way is delivered again. */
 function lost(mine: Heart, why: string): void {
   const [performer] = mine.performers.values();
-  // Nobody was left who needed it.
+  // No heartbeat needed it any more.
   if (performer === undefined) return;
   const performers = [...mine.performers.values()].map(({ name }) => name);
   performer.log.warn({ performers, error: why }, 'the thread that speaks for what is busy is lost: it is begun again');

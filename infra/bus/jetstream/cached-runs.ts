@@ -28,7 +28,7 @@ export type CachedRuns = {
   hear(shard: number, raw: Raw): void;
   /** Reads a fact that is complete into its run. `bytes`: what it takes that was not counted when it was heard. */
   add(cached: CachedRun, raw: Raw, bytes?: number): void;
-  /** Reads in from the queue whatever needs no large value. */
+  /** Reads in the entries of the queue up to the first with a large value. */
   drainPlain(cached: CachedRun): void;
 };
 

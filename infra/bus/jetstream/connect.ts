@@ -12,7 +12,7 @@ const PING_MS = 3000;
 
 export type Broker = { readonly servers: string; readonly credentials: string };
 
-/** Connects as `name`. @throws when nobody answers, the credentials are refused, or the server is too old: each with what to do. */
+/** Connects as `name`. @throws when no server answers, the credentials are refused, or the server is too old. The error says what to do. */
 export async function connect(broker: Broker, name: string): Promise<NatsConnection> {
   for (const server of broker.servers.split(',')) keepFromAddress(server, 'REEL_NATS');
   const authenticator = await authenticatorOf(broker.credentials, name);

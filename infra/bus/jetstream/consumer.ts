@@ -25,11 +25,11 @@ export type Delivery = {
 export type Consuming = {
   /** Takes no more deliveries; resolves when those under way are done. */
   stop(): Promise<void>;
-  /** Why nothing more will be heard, although nobody has stopped it. */
+  /** Why no more deliveries will come, although it was not stopped. */
   lost(): string | undefined;
 };
 
-/** After two of these in silence the durable is asked for more again: whoever led it may have forgotten that it was asked. */
+/** After two of these in silence the durable is asked for more again: its leader may have forgotten the request. */
 const HEARTBEAT_MS = 1000;
 /** After so many, whether it is there at all. */
 const SILENT_BEATS = 15;
@@ -83,7 +83,7 @@ function openWork({ connection, log, handle, beats }: Handling): Work {
       // What is not the broker's doing will hardly pass in a moment.
       return { againInMs: error instanceof LogUnavailable ? RETRY_MS : Math.min(RETRY_MS * 2 ** delivery.count, LONGEST_RETRY_MS) };
     });
-  /** Whatever takes longer than usual is said to be worked on, for as long as that can be believed of it. */
+  /** Work that takes longer than usual is reported as in progress, up to a limit. */
   const beating = setInterval(() => {
     const now = performance.now();
     for (const { message, sinceMs } of under.values()) {
@@ -133,7 +133,7 @@ function deliveryOf(message: JsMsg, survived: ReadonlySet<number>): Delivery {
   };
 }
 
-/** The durable, to be consumed. @throws LogUnavailable when it is not there, saying how it is made, or nobody can tell. */
+/** The durable, to be consumed. @throws LogUnavailable when it does not exist (the error says how to create it), or that is unknown. */
 async function durableOf(connection: NatsConnection, stream: string, durable: string): Promise<Consumer> {
   const js = jetstream(connection, { checkAPI: false, apiPrefix: API_PREFIX });
   const consumer = await js.consumers.get(stream, durable).catch((error: Error) => {
@@ -149,7 +149,7 @@ async function durableOf(connection: NatsConnection, stream: string, durable: st
   return consumer;
 }
 
-/** Starts consuming. @throws LogUnavailable when the durable is not there, saying how it is made, or nobody can tell. */
+/** Starts consuming. @throws LogUnavailable when the durable does not exist (the error says how to create it), or that is unknown. */
 export async function consume(
   connection: NatsConnection,
   stream: string,

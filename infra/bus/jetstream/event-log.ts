@@ -14,7 +14,7 @@ const SLOT_TAKEN = { code: 10077, text: 'maximum messages per subject' };
 /** It could not be stored; the account has used up its storage. */
 const NO_ROOM: ReadonlySet<number> = new Set([SLOT_TAKEN.code, 10047]);
 
-/** For how long a ring that nobody has heard is kept: whoever was away for longer looks every run over when it is back. */
+/** How long a timer that was not delivered is kept. A service that was away for longer looks at every open run when it is back. */
 export const TIMER_KEPT = '1h';
 
 /** For how long something is said again to a broker that does not answer, before it is given up; never after `signal`. */

@@ -14,11 +14,11 @@ const LOOK_MS = 1000;
 const ALONE_MS = 30_000;
 
 export type Failover = {
-  /** Whether nobody who leads has answered lately: then what is not heard over this connection tells nothing. */
+  /** True when no leader answered lately. Then silence on this connection says nothing. */
   silent(): boolean;
-  /** Whoever leads has answered. */
+  /** A leader has answered. */
   fine(): void;
-  /** Nobody has, since `sinceMs` (of performance.now), by default since right now. */
+  /** No leader has answered since `sinceMs` (of performance.now), by default since now. */
   trouble(sinceMs?: number): void;
 };
 

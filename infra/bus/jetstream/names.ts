@@ -7,7 +7,7 @@ export const reelStream = (shard: number): string => `REEL_${shard}`;
 
 export const blobStream = (shard: number): string => `BLOB_${shard}`;
 
-/** The timers of one service: whoever may set a timer may also wipe all timers of the same stream, which no broker can be told to refuse. */
+/** The timers of one service have a stream of their own: a service that may set a timer may also delete all timers of its stream, which the broker cannot be configured to refuse. */
 export const clockStream = (shard: number, service: string): string => `CLOCK_${shard}_${service}`;
 
 export const isClock = (stream: string | undefined): boolean => stream?.startsWith('CLOCK_') === true;

@@ -8,7 +8,7 @@ import { failoverOf } from './failover.ts';
 
 export type PubAck = { seq?: number; error?: { code?: number; err_code?: number; description?: string } };
 
-/** The broker lets this be said by nobody, or not by this service: no use in trying again soon. */
+/** The broker refuses this subject, at all or to this service. Trying again soon does not help. */
 export class Refused extends LogUnavailable {}
 
 type Waiting = {
@@ -46,7 +46,7 @@ export function openPublisher(
     const subject = waiting.get(token)?.subject;
     if (message.headers?.code === 503) {
       roam.trouble();
-      settle(token, new LogUnavailable(`nobody stores ${subject} right now`), {});
+      settle(token, new LogUnavailable(`no stream stores ${subject} right now`), {});
       return;
     }
     try {

@@ -144,7 +144,7 @@ export async function openRunCache(connection: NatsConnection, shards: number): 
   };
   return {
     read: async (shard, run, atLeast = 0) => {
-      // A delivery may be faster than the tail. Whoever waits for that finds a run that has just begun, and need not load it.
+      // A delivery may be faster than the tail. Waiting for the tail finds a run that has just begun, and saves loading it.
       const late = tail.position(shard) < atLeast && !(await tail.reached(shard, atLeast, TAIL_PATIENCE_MS));
       let cached = runs.get(run);
       // What is asked for stands before all that is kept: this run had not begun with its request after all.

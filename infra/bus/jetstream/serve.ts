@@ -40,16 +40,16 @@ export type ServeOptions = {
   readonly shards?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly log?: pino.Logger;
-  /** How often the services say that they are there; whoever is silent for five times as long is gone. Default: 2,000. */
+  /** How often services announce themselves, ms. One that is silent for five times as long counts as gone. Default: 2,000. */
   readonly aliveMs?: number;
   /** How often every open run is looked over by those who hear the clock. Default: 30,000. */
   readonly sweepMs?: number;
-  /** What whoever looks after the broker knows to be the matter with it. */
+  /** The trouble of the broker, as its operator reports it. */
   readonly ailment?: () => Ailment | undefined;
 };
 
 const GRACE_MS = 10_000;
-/** Nobody waits for what a service says but the run, and who has had an effect has nobody else to tell. */
+/** Only the run waits for the facts of a service, and a performer that had an effect has no other way to report it. */
 const PATIENCE_MS = 600_000;
 
 /** Serves these services until they are stopped. @throws when one of them cannot start; the others are stopped then. */

@@ -32,7 +32,7 @@ export async function* stored(manager: JetStreamManager, stream: string, filter:
     const last = found.at(-1);
     if (last === undefined || found.length < BATCH) return yield* found;
     const next = read({ seq: last.seq + 1 });
-    // Whoever stops in between is not to be troubled by what became of the rest.
+    // A reader that stops early must not get the error of the rest.
     next.catch(() => {});
     yield* found;
     found = await next;
@@ -97,7 +97,7 @@ export function rawOf(message: StoredMsg, by: 'replica' | 'leader'): Raw {
   return { subject, seq, time: time.getTime(), body: message.string(), ...(suspicious === undefined ? {} : { suspicious }) };
 }
 
-/** Whatever the client throws when the broker is away means the same: try again later. Not finding something is no failure. */
+/** Every error of the client while the broker is away means the same: try again later. "Not found" is no error. */
 export async function reached<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();

@@ -1,4 +1,4 @@
-/** What a service hears of its own clock: `timer.<shard>.<service>.fired.<run>.<name>`. */
+/** The timers of a service: `timer.<shard>.<service>.fired.<run>.<name>`. */
 import { parseAddress } from '@reel/contracts/address.ts';
 import { type Log, LogUnavailable } from '../log.ts';
 import type { Handover } from '../quarantine/handover.ts';
@@ -7,7 +7,7 @@ import type { Logger, Service, TimerFired } from '../service.ts';
 import type { consume } from './consumer.ts';
 import { timerSubject } from './names.ts';
 
-/** Handles the rings that a durable delivers. */
+/** Handles the timers that a durable delivers. */
 export function timersOf(
   service: Service<never>,
   deps: object,
@@ -29,7 +29,7 @@ export function timersOf(
   };
 }
 
-/** The ring that stands at a subject; undefined for whatever else a service may have had stored in its own stream. */
+/** The timer at a subject; undefined for any other message that a service stored in its own stream. */
 function timerAt(service: string, subject: string, time: number): TimerFired | undefined {
   const [, shard, , , run = '', name = '', ...more] = subject.split('.');
   if (!subject.startsWith(`${timerSubject(Number(shard), service, 'fired')}.`) || more.length > 0) return undefined;

@@ -49,7 +49,7 @@ export type Known = {
 export type Inspection = {
   /** How far the streams reach now. */
   marks(): Promise<Marks>;
-  /** What the streams say of themselves, held against what is known otherwise. One that is not there has lost nothing, if nobody knows of it. */
+  /** What the streams report, compared with what is known otherwise. A missing stream has lost nothing unless something is known of it. */
   lost(known: Known): Promise<Damage[]>;
   /** What cannot be read although the broker has it: everything is read. */
   unreadable(): Promise<Damage[]>;

@@ -27,7 +27,7 @@ export function fullLogOf(manager: JetStreamManager): FullLog {
     facts: async function* (shard, from = { seq: 1 }, filter = '>') {
       // A log that is being written has no end. Its last message may be there and not be readable.
       const end = (await reached(() => manager.streams.info(reelStream(shard))))?.state.last_seq ?? 0;
-      // Without a stream there is nobody to ask.
+      // There is no stream to ask.
       if (end === 0) return;
       for await (const raw of stored(manager, reelStream(shard), filter, from)) {
         if (raw.seq > end) return;

@@ -1,4 +1,4 @@
-/** The log's store, made full and given room again while everything goes on: for chaos, and for whoever tries what their services do then. */
+/** Fills the log's store and gives it room again while everything runs: for chaos, and for tests of your own services. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';

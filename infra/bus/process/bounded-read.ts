@@ -14,7 +14,7 @@ export type Meter = (chunk: Uint8Array) => void;
 /** A meter that looks at nothing but how much it is. */
 export type Count = (chunk: Pick<Uint8Array, 'byteLength'>) => void;
 
-/** What should be text in UTF-8 is not: whoever read on would have to change it. */
+/** The bytes are no UTF-8. Reading them as text would change them. */
 export class NotText extends Error {
   constructor() {
     super('it is not text in UTF-8');

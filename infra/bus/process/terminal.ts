@@ -1,6 +1,6 @@
 /**
  * The one place that writes to the terminal. Names, errors and answers come from others: a terminal must not obey them, and a reader must
- * see what is in them. So whatever is hidden or acts is shown as `\u{202e}`; only colours that `paint` has put there are colours.
+ * see what is in them. So every hidden or active character is shown as `\u{202e}`; only colours that `paint` has put there are colours.
  */
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
@@ -43,7 +43,7 @@ const escapedJson = (json: string): string =>
       .join(''),
   );
 
-/** Begins a colour of ours: nobody else can know it. */
+/** Begins a colour of `paint`. It cannot be guessed from outside. */
 const MARK = `\0${randomBytes(8).toString('hex')}:`;
 const MARKS = new RegExp(`${MARK}(\\d+);`);
 
@@ -69,13 +69,13 @@ export function logTo(fd: 1 | 2): { write(entry: string): void } {
   return { write: (entry) => void destination.write(escapedJson(entry)) };
 }
 
-/** How many columns there are; where nobody sees them, as in a pipe, as many as most terminals have. */
+/** The number of columns; in a pipe, as many as most terminals have. */
 export const columns = (): number => Math.max(80, process.stdout.columns ?? (Number(process.env['COLUMNS']) || 120));
 export const inColour = (): boolean => process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
 /** Whether somebody sits there who can be asked. */
 export const isAttended = (): boolean => process.stdin.isTTY === true && process.stdout.isTTY === true;
 
-/** Asks whoever sits there. */
+/** Asks the person at the terminal. */
 export async function confirmed(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const answer = await terminal.question(rendered(`${question} [y/N] `));

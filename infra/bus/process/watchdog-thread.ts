@@ -23,7 +23,7 @@ setInterval(() => {
   if (process.memoryUsage.rss() > maxBytes) end(TOOK_MEMORY, `It took more than ${Math.round(maxBytes / 2 ** 20)} MiB of memory`);
 }, TICK_MS);
 
-/** Nothing in the process can be asked to do this: whatever it was doing is delivered again. */
+/** The main thread cannot do this any more. Its work is delivered again. */
 function end(signal: NodeJS.Signals, why: string): void {
   lastWords(`Process ${process.pid} is ended (${signal}). ${why}. Begun last: ${begunLast(watched) ?? 'nothing that is noted'}`);
   process.kill(process.pid, signal);

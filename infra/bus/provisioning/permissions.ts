@@ -51,7 +51,7 @@ export function permissionsOf(role: Role, roles: readonly Role[], shards: number
       ...(role.clock ? [`${timerSubject(shard, name, 'set')}.*.*`, ...consume(clockStream(shard, name))] : []),
     ]),
     ...(isEdge ? [...read(REGISTRY_STREAM), PRESENCE_QUERY.subject, ...each((shard) => [infoOf(reelStream(shard))])] : []),
-    // The registry holds the tools of all who perform steps of that kind, and of nobody else.
+    // The registry holds only the tools of performers of that kind.
     ...(role.registry && role.kind === 'tool' ? [`$KV.${REGISTRY_BUCKET}.>`] : []),
     ...aside(role),
   ];

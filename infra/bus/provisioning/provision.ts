@@ -69,7 +69,7 @@ export async function provision(connection: NatsConnection, options: Provision):
   }
 }
 
-/** Nobody leads right now: that is no answer, or 503, or that nobody hears what is published. */
+/** No leader right now: no answer, a 503, or no responders. */
 const isTemporary = (error: Error): boolean =>
   error instanceof TimeoutError || (error instanceof JetStreamApiError && error.status === 503) || error.name === 'JetStreamNotEnabled';
 

@@ -8,7 +8,7 @@ import { OPERATOR, PROVISIONER } from './role.ts';
 /** One word for a durable, a NATS user, a file, a Secret of Kubernetes and a token of an address: what all of them can be. */
 const NAME = /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
-/** Names that mean somebody else, in Reel, at its broker, or to whoever reads them. */
+/** Names with another meaning, in Reel, at its broker, or to a reader. */
 const TAKEN: ReadonlySet<string> = new Set([OPERATOR, PROVISIONER, 'admin', 'broker', 'cast', 'nats', 'reel', 'root', 'sys', 'system']);
 
 const ABOUT = ['run', 'plan', 'answer', 'vote', 'fault', 'claim', 'step', 'undo'] as const satisfies readonly About[];
@@ -79,7 +79,7 @@ const doing = ({ shape, kind }: Role): string => (kind === undefined ? `is a ${s
 const tellers = (slot: string, own: readonly Role[]): string =>
   own.flatMap(({ name, publishes }) => (slotsOf(publishes).includes(slot) ? [name] : [])).join(', ') || 'the bus';
 
-/** What a service that is admitted will be let do, in words, for whoever admits it. */
+/** What an admitted service may do, in words. */
 export function mayDo({ kind, publishes, subscribes }: Role): string {
   const heard = slotsOf(subscribes).join(', ') || 'nothing';
   if (kind !== undefined) return `performs steps of kind ${kind}, and may say what becomes of those: ${slotsOf(publishes).join(', ')}`;

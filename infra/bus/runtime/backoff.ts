@@ -5,7 +5,7 @@ const LONGEST_MS = 86_400_000;
 
 /**
  * Exponential backoff, a little less by lot (AWS, "Exponential Backoff And Jitter"), in ms: what is tried names the lot, so that it is the
- * same for whoever draws it. @param tries how often it has been tried, from 1
+ * same for every caller. @param tries how often it has been tried, from 1
  */
 export function backoffMs(what: readonly (string | number)[], tries: number, delayMs: number, maxDelayMs = LONGEST_MS): number {
   const grown = Math.min(delayMs * 2 ** (tries - 1), maxDelayMs);

@@ -40,11 +40,11 @@ const FORM = /^\{"specversion":"1\.0","id":"[^"\\]*","source":"[^"\\]*","type":"
 /** The type of a fact, without parsing it; undefined where that would take more than a glance. What is read is of this type, or void. */
 export const peek = (body: string): string | undefined => FORM.exec(body)?.[1];
 
-/** Why something is void is shown to people, and some of it is whatever somebody put there. */
+/** The reason is shown to people, and a part of it may be written by an attacker. */
 const SHOWN = 300;
 
 /**
- * The entry that a stored message is. @returns undefined when its subject is no address, which the streams let nobody write.
+ * The entry that a stored message is. @returns undefined when its subject is no address, which the streams do not accept.
  * @param suspicious why the message itself, whatever it says, cannot be one of ours: it carries headers that only a broker sets.
  */
 export function decode(subject: string, body: string, seq: number, time: number, suspicious?: string): Entry | undefined {

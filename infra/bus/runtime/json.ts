@@ -1,4 +1,4 @@
-/** JSON that somebody else wrote, read without trusting it: what is nested without end would end whoever looks through it. Pure. */
+/** JSON from outside, read without trust: a value that is nested too deeply would overflow the stack of its readers. Pure. */
 import { parseJson } from '@reel/contracts/exact-json.ts';
 
 /** Levels of lists and objects that a fact may have: far more than people and tools write, and far from where recursion ends. */

@@ -18,7 +18,7 @@ export const isTooLarge = (data: unknown): boolean =>
   // What is far too large is not written out to find that out.
   isLongerThan(data, MAX_BYTES + AROUND_BYTES) || Buffer.byteLength(JSON.stringify(data)) > MAX_BYTES + AROUND_BYTES;
 
-/** A fact that the log cannot take, whoever says it: too large, or too deep. `field` is the largest of its data. */
+/** A fact that the log cannot store: too large or too deep. `field` is the largest field of its data. */
 export class Misfit extends Fatal {
   readonly field: string | undefined;
   constructor(message: string, field?: string) {
@@ -73,7 +73,7 @@ export function pack(fact: Envelope): { body: string; blobs: readonly Blob[] } {
 /** True when this text may need `unpack`: a cheap look before an expensive one. */
 export const mayHaveBlobs = (body: string): boolean => body.includes('"blobs":"');
 
-/** No fact has more large values than fields; whoever names more wants to be searched for. */
+/** No fact has more large values than fields. A longer list is an attack. */
 const MOST = 32;
 
 /**

@@ -8,7 +8,7 @@ import { type Death, UNDELIVERABLE } from './react.ts';
 
 export const lostPerformer: Problem = {
   code: 'performer-lost',
-  message: 'whoever started it did not come back with an answer',
+  message: 'the performer that started it did not come back with an answer',
   retryable: true,
 };
 

@@ -233,7 +233,7 @@ async function act(
   const signal = AbortSignal.any([timeout.signal, unwanted.signal, work.stopping]);
   const beating = beat(log, work, done.signal);
   // An effect under way may finish, so that it can be undone. A call without an effect is aborted as soon as it is not wanted.
-  if (isHarmless(call)) void watch(log, done.signal, isWanted, () => unwanted.abort(new Error('nobody wants it any more')));
+  if (isHarmless(call)) void watch(log, done.signal, isWanted, () => unwanted.abort(new Error('it is not wanted any more')));
   const timing = log.pause(call.timeoutMs, done.signal).then(() => done.signal.aborted || timeout.abort(timedOut(call.timeoutMs)));
   const approved: ApprovedCall = {
     run: entry.at.run,

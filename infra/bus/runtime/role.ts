@@ -80,7 +80,7 @@ export function subscribeSubjects(role: Role, shard: number): string[] {
   return [...[...anyKind].map((slot) => `reel.${shard}.*.*.*.*.${slot}`), ...one];
 }
 
-/** Whoever looks after an installation: reads every run, and says nothing. */
+/** The operator of an installation: reads every run and publishes nothing. */
 export const OPERATOR = 'operator';
 
 /** Who makes streams and durables. */

@@ -58,7 +58,7 @@ export function keepFromAddress(address: string, field: string): void {
   for (const [name, value] of searchParams) keepIfSecret(name, value);
 }
 
-/** Where an address leads, without what grants access there: for the log, whatever the length of a secret. */
+/** An address without its credentials: for the log, for secrets of any length. */
 export function placeOf(address: string): string {
   const { origin, pathname } = new URL(address);
   return withoutSecrets(`${origin}${pathname}`);

@@ -14,7 +14,7 @@ export const doubtMs = (isClustered: boolean): number => (isClustered ? SETTLED_
 
 /**
  * The fact with its large values. One that is lost leaves its reference, which makes the fact void.
- * @throws LogUnavailable when one is not there of a fact so young that whoever was asked may not know of it yet.
+ * @throws LogUnavailable when a value is missing of a fact so young that the node that was asked may not have it yet.
  */
 export async function whole(raw: Raw, load: LoadBlob, nowMs: number, settledMs = SETTLED_MS): Promise<Raw> {
   if (!mayHaveBlobs(raw.body)) return raw;

@@ -1,4 +1,4 @@
-/** Who is there, as an edge hears it: whoever has not been heard of for five beats is gone, and so is what only they had on offer. */
+/** The running components, as an edge knows them. A component that is silent for five heartbeats is gone, with what only it offered. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ModelDefinition } from '@reel/contracts/model.ts';
 import type { Msg, NatsConnection } from 'nats';
@@ -26,7 +26,7 @@ export type PresenceTracker = {
   close(): void;
 };
 
-/** An executor that is busy answers a roll call late; nobody else is asked to wait for long. */
+/** A busy executor answers a presence query late. The wait is short for all others. */
 const ANSWER_MS = 500;
 const BEATS = 5;
 
@@ -155,7 +155,7 @@ const nameIn = (subject: string): string => subject.split('.', 2)[1] ?? '';
 
 const order = ({ name, startedAt, instance }: Component): string => `${name} ${startedAt} ${instance}`;
 
-/** What a message announces, where its subject bears it out: the broker lets nobody speak under another's name, or for another's kind. */
+/** The announcement of a message, if it agrees with its subject: the broker holds every service to its own name and kind there. */
 function announcementIn(message: Msg): Announcement | undefined {
   const { data } = Announcement.safeParse(messageBody(message));
   return data !== undefined && message.subject === presenceSubject(data.name, data.instance, data.kind) ? data : undefined;

@@ -1,4 +1,4 @@
-/** What is being made, shown while it is made: pieces of text over core NATS, for whoever is watching. Nothing of it enters the log. */
+/** Token streams: pieces of a result over core NATS, for those who watch the run. They are not stored. */
 import type { Parts, Place } from '@reel/contracts/address.ts';
 import type { Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
@@ -21,7 +21,7 @@ export type TokenStream = {
 const subjectOf = ({ shard, run, kind, id, n }: Parts): string => `tokens.${shard}.${run}.${kind}.${id}.${n}`;
 const keyOf = (run: string, { kind, id, n }: Place): string => `${run}.${kind}.${id}.${n}`;
 
-/** More in one piece is shown to nobody: it is in the result. */
+/** A longer piece is not streamed: it is in the result. */
 const LONGEST_PIECE = 64 * 1024;
 /** Every character of a piece may take six in JSON. */
 const LONGEST_MESSAGE = 6 * LONGEST_PIECE + 100;

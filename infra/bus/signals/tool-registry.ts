@@ -38,7 +38,7 @@ const MOST_TOOLS = 10_000;
 const MOST_BYTES = 32 * 1024 * 1024;
 const LONGEST_DEFINITION = 512 * 1024;
 
-/** The definition that a value of the bucket is; what is none is nobody's tool, and no reason to do without the others. */
+/** The definition in a value of the bucket. An invalid value is skipped, and the other tools stay. */
 function definitionIn(text: string): ToolDefinition | undefined {
   try {
     return ToolDefinition.safeParse(readJson(text)).data;
@@ -101,7 +101,7 @@ export async function readTools(
         }
         left -= body.length;
         const definition = definitionIn(body);
-        // A value under another key is nobody's: it would stand in the place of a tool that is.
+        // A value under another tool's key is skipped: it would take that tool's place.
         if (definition !== undefined && subjectOf(definition.name) === subject) tools.set(definition.name, definition);
       }
       if (seen >= newest) return tools;

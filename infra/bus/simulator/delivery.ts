@@ -19,7 +19,7 @@ export type Message = {
 const HOP_MS = 1;
 const ACK_WAIT_MS = 2000;
 const RETRY_MS = 250;
-/** Whoever has failed so often in a row is left alone: what the bus does when nobody is, is a promise of its own. */
+/** After this many failures in a row no more faults are injected. Endless failure is a test of its own. */
 const FRAIL = 4;
 
 /** @param fail told of an error that no bus would survive. @returns how to post a message. */

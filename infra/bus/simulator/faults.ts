@@ -26,9 +26,9 @@ const KINDS = {
   dies: { at: ['reads', 'looks', 'says', 'sets', 'performs'] },
   /** The process dies when it is done, before it knows. */
   'dies-after': { at: ['says', 'sets', 'performs'] },
-  /** It is stored, and the writer is told that nobody can say. */
+  /** It is stored, and the writer gets an unknown outcome. */
   unsure: { at: ['says', 'sets'] },
-  /** It is not stored, and the writer is told that nobody can say. */
+  /** It is not stored, and the writer gets an unknown outcome. */
   unstored: { at: ['says', 'sets'] },
   /** The read is so many facts behind, though never behind the fact that was delivered. */
   behind: { at: ['reads'], least: 1, most: 30 },
@@ -36,7 +36,7 @@ const KINDS = {
   unreached: { at: ['reads', 'looks'] },
   /** Somebody fills the slot with rubbish before. */
   rubbish: { at: ['says'] },
-  /** Whatever is called does not answer; and, the other time, it does so when it is done. */
+  /** The system that is called does not answer: before it acts, or after it has acted. */
   hangs: { at: ['performs'] },
   'hangs-after': { at: ['performs'] },
   /** The line goes dead when it is done. */
@@ -55,7 +55,7 @@ const NONE = Object.fromEntries(Object.keys(KINDS).map((name) => [name, 0])) as 
 
 export const CALM: Faults = NONE;
 
-/** Everything that the bus and the machines do. Whatever may be repeated survives it, so a run without races ends as on a calm day. */
+/** Faults of the bus and the machines. Work that may be repeated survives them, so a run without races ends as it does without faults. */
 export const MALICE: Faults = {
   ...NONE,
   late: 0.3,

@@ -18,7 +18,7 @@ export type PortOptions = {
 
 /** What one piece of work can do in the world of the simulator, and what can happen to it. */
 export type Touch = {
-  /** Waits for its turn. @returns what goes wrong there; never resolves for whoever dies of it. */
+  /** Waits for its turn. @returns what goes wrong there; never resolves for a task that dies of it. */
   wait(moment: Moment, what: string): Promise<Fault | undefined>;
   die(): Promise<never>;
 };
@@ -50,7 +50,7 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
   return {
     put: async (fact) => {
       const fault = await wait('says', plain(fact.id));
-      if (fault?.what === 'unstored') throw new LogUnavailable('not stored, and nobody can tell');
+      if (fault?.what === 'unstored') throw new LogUnavailable('not stored, and the outcome is unknown');
       if (fault?.what === 'rubbish') {
         const rubbish = log.putText(fact.id, 'rubbish', agenda.now());
         if (rubbish !== 'taken') stored(rubbish);
@@ -58,7 +58,7 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
       const put = log.put(fact, agenda.now());
       if (put !== 'taken') stored(put);
       if (fault?.what === 'dies-after') return await die();
-      if (fault?.what === 'unsure') throw new LogUnavailable('stored, and nobody can tell');
+      if (fault?.what === 'unsure') throw new LogUnavailable('stored, and the outcome is unknown');
       return put === 'taken' ? put : { seq: put.seq };
     },
     occupant: async (address) => {
@@ -79,10 +79,10 @@ export function portFor(task: Task, { wait, die }: Touch, { agenda, log, stored,
     },
     setTimer: async (_shard, run, name, atMs) => {
       const fault = await wait('sets', `${run} ${name}`);
-      if (fault?.what === 'unstored') throw new LogUnavailable('not set, and nobody can tell');
+      if (fault?.what === 'unstored') throw new LogUnavailable('not set, and the outcome is unknown');
       setTimer(task.name, run, { name, atMs });
       if (fault?.what === 'dies-after') return await die();
-      if (fault?.what === 'unsure') throw new LogUnavailable('set, and nobody can tell');
+      if (fault?.what === 'unsure') throw new LogUnavailable('set, and the outcome is unknown');
     },
     now: agenda.now,
     pause: (ms, signal) =>

@@ -114,7 +114,7 @@ export function simulate(options: SimulationOptions): Simulation {
   const post = openDelivery({ agenda, chooser, log, stored, setTimer, over: () => over.signal }, fail);
   const attempt = (go: () => void | Promise<void>): void => void Promise.resolve().then(go).catch(fail);
 
-  /** Everything that was stored is delivered to whoever hears its slot. */
+  /** Every stored entry is delivered to the services that subscribe to its slot. */
   function stored(entry: Entry): void {
     const { address, seq, at } = entry;
     told.push({
@@ -142,7 +142,7 @@ export function simulate(options: SimulationOptions): Simulation {
     post({ name: role.name, about: `${run} ${name}`, moment: 'rings', work });
   }
 
-  /** Timers are their asker's: nobody else hears them, or can replace them. */
+  /** A timer belongs to its service: no other service gets or replaces it. */
   function setTimer(asker: string, run: string, { name, atMs }: { name: string; atMs: number }): void {
     const keeper = keepers.find(({ role }) => role.name === asker);
     if (keeper === undefined) throw new Error(`${asker} has no clock`);
@@ -155,7 +155,7 @@ export function simulate(options: SimulationOptions): Simulation {
     );
   }
 
-  /** Alarms can be lost, or set too late by whoever looked at an old log: the sweep is what finds that out. */
+  /** Timers can be lost, or set too late by a service with a stale view. The sweep finds that. */
   function watch(run: string): void {
     open.add(run);
     if (open.size === 1) agenda.later(SWEEP.everyMs, sweep);
@@ -176,7 +176,7 @@ export function simulate(options: SimulationOptions): Simulation {
       }
       throw new Error(`it does not come to rest within ${STEPS} steps`);
     } finally {
-      // The dead wait for their signals for ever, and Node keeps for as long whatever they knew.
+      // Dead tasks wait for their signals for ever, and Node would keep their memory.
       over.abort(new Error('the simulation is over'));
       over = new AbortController();
     }

@@ -1,4 +1,4 @@
-/** Rules about the turn and the end of a run: for a reason, once nobody can act any more, in time, and with nothing done afterwards. */
+/** Rules about the closing and the end of a run: for a reason, when nothing can act any more, in time, and with nothing done afterwards. */
 import { expiresAt } from '@reel/contracts/run/expiry.ts';
 import { isInvalid } from '../history.ts';
 import { canonical } from '../runtime/digest.ts';
@@ -45,7 +45,7 @@ const turned = rule(
     const deadlineMs = request?.data.deadlineMs ?? 0;
     if (to === 'failing' && !isDefeated(view, turn.seq)) tell(turn, 'nothing had come to an end that it fails for');
     if (to === 'completed' && approvedAnswers(view, turn.seq).length === 0) tell(turn, 'no answer had been checked and approved');
-    if (to === 'cancelling' && seqOf(control) > turn.seq) tell(turn, 'nobody had asked for it to be stopped');
+    if (to === 'cancelling' && seqOf(control) > turn.seq) tell(turn, 'no cancel was requested');
     if (to === 'exhausted' && turn.time < deadlineMs - SKEW_MS) tell(turn, `its deadline was yet to come, at ${iso(deadlineMs)}`);
   },
 );
@@ -100,7 +100,7 @@ const notDone = rule('nothing-done', 'After the end nothing is done any more.', 
   }
 });
 
-const settled = rule('settled', 'A run ends when nobody can act on its steps or undos any more.', ({ turn, end, spots }, tell) => {
+const settled = rule('settled', 'A run ends when no service can act on its steps or undos any more.', ({ turn, end, spots }, tell) => {
   if (turn === undefined || end === undefined) return;
   for (const spot of spots) {
     const asked = seqOf(spot.slots.get('request'));

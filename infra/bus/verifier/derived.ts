@@ -1,6 +1,6 @@
 /**
  * What follows from a run's facts: which plans were approved, which steps have a result, which attempts were no tries. The services have
- * functions of their own for it (contracts/), and those are not used here: a rule that shared code with whoever it judges would find nothing.
+ * functions of their own for it (contracts/), and those are not used here: a rule that shares code with the service it judges finds nothing.
  */
 import type { Place } from '@reel/contracts/address.ts';
 import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts';

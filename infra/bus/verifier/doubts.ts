@@ -1,4 +1,4 @@
-/** Rules about what nobody can tell the end of: people are asked, those of the plan, and about nothing else. */
+/** Rules about effects in doubt: the people of the plan are asked, and about nothing else. */
 import { type Place, undoneBy } from '@reel/contracts/address.ts';
 import { levelsOf, type Question } from '@reel/contracts/workflow/attempt.ts';
 import { isInvalid } from '../history.ts';
@@ -46,7 +46,7 @@ const askedInDoubt = rule(
   },
 );
 
-/** People have that long after the turn, whatever the deadline. */
+/** People have this long after the closing, whatever the deadline is. */
 const LEAST_MS = 3_600_000;
 
 const askedFirst = rule(
@@ -68,7 +68,7 @@ const askedFirst = rule(
           seqOf(spot.slots.get('late')) > end.seq,
       );
       if (doubt === undefined || (doubt.slots.get('outcome')?.time ?? 0) >= untilMs) continue;
-      if (!spots.some((question) => isAbout(question, place))) tell(end, `nobody was asked about ${nameOf(place)}`);
+      if (!spots.some((question) => isAbout(question, place))) tell(end, `no person was asked about ${nameOf(place)}`);
     }
   },
 );
@@ -81,7 +81,7 @@ function isLeft({ at, about, slots }: AttemptFacts, { kind, id, n }: Place): boo
     : is(at) && seqOf(slots.get('start')) < Number.POSITIVE_INFINITY && answerOf(slots.get('start')) !== 'withdrawn';
 }
 
-/** Whoever was asked before the turn was asked about the step, of which the attempt may be a fallback or another try. */
+/** A question before the closing was about the step; the attempt may be its fallback or another try. */
 function isAbout(spot: AttemptFacts, { id, n }: Place): boolean {
   if (isQuestion(spot)) return spot.at.id === `${id}-${n}`;
   const step = (callOf(spot)?.arguments as Partial<Question> | undefined)?.step;

@@ -30,10 +30,10 @@ const begun = rule('begun', 'A run begins with its request.', ({ entries, reques
   const first = entries[0];
   if (first === undefined || aboutOf(first.at.kind) === 'claim') return;
   if (first.at.kind !== 'run' || first.at.slot !== 'request')
-    tell(first, request === undefined ? 'nobody requested its run' : 'it was said before its run was requested');
+    tell(first, request === undefined ? 'its run was not requested' : 'it was published before its run was requested');
 });
 
-const told = rule('told', 'Whoever says a fact is one who may say it.', ({ facts, cast }, tell) => {
+const told = rule('told', 'Every fact is published by a service that may publish it.', ({ facts, cast }, tell) => {
   if (cast === undefined) return;
   for (const fact of facts) {
     const why = notTheirs(cast, fact);

@@ -9,7 +9,7 @@ import { whole } from '../runtime/whole.ts';
 
 /**
  * `over`: it has ended, and little will come after. `open`: the log ended before it did. `claim`: a key that names a run. `stray`: facts of
- * a run that began before, or was handed on already; they are not kept, and whoever wants them reads that run.
+ * a run that began before, or was handed on already; they are not kept; a caller that needs them reads that run.
  */
 export type Gathered = {
   readonly state: 'over' | 'open' | 'claim' | 'stray';

@@ -34,7 +34,7 @@ const repaired = rule('repaired', `A plan that cannot be carried out is repaired
   }
 });
 
-const withheld = rule('withheld', 'No model plans with a tool that whoever asked may not use.', ({ spots, whole }, tell) => {
+const withheld = rule('withheld', 'No model plans with a tool that the requester may not use.', ({ spots, whole }, tell) => {
   const names = new Set((said(whole.occupant(theRun, 'verdict'))['withheld'] ?? []) as string[]);
   if (names.size === 0) return;
   for (const spot of spots) {

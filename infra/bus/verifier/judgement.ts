@@ -61,18 +61,22 @@ const deniedIsNoVote = rule('denied-is-no-vote', 'A vote that was denied leads t
 /** A failure may be told of without a start: nothing was done. */
 const DEEDS = ['succeeded', 'unknown'];
 
-const startedFirst = rule('started-first', 'What has an effect is done by whoever took the point of no return before.', (view, tell) => {
-  for (const spot of view.spots) {
-    if (callOf(spot) === undefined || isReadOnly(spot)) continue;
-    const start = spot.slots.get('start');
-    for (const slot of ['outcome', 'late']) {
-      const deed = spot.slots.get(slot);
-      if (deed === undefined || !DEEDS.includes(answerOf(deed) as string)) continue;
-      if (seqOf(start) > deed.seq) tell(deed, 'nobody had started it');
-      else if (answerOf(start) === 'withdrawn') tell(deed, 'it had been withdrawn');
+const startedFirst = rule(
+  'started-first',
+  'An effect is the work of the performer that took the point of no return before.',
+  (view, tell) => {
+    for (const spot of view.spots) {
+      if (callOf(spot) === undefined || isReadOnly(spot)) continue;
+      const start = spot.slots.get('start');
+      for (const slot of ['outcome', 'late']) {
+        const deed = spot.slots.get(slot);
+        if (deed === undefined || !DEEDS.includes(answerOf(deed) as string)) continue;
+        if (seqOf(start) > deed.seq) tell(deed, 'it was not started');
+        else if (answerOf(start) === 'withdrawn') tell(deed, 'it had been withdrawn');
+      }
     }
-  }
-});
+  },
+);
 
 const lateAfterAll = rule('late-after-all', 'A late result comes after an outcome that said otherwise.', ({ spots }, tell) => {
   for (const { slots } of spots) {

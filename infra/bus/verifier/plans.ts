@@ -15,7 +15,7 @@ const asked = ({ slots }: AttemptFacts): Entry | undefined => slots.get('request
 const before = (view: View, { at }: AttemptFacts): AttemptFacts | undefined => view.spot({ ...at, n: at.n - 1 });
 const isRepeated = ({ about, at }: AttemptFacts): boolean => ['step', 'undo', 'plan', 'answer'].includes(about) && at.n > 1;
 
-/** Whoever asked for it decided on the run up to and including the fact that this answers. */
+/** The service that requested it decided on the run up to and including the fact that this answers. */
 const decidedAt = (view: View, fact: Entry): number => ('cause' in fact ? (view.byAddress.get(fact.cause)?.seq ?? fact.seq) : fact.seq);
 
 const counted = rule('counted', 'Attempts and revisions are counted from 1, without gaps.', (view, tell) => {

@@ -74,7 +74,7 @@ describe('the protocol', () => {
   it('lets a performer from elsewhere speak of its own kind, and of nothing else', () => {
     const fact = (kind: string, type: string) => ({ source: 'sms-sender', type, at: { kind, id: 'x', n: 1, slot: 'outcome' } }) as Event;
     assert.equal(notTheirs(cast, fact('sms', 'step.outcome.succeeded')), undefined);
-    assert.match(notTheirs(cast, fact('tool', 'step.outcome.succeeded')) ?? '', /nobody called sms-sender/);
-    assert.match(notTheirs(cast, fact('sms', 'step.verdict.approved')) ?? '', /nobody called sms-sender/);
+    assert.match(notTheirs(cast, fact('tool', 'step.outcome.succeeded')) ?? '', /no service called sms-sender/);
+    assert.match(notTheirs(cast, fact('sms', 'step.verdict.approved')) ?? '', /no service called sms-sender/);
   });
 });

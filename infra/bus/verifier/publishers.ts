@@ -33,9 +33,9 @@ export function notTheirs(cast: Publishers, { source, type, at }: Event): string
   const part = cast.get(source);
   const about = aboutOf(at.kind);
   if (part === undefined) {
-    // Somebody else's performer, admitted to another installation or gone since: theirs is a kind that nobody here performs.
+    // A performer of another installation, or one that is gone: its kind is performed by no service here.
     const taken = [...cast.values()].some(({ kind }) => kind !== undefined && [kind, undoKind(kind)].includes(at.kind));
-    return performed.has(type) && !taken ? undefined : `nobody called ${source} may say ${type} of a ${at.kind}`;
+    return performed.has(type) && !taken ? undefined : `no service called ${source} may publish ${type} of a ${at.kind}`;
   }
   const foreign = part.kind !== undefined && ![part.kind, undoKind(part.kind)].includes(at.kind);
   if (foreign) return `${source} performs steps of kind ${part.kind}, and this is about a ${at.kind}`;

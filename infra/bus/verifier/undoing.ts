@@ -163,7 +163,7 @@ const remaining = rule(
 
 const isForGood = (spot: AttemptFacts): boolean => callOf(spot)?.compensation === undefined;
 
-const doubted = rule('doubted', 'An effect of which nobody can tell whether it happened is listed as left behind.', (view, tell) => {
+const doubted = rule('doubted', 'An effect in doubt is listed as left behind.', (view, tell) => {
   const { end } = view;
   if (end === undefined || isInvalid(end) || answerOf(end) === 'completed') return;
   for (const { attempts, listed, residue } of effectsOf(view)) {

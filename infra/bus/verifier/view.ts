@@ -18,7 +18,7 @@ export type AttemptFacts = {
   readonly at: Parts;
   readonly about: About;
   readonly slots: Map<string, Entry>;
-  /** The word of a person who looked whether it took effect, where nobody could tell. */
+  /** The finding of a person about an attempt in doubt: whether it took effect. */
   settled?: { readonly by: Event; readonly effect: boolean };
 };
 
@@ -155,7 +155,7 @@ export const isInDoubt = ({ slots }: AttemptFacts): boolean =>
 /** How a place is named to people. */
 export const nameOf = ({ kind, id, n }: Place): string => (n === 1 ? `${kind} "${id}"` : `attempt ${n} at ${kind} "${id}"`);
 
-/** The position at which nobody could act on it any more. */
+/** The position from which no service can act on it. */
 export function settledAt(spot: AttemptFacts): number {
   const { slots } = spot;
   if (callOf(spot) === undefined) return seqOf(slots.get('request'));
