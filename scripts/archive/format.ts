@@ -20,7 +20,7 @@ export const Manifest = z.object({
   version: z.literal(VERSION),
   volume: z.int().positive(),
   createdAt: z.iso.datetime(),
-  /** The manifest before this one: whoever changes an old one breaks the chain. */
+  /** The manifest before this one. A changed manifest breaks the chain. */
   previous: z.object({ name: z.string(), sha256: z.string() }).nullable(),
   runs: z.int(),
   facts: z.int(),

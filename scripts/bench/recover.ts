@@ -1,4 +1,4 @@
-/** How much longer a run takes when whoever performs its third step of five gets SIGKILL in the middle of it. */
+/** How much longer a run takes when the performer of its third step of five gets SIGKILL during that step. */
 
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -50,7 +50,7 @@ async function openWatch(): Promise<Watch> {
 }
 
 export type Recovery = {
-  /** ms from submission to result when nobody is killed, sorted. */
+  /** ms from submission to result without a kill, sorted. */
   readonly undisturbedMs: readonly number[];
   /** How many ms more than half of those it took, sorted. */
   readonly beyondMs: readonly number[];

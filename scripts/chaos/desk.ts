@@ -20,7 +20,7 @@ export type Desk = {
   readonly troubles: ReadonlyMap<string, number>;
   /** What somebody finds who looks whether something was done under a key; what is not there is remembered in `missed`. */
   look(key: string): { key: string } | undefined;
-  /** The keys under which somebody looked and found nothing: if it came afterwards, nobody could know. */
+  /** The keys under which a person looked and found nothing. An effect that came later could not be seen. */
   readonly missed: ReadonlySet<string>;
   close(): Promise<void>;
 };
@@ -44,7 +44,7 @@ const openapi = {
   servers: [{ url: '/' }],
   paths: {
     ...Object.fromEntries(['book', 'cancel', 'send', 'decline'].map((name) => [`/${name}`, { post: operation(name) }])),
-    // They declare no key, so nobody may call them twice.
+    // They declare no key, so they may not be called twice.
     ...Object.fromEntries(ONCE.map((name) => [`/${name}`, { post: operation(name, []) }])),
     '/price': {
       get: { operationId: 'price', responses: { 200: { description: 'it', content: { 'application/json': { schema: told } } } } },
@@ -104,7 +104,7 @@ export async function startDesk(seed: number, file: string): Promise<Desk> {
   }
   function happen(uses: string, key: string, what: string | undefined): void {
     const known = effects.get(key);
-    // Whoever honours keys does it once under each; the others do it whenever they are asked to.
+    // An operation that honours keys acts once under each key. The others act at every call.
     if (known !== undefined && !ONCE.includes(uses)) return;
     if (known === undefined) effects.set(key, { uses, times: 1, undoneBy: new Set() });
     else known.times += 1;

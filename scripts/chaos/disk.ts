@@ -17,7 +17,7 @@ export async function openDisk(path: string, megabytes: number): Promise<Disk> {
   return {
     fill: async () => {
       const { bavail, bsize } = await statfs(path);
-      // Whoever writes at the same time may take the last of it first.
+      // A concurrent writer may take the last of the room first.
       await writeFile(ballast, Buffer.alloc(bavail * bsize)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOSPC') throw error;
       });

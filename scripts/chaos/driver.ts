@@ -1,4 +1,4 @@
-/** Whoever wants things done while everything fails: submits runs under keys, cancels some, answers what people are asked, and waits for the end of each. */
+/** The clients and people of chaos: submits runs under keys, cancels some, decides approvals, and waits for the end of each run. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomFor } from '@reel/bus/simulator/random.ts';
 import { ASKED } from '@reel/contracts/address.ts';
@@ -16,7 +16,7 @@ export type Asked = { readonly n: number; readonly errand: Errand; readonly bega
 
 export type Load = {
   readonly asked: readonly Asked[];
-  /** What went wrong that nobody may do: refusals, and a key that named two runs. */
+  /** Findings: refusals, and a key that named two runs. */
   readonly complaints: readonly string[];
   /** Resolves when so many have been asked for, or when the time is up. */
   enough(runs: number, ms: number): Promise<void>;
@@ -97,12 +97,12 @@ export function startLoad(means: Means): Load {
 /** How often people look whether something waits for them. */
 const LOOK_MS = 300;
 
-/** Everything that is held is decided, until it is over: whoever is asked about an effect that nobody knows of looks for it. */
+/** Decides everything that is held until chaos is over. A person who is asked about an effect in doubt looks for it. */
 async function answerPeople({ client, desk, world }: Means, forgotten: ReadonlySet<string>, over: () => boolean): Promise<void> {
   while (!over()) {
     const { body } = await client.ask<ApprovalPage>('GET', '/v1/approvals');
     for (const { id, run, kind, step, form, arguments: given } of body.approvals ?? []) {
-      // Whoever has forgotten a run has not forgotten what it may have left behind.
+      // A forgotten run may still have left effects behind.
       if (forgotten.has(run) && kind !== ASKED) continue;
       const said =
         kind === ASKED || step.includes('-escalation-') ? escalated(given as Partial<Question>, run, desk, world) : filled(form ?? {});

@@ -62,7 +62,7 @@ const KINDS = {
       await empty();
     }
   },
-  // A broker that could not write does not try again: whoever makes room starts it again (nats-server 2.15).
+  // A broker that could not write does not try again. It has to be restarted when there is room (nats-server 2.15).
   'disk full, and the broker killed': async ({ disk, restartBroker }, _, chance) => {
     try {
       await disk?.fill();

@@ -54,7 +54,7 @@ export function wrongs(asked: readonly Asked[], runs: ReadonlyMap<string, Told>,
 function ends(asked: readonly Asked[], runs: ReadonlyMap<string, Told>): string[] {
   return asked.flatMap(({ id, n, errand, status }) => {
     const what = `${errand.name} ${n} (${id ?? 'not accepted'})`;
-    if (status === undefined || !FINAL.has(status)) return [`${what} has not ended: ${status ?? 'nobody knows how it stands'}`];
+    if (status === undefined || !FINAL.has(status)) return [`${what} has not ended: ${status ?? 'its status is unknown'}`];
     const outcome = runs.get(id ?? '')?.history.occupant(theRun, 'outcome');
     const isSo = outcome !== undefined && !isInvalid(outcome) && outcome.type === `run.outcome.${status}`;
     const found = outcome === undefined ? 'no outcome' : isInvalid(outcome) ? outcome.invalid : outcome.type;
@@ -62,7 +62,7 @@ function ends(asked: readonly Asked[], runs: ReadonlyMap<string, Told>): string[
   });
 }
 
-/** No service gives up on a fact for being killed or cut off: the one fault there may be is that nobody can tell what was done. */
+/** No service gives up on a fact because it was killed or cut off. The only fault allowed is an effect in doubt. */
 function raised(runs: ReadonlyMap<string, Told>): string[] {
   return [...runs].flatMap(([run, { entries }]) =>
     faultsIn(entries)

@@ -13,6 +13,6 @@ server.registerTool('stamp', { inputSchema: { of: z.string() }, annotations: { i
   const response = await fetch(`${desk}/stamp`, { method: 'POST', headers, body: JSON.stringify(args) }).catch(() => process.exit(1));
   return { isError: !response.ok, content: [{ type: 'text', text: await response.text() }] };
 });
-// Whoever started it was killed.
+// The process that started it was killed.
 process.stdin.once('end', () => process.exit(0));
 await server.connect(new StdioServerTransport());

@@ -27,7 +27,7 @@ export type ChaosOptions = {
   readonly seed: number;
   /** Where everything is kept. */
   readonly dir: string;
-  /** It ends when so many runs were asked for, or after so long, whatever comes first; then those in flight go on to their ends. */
+  /** It stops submitting after this many runs or this long, whichever comes first. Runs in flight go on to their ends. */
   readonly runs: number;
   readonly seconds: number;
   readonly inFlight: number;
@@ -129,7 +129,7 @@ export async function play(options: ChaosOptions): Promise<Report> {
           ...load.complaints,
           ...wrongs(load.asked, runs, outside.desk, world),
           ...paidTwice(outside.models.asked),
-          ...replicas.flatMap(({ name, gaveUp }) => gaveUp.map((code) => `${name} ended with code ${code}, and nobody had killed it`)),
+          ...replicas.flatMap(({ name, gaveUp }) => gaveUp.map((code) => `${name} ended with code ${code} without being killed`)),
         ],
       };
     });

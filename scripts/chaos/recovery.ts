@@ -9,7 +9,7 @@ export type Recovery = {
   readonly faults: number;
   /** How long half of them lasted, in ms. */
   readonly lastedMs: number;
-  /** Runs in flight whose next fact was owed by whoever was hit, or that never said another; one that several faults hit counts for each. */
+  /** Runs in flight whose next fact the faulty process owed, or that never got another. A run hit by several faults counts for each. */
   readonly touched: number;
   /** Of those, how many came to their end. */
   readonly recovered: number;
@@ -35,9 +35,9 @@ export function recoveries(faults: readonly Fault[], runs: ReadonlyMap<string, T
     for (const { beganMs, hit } of ones) {
       for (const { times, tellers, hasBegun, hasEnded } of lives) {
         const next = times.findIndex((time) => time > beganMs);
-        // What has said nothing since went on for nobody.
+        // A run without a fact since then did not recover.
         if (next === -1 && hasBegun && !hasEnded) stuck += 1;
-        // Who waits for nobody but a client or a person was not held up by anybody.
+        // A run that waits for a client or a person is not held up by a fault.
         const owed = tellers[next];
         if (next < 1 || owed === undefined || (hit === undefined ? owed === 'gateway' : !hit.includes(owed))) continue;
         gaps.push((times[next] as number) - beganMs);

@@ -1,4 +1,4 @@
-/** One process of services that is killed, frozen and cut off: whoever watches it starts it again when it has gone, as in production. */
+/** One process of services that is killed, frozen and cut off. It is started again when it is gone, as in production. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';

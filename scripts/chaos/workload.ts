@@ -11,7 +11,7 @@ export type Errand = {
   readonly body: object;
   /** It is cancelled so many ms after it was accepted. */
   readonly cancelAfterMs?: number;
-  /** Nobody answers what it asks. */
+  /** Its questions are not answered. */
   readonly forgotten?: true;
 };
 

@@ -20,7 +20,7 @@ const SHARED = new Set([
   'answer.ruling',
 ]);
 
-/** Facts for readers: people, the gateway, whoever verifies the log. Nobody has to react to them. */
+/** Facts for readers: people, the gateway, the verifier. No service has to handle them. */
 const FOR_READERS = new Set([
   'claim.claim.claimed',
   'step.request.skipped',
@@ -54,14 +54,14 @@ export function topologyOf(services: readonly AnyService[]): Part[] {
   }));
 }
 
-/** What is wrong with a cast: a fact that nobody says or nobody hears, a slot with two tellers that is not declared as such. */
+/** The mistakes in a topology: a fact that no service publishes or handles, and a slot with two undeclared publishers. */
 export function topologyFaults(services: readonly AnyService[]): string[] {
   const faults: string[] = [];
   const slots = new Map<string, Set<string>>();
   for (const { type, tellers, listeners } of topologyOf(services)) {
     if (type === 'fault.fault.raised') continue;
-    if (tellers.length === 0) faults.push(`${type}: nobody says it`);
-    if (listeners.length === 0 && !FOR_READERS.has(type)) faults.push(`${type}: nobody hears it`);
+    if (tellers.length === 0) faults.push(`${type}: no service publishes it`);
+    if (listeners.length === 0 && !FOR_READERS.has(type)) faults.push(`${type}: no service handles it`);
     const slot = type.split('.').slice(0, 2).join('.');
     const performers = new Set(services.filter(({ shape }) => shape === 'performer').map(({ name }) => name));
     const at = slots.get(slot) ?? slots.set(slot, new Set()).get(slot);

@@ -42,7 +42,7 @@ async function base(): Promise<string> {
   return (await reachable(process.env['REEL_DIR'] ?? '.reel'))?.api ?? 'http://127.0.0.1:7070';
 }
 
-/** Sends a request. @throws Refused with the gateway's reasons, or with what to do when nobody answers. */
+/** Sends a request. @throws Refused with the reasons of the gateway, or with what to do when no gateway answers. */
 export async function ask<T>(method: 'GET' | 'POST', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
   const init = {
     method,

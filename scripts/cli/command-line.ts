@@ -11,7 +11,7 @@ type Suggestion = {
 /** One word of a POSIX shell. */
 export const shellWord = (text: string): string => (/^[\w@%+:,./=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-/** The command line that gives exactly these values, whatever is in them. What begins with a dash is no option for it. */
+/** A command line that passes exactly these values, whatever they contain. A value that begins with a dash is not taken for an option. */
 export function commandLine({ command, options = {}, operands = [] }: Suggestion): string {
   const given = Object.entries(options).map(([name, value]) =>
     value.startsWith('-') ? `--${name}=${shellWord(value)}` : `--${name} ${shellWord(value)}`,

@@ -10,7 +10,7 @@ export const EXIT = {
   missing: 3,
   /** It does not count, or is decided already. */
   conflict: 4,
-  /** Nobody answers, or not now: asking again may help. */
+  /** No answer, or not now: trying again may help. */
   unavailable: 5,
 } as const;
 

@@ -5,7 +5,7 @@ import type { Workflow, WorkflowStep } from '@reel/contracts/workflow/format.ts'
 import { isReasoning, planningIn } from '@reel/contracts/workflow/reasoning.ts';
 import { folded } from './table.ts';
 
-/** A paragraph per step, in lines of at most `width`: whoever decides about a plan sees all of it. */
+/** A paragraph per step, in lines of at most `width`. It shows the whole plan to the person who decides. */
 export function planView(plan: Workflow, width: number): string {
   const shown = inOrder(plan.steps.filter((step) => !isReasoning(step)));
   if (shown.length === 0) return '  no steps: the answer is given at once';
@@ -37,7 +37,7 @@ function linesOf(step: WorkflowStep): string[] {
   ];
 }
 
-/** Whatever a step waits for comes before it. */
+/** The steps, each after those it depends on. */
 function inOrder(steps: readonly WorkflowStep[]): WorkflowStep[] {
   const ordered: WorkflowStep[] = [];
   const placed = new Set<string>();

@@ -1,4 +1,4 @@
-/** `reel settle`: a person has looked into a step that failed, or of which nobody knows whether it took effect, and says how it goes on; or into an undo. */
+/** `reel settle`: a person says how a failed step goes on, or whether a step or an undo in doubt took effect. */
 import { ASKED } from '@reel/contracts/address.ts';
 import type { Question } from '@reel/contracts/workflow/attempt.ts';
 import type { Approval, ApprovalPage, Ruling, Run } from '@reel/gateway/shapes.ts';
@@ -13,16 +13,16 @@ export async function settle(run: string, step: string, options: Settling): Prom
   const { approvals } = await ask<ApprovalPage>('GET', `/v1/approvals?run=${encodeURIComponent(run)}`);
   const asked = approvals.find((one) => questioned(one) === step);
   if (asked === undefined) {
-    // A run in which nothing is held and one that nobody requested look the same from here.
+    // A run without held steps and a run that does not exist look the same from here.
     await ask<Run>('GET', `/v1/runs/${encodeURIComponent(run)}`);
     const open = approvals.map((one) => questioned(one) ?? one.step).join(', ') || 'nothing';
-    throw new Refused(`nobody is asked about step "${step}" of run ${run}; what waits for a person there: ${open}`);
+    throw new Refused(`no person is asked about step "${step}" of run ${run}; waiting for a person there: ${open}`);
   }
   const { who, why } = options;
   return await ask<Ruling>('POST', `/v1/approvals/${encodeURIComponent(asked.id)}`, { decision: 'grant', who, why, form });
 }
 
-/** The step that a question is about which is open because it failed, or because nobody can tell what became of it or of its undo. */
+/** The step of a question: one that failed, or one whose effect or undo is in doubt. */
 function questioned({ kind, step, arguments: about }: Approval): string | undefined {
   const isAsked = kind === ASKED || (kind === 'person' && /-escalation-\d+$/.test(step));
   return isAsked ? (about as Partial<Question>).step : undefined;

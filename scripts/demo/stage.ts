@@ -24,7 +24,7 @@ export type Stage = {
 const here = import.meta.dirname;
 export const TOKEN = 'demo-ticketing';
 
-/** Settings for scripts instead of a model, whatever else is configured. */
+/** Settings for scripts instead of a model, in any environment. */
 export const scripted: NodeJS.ProcessEnv = {
   ...NO_MODEL,
   REEL_SCENARIOS: join(here, 'scenarios'),

@@ -7,9 +7,9 @@ import { Declined, emptyDesk, type Ticket, type Tickets } from './tickets.ts';
 export type Ticketing = { readonly url: string; readonly ledger: Tickets['ledger']; close(): Promise<void> };
 
 export type TicketingOptions = {
-  /** What whoever asks has to show. */
+  /** The credential of a caller. */
   readonly token: string;
-  /** How often whoever wants a new ticket is answered 503 before it is opened. */
+  /** How often a request for a new ticket gets 503 before it is opened. */
   readonly busy: number;
   /** 127.0.0.1 by default. */
   readonly host?: string;

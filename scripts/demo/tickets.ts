@@ -1,4 +1,4 @@
-/** The demo's tickets as functions: whoever opens one is turned away at first, and then it is opened once for each idempotency key. */
+/** The demo's tickets as functions. The first requests for a ticket are turned away; then one is opened for each idempotency key. */
 import { canonical } from '@reel/bus/runtime/digest.ts';
 import { z } from 'zod';
 
@@ -32,7 +32,7 @@ export type Tickets = {
   find(id: string): Ticket;
 };
 
-/** @param busy how often whoever wants a new ticket is turned away before it is opened. */
+/** @param busy how often a request for a new ticket is turned away. */
 export function emptyDesk(busy: number): Tickets {
   const tickets = new Map<string, Ticket>();
   const ledger = new Map<string, Asked>();

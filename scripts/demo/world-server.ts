@@ -98,7 +98,7 @@ function answerFrom({ stateFile, delayMs = {}, hangAfterEffect, hangWhen = '', o
   let state = existsSync(stateFile) ? (JSON.parse(readFileSync(stateFile, 'utf8')) as World) : freshWorld();
   let hung: { key: string | undefined; again: PromiseWithResolvers<void> } | undefined;
   const save = (): void => {
-    // Whoever reads the file sees all of one state, whenever we are killed.
+    // A reader of the file sees one whole state, even if this process is killed.
     writeFileSync(`${stateFile}.new`, `${JSON.stringify(state, null, 2)}\n`);
     renameSync(`${stateFile}.new`, stateFile);
   };

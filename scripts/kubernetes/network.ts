@@ -1,4 +1,4 @@
-/** Who may talk to whom in the cluster: nobody to anybody, but for what is here. Probes come from the node and are let through. */
+/** Which pods may call which in the cluster: none, except for the policies here. Probes come from the node and pass. */
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 import { NAMESPACE, needs } from './needs.ts';
 import { API_PORT } from './pod.ts';
@@ -72,7 +72,7 @@ export const policies: readonly INetworkPolicy[] = [
       },
     ],
   }),
-  // Whoever lives in this very namespace is kept from calling and from being called, unless that is allowed as well.
+  // Other pods of this namespace may neither call nor be called, unless that is allowed as well.
   policy('tools-here', { podSelector: labelled('reel/tool'), policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: worldly }] }] }),
   policy('clients-here', {
     podSelector: labelled('reel/client'),

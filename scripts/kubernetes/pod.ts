@@ -26,7 +26,7 @@ export const labelsOf = (name: string): { [key: string]: string } => ({
   'app.kubernetes.io/part-of': 'reel',
 });
 
-/** What every pod of ours has: no privilege, no token, and its keys from a Secret that nobody else is given. */
+/** What every pod has: no privilege, no token, and its keys from a Secret of its own. */
 export function hardened(name: string, container: IContainer, volumes: readonly IVolume[]): IPodSpec {
   return {
     serviceAccountName: name,

@@ -1,4 +1,4 @@
-/** Who may talk to whom by NetworkPolicies, as Kubernetes defines them. Probes come from the node and are let through whatever they say. */
+/** Which pods may call which by NetworkPolicies, as Kubernetes defines them. Probes come from the node and always pass. */
 import { BlockList } from 'node:net';
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 
@@ -14,14 +14,14 @@ type Direction = 'Ingress' | 'Egress';
 export type End = { readonly ip: string; readonly pod?: { readonly namespace: string; readonly labels: Labels } };
 export type At = { readonly protocol: 'TCP' | 'UDP'; readonly port: number };
 
-/** Whether `from` may open a connection to `to`: nobody keeps the one from calling, nor the other from being called. */
+/** True when `from` may open a connection to `to`: egress and ingress both allow it. */
 export const mayReach = (policies: readonly INetworkPolicy[], from: End, to: End, at: At): boolean =>
   mayCall(policies, from, to, at) && mayBeCalled(policies, from, to, at);
 export const mayCall = (policies: readonly INetworkPolicy[], from: End, to: End, at: At): boolean => lets('Egress', policies, from, to, at);
 export const mayBeCalled = (policies: readonly INetworkPolicy[], from: End, to: End, at: At): boolean =>
   lets('Ingress', policies, to, from, at);
 
-/** Who is selected by no policy of this direction is free; whoever is, may do what one of them allows. */
+/** A pod without a policy of this direction is free. A selected pod may do what one of its policies allows. */
 function lets(direction: Direction, policies: readonly INetworkPolicy[], self: End, other: End, at: At): boolean {
   const applying = policies.filter((policy) => applies(policy, direction, self));
   const isAllowedBy = ({ metadata, spec }: INetworkPolicy): boolean =>

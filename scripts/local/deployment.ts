@@ -6,7 +6,7 @@ import { load, SERVICES } from '@reel/services/main.ts';
 import { stringify } from 'yaml';
 import { configureAccounts, installationIn, provisionAt, remember, rolesIn, writeWhole } from './installation.ts';
 
-/** The Secret with the key of one service, and nobody else's. */
+/** The Secret with the key of one service only. */
 export const secretOf = (name: string): string => `credentials-${name}`;
 
 /** The ConfigMap with the roles of services that are not Reel's own. */

@@ -1,5 +1,5 @@
 /**
- * A port of this machine that nobody listens at: for what is to be found at the same address when it is started again.
+ * A free port of this machine, for a process that keeps its address over restarts.
  * It lies below the ports that the system gives to outgoing connections (32,768 and up on Linux, 49,152 elsewhere):
  * one of those could be taken by any connection while its listener is away.
  */

@@ -43,7 +43,7 @@ const leftOut = (file: string, faults: readonly string[]): void =>
 
 /**
  * The roles of Reel's own services and of those admitted to this installation.
- * @param tell hears of each that was remembered and cannot be admitted: it is left out, and keeps nobody else from starting.
+ * @param tell is called for each remembered service that cannot be admitted. It is left out, and the others start.
  */
 export async function rolesIn({ dir }: Pick<Installation, 'dir'>, tell = leftOut): Promise<Role[]> {
   const own = await ownRoles();

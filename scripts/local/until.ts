@@ -1,4 +1,4 @@
-/** Waiting for what another process does, and tells nobody of. */
+/** Waits for something that another process does without an event. */
 import { setTimeout } from 'node:timers/promises';
 
 const LOOK_AGAIN_MS = 20;

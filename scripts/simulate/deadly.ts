@@ -22,7 +22,7 @@ const victims: fc.Arbitrary<Pick<Deadly, 'victim' | 'of'>> = fc.constantFrom(
   { victim: 'tool-executor', of: 'call' },
 );
 
-/** Nobody dies more often than this in a simulation, so that one in which the rule does not hold comes to an end as well. */
+/** The most deaths in a simulation, so that a simulation that breaks the rule ends as well. */
 const MOST = 30;
 const ALLOWED = 2;
 

@@ -26,11 +26,11 @@ const judge = judgeOf(readFolder(join(demo, 'policies')));
 const { workflow } = readWorkflow(readFileSync(join(demo, 'travel.yaml'), 'utf8'), new Map(Object.entries(tools)));
 assert.ok(workflow);
 
-/** Whoever is asked says yes, and takes the first of every choice of which nothing else is known. */
+/** People say yes, and take the first choice unless an answer is given. */
 function votesOf(who: string, requestedBy: string, answers: { readonly [step: string]: Json } = {}) {
   return async (entry: Entry, edge: Edge): Promise<void> => {
     if (isInvalid(entry) || entry.type !== 'step.verdict.held') return;
-    // A model whose executor dies four times running has failed for good: whoever wants the answer has it tried again.
+    // A model whose executor dies four times in a row has failed for good. The requester has it tried again.
     const hasFailed = entry.at.id.includes('-escalation-');
     const form = hasFailed ? { action: 'retry' } : (answers[entry.at.id] ?? filled((entry.data as { form: object }).form));
     const voter = hasFailed ? requestedBy : who;

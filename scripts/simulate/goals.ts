@@ -19,7 +19,7 @@ import { judgeOfText } from './players.ts';
 import { type Played, RUN, type Scene, type Story } from './story.ts';
 import { type Doing, escalated, openWorld, policies, tools, type World } from './world.ts';
 
-/** `luck`: of everybody. `temper`: how often whoever acts goes wrong. `once`: whether plans use what cannot be repeated. */
+/** `luck`: the seed of all choices. `temper`: how often an actor fails. `once`: whether plans use tools that cannot be repeated. */
 type Goal = {
   readonly luck: number;
   readonly temper: number;
@@ -34,7 +34,7 @@ const judge = judgeOfText(policies);
 const models = ['a', 'b'].map((name) => ({ name, capabilities: ['plan', 'answer', 'judge'], price: 'low' as const }));
 const ANSWER_MS = 60_000;
 
-/** The same luck for the same thing, however often and in whatever order it comes up. */
+/** The same choices for the same thing, however often and in any order. */
 const luckOf = ({ luck }: Goal, about: string, { at }: Pick<ApprovedCall, 'at'>): Random =>
   randomFor(luck, `${about} ${at.kind}.${at.id}.${at.n}`);
 
@@ -65,7 +65,7 @@ function think(goal: Goal, call: ApprovedCall): Json {
 }
 
 const question = { kind: 'person', uses: 'eve', prompt: 'which?', form: { type: 'object' }, timeoutMs: ANSWER_MS };
-/** What others read of a thought, whatever there is of it. */
+/** The fields that other steps read of a model's result. */
 const THOUGHT = { properties: { text: {}, n: {} } };
 const FALLBACKS: readonly Json[] = [{ uses: 'look' }, { uses: 'book' }, { kind: 'model', prompt: 'think' }, question];
 

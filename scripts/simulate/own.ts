@@ -11,7 +11,7 @@ import { judgeOfText } from './players.ts';
 import { failureOf, shrink } from './shrink.ts';
 import type { Played, Scene, Story } from './story.ts';
 
-/** One playing. It is made anew for each: whatever it keeps, it keeps for that run alone. */
+/** One simulation. It is created for each run, and keeps state for that run only. */
 export type Own = {
   readonly workflow: z.input<typeof Workflow>;
   readonly input?: Json;

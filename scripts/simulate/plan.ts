@@ -91,7 +91,7 @@ const steadyStep = fc.oneof(
   fc.record({ uses: fc.constantFrom('sign', 'ask'), after: before, answer: fc.constant('grant' as const) }),
 );
 
-/** Nobody races anybody: whatever the bus does, it has to come to the same. */
+/** Plans without races: they come to the same conclusions under every fault. */
 export const steadyPlan: fc.Arbitrary<Plan> = fc.record({
   steps: fc.array(
     steadyStep.map((one) => ({ does: [], undo: [], ...one })),

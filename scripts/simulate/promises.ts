@@ -1,4 +1,4 @@
-/** What has to be true of every run that was played, whatever went wrong: beside the protocol, that nobody is left waiting. */
+/** What must be true of every simulated run, under every fault: the rules of the log, and that nothing is left waiting. */
 import assert from 'node:assert/strict';
 import { type History, type Invalid, isInvalid } from '@reel/bus/history.ts';
 import { hasResult, plansUpTo } from '@reel/bus/verifier/derived.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Broken, type Change, play } from './play.ts';
 import type { Story } from './story.ts';
 
-/** What fails, and how. Played again it does so each time, whatever the seed was. */
+/** A failure and its script. It fails again each time it is played, independent of the seed. */
 export type Reproduction = {
   readonly story: string;
   readonly data: unknown;

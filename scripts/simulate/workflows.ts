@@ -1,4 +1,4 @@
-/** Random workflows as stories: the tools, the people and whoever cancels them behave as their plan says. */
+/** Random workflows as stories: tools, people and cancels behave as their plan says. */
 import type { Edge } from '@reel/bus/edge.ts';
 import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { type ApprovedCall, definePerformer } from '@reel/bus/service.ts';
@@ -70,7 +70,7 @@ function peopleOf({ steps, cancelAfter }: Plan, world: World) {
 
 export const workflows: Story<Plan> = { name: 'workflows', faults: TROUBLE, data: anyPlan, scene: sceneOf, smaller: withoutOne };
 
-/** Workflows without races come to the same whatever the bus does. */
+/** Workflows without races come to the same conclusions under every fault. */
 export const steady: Story<Plan> = { name: 'steady', faults: MALICE, data: steadyPlan, scene: sceneOf, smaller: withoutOne, steady: true };
 
 /** Rubbish in a slot ends a run, and breaks the protocol nowhere else. */

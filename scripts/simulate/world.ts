@@ -62,7 +62,7 @@ export type World = {
 export function openWorld(): World {
   const effects = new Map<string, Kept>();
   const paid = new Map<string, number>();
-  /** What was not there when a person looked: if it came afterwards, nobody can know. */
+  /** Effects that were not there when a person looked. Those that came later could not be seen. */
   const missed = new Set<string>();
 
   /** An effect happens once under each key, if its tool honours keys; every call of one that does not is an effect of its own. */
@@ -78,7 +78,7 @@ export function openWorld(): World {
     const { effect, at } = call;
     const key = effect === 'once' ? `${given}.${at.n}` : given;
     if (effect === 'metered') paid.set(`${key}.${at.n}`, (paid.get(`${key}.${at.n}`) ?? 0) + 1);
-    // What was done under a key is told again, whatever else would have come of asking.
+    // A key that was used gives the same result again.
     const isDone = effect === 'idempotent' && effects.has(key);
     if (!isDone && doing === 'refuses') throw new Failure({ code: 'refused', message: 'never', retryable: false });
     if (!isDone && doing === 'fails') throw new Failure({ code: 'busy', message: 'not now', retryable: true });
@@ -100,7 +100,7 @@ export function openWorld(): World {
     for (const [key, times] of paid) assert.equal(times, 1, `${key} was paid for ${times} times`);
     for (const [key, { times, undoneBy }] of effects) {
       assert.equal(times, 1, `${key} took effect ${times} times`);
-      // Whoever looked and did not find it undone had it done again.
+      // A person who looked and did not find it undone had it repeated.
       const isRepeated = [...undoneBy].some((undo) => missed.has(undo));
       assert.ok(undoneBy.size <= 1 || isRepeated, `${key} was undone by ${[...undoneBy].join(' and ')}`);
     }
@@ -120,14 +120,14 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
   const keysOf = (type: string): string[] => entries.flatMap((one) => (!isInvalid(one) && one.type === type ? [keyOf(one.at)] : []));
   const { stranded = [], undone = [], remaining = [] } = outcome.data as { [list in 'stranded' | 'undone' | 'remaining']?: Place[] };
   const asked = new Set([...keysOf('step.request.requested'), ...keysOf('undo.request.requested')]);
-  // Where rubbish stands in the place of a residue, nobody can tell of it.
+  // An invalid entry in the slot of a residue hides it.
   const residues = entries.filter(({ at }) => at.slot === 'residue').map(({ at }) => keyOf(at));
   const told = new Set([...[...stranded, ...remaining, ...doubtsIn(entries)].map(keyOf), ...residues, ...missed]);
   const meant = new Set([...keysOf('step.check.accepted'), ...suppliedIn(history, entries).map(keyOf)]);
   const isCompleted = outcome.type === 'run.outcome.completed';
   for (const at of undone) assert.ok((effects.get(keyOf(at))?.undoneBy.size ?? 0) > 0, `${keyOf(at)} is told to be undone, and is not`);
   for (const [key, { uses, undoneBy }] of effects) {
-    assert.ok(asked.has(key), `${key} was done under a key that nobody was given`);
+    assert.ok(asked.has(key), `${key} was done under a key that was not issued`);
     if (isUndo(uses)) continue;
     if (isCompleted) {
       assert.equal(undoneBy.size, 0, `${key} was undone, and the run is completed`);
@@ -138,7 +138,7 @@ function tellsTheTruth({ history, entries, outcome }: Played, effects: ReadonlyM
   }
 }
 
-/** What a person fills in who is asked about a step that has failed: of what nobody knows whether it took effect, what they find. */
+/** The form of a person who is asked about a failed step. For a step in doubt, they look and say what they find. */
 export function escalated(action: Escalated['action'] | undefined, asked: Partial<Question>, world: World): Json | undefined {
   if (action === undefined) return undefined;
   const found = asked.unknown === true && asked.attempt !== undefined ? world.look(asked.attempt) : undefined;

@@ -1,4 +1,4 @@
-/** That nobody can tell what was done is nobody's fault. It has to be told all the same: as a fault about the verdict that was acted on. */
+/** Effects in doubt are reported as faults about the verdict that was acted on, although no service is at fault. */
 import { type Entry, isInvalid } from '@reel/bus/history.ts';
 import { type Place, parseAddress } from '@reel/contracts/address.ts';
 import type { EventOf } from '@reel/contracts/story.ts';
@@ -13,7 +13,7 @@ export const isDoubt = ({ data }: Fault): boolean => data.problem.code === 'unkn
 /** The fault of what no process survives. */
 export const isUndeliverable = ({ data }: Fault): boolean => data.problem.code === 'undeliverable';
 
-/** The attempts of which a run tells that nobody knows whether they took effect. */
+/** The attempts of a run that are in doubt. */
 export const doubtsIn = (entries: readonly Entry[]): Place[] =>
   faultsIn(entries)
     .filter(isDoubt)

@@ -90,7 +90,7 @@ it('settles what a person has looked into', async () => {
   assert.match((await cli(['settle', id, 'b', '--who', 'ada'])).stderr, /--done RESULT, or --retry, or --give-up/);
   assert.match(
     (await cli(['settle', id, 'c', '--retry', '--who', 'ada'])).stderr,
-    /nobody is asked about step "c".*waits for a person there: b/,
+    /no person is asked about step "c".*waiting for a person there: b/,
   );
   assert.match((await cli(['settle', id, 'b', '--done', '{"value":"x"}', '--who', 'ada'])).stderr, /value/);
   assert.match((await cli(['settle', id, 'b', '--done', '{"value":3}', '--who', 'ada'])).stdout, /granted by ada/);

@@ -37,11 +37,7 @@ export function addDeciding(reel: Command): void {
       });
   }
 
-  command(
-    reel,
-    'settle <RUN> <STEP>',
-    'say how a step goes on that has failed, or of which nobody knows whether it, or its undo, took effect',
-  )
+  command(reel, 'settle <RUN> <STEP>', 'say how a failed step goes on, or whether a step or undo in doubt took effect')
     .option('--done <RESULT>', 'it was done, with this result (JSON)')
     .option('--retry', 'it was not done: try it again, unless its run is closing')
     .option('--with <ARGUMENTS>', 'try it again with these arguments (JSON)')

@@ -39,7 +39,7 @@ export async function tail(
   if (end.status !== 'completed') process.exitCode = EXIT.no;
 }
 
-/** Whoever follows a run that waits for a person is told how to go on, with the fields of the form; `approvals --json` has all of it. */
+/** The command that decides a held step, with the fields of its form. `approvals --json` has the whole form. */
 function howToDecide({ id, data }: { id: string; data: unknown }): string {
   const { form } = data as { form?: { properties?: object } };
   // JSON has an escape for everything; with one for the quotes of a shell there is nothing left in it that means something there.

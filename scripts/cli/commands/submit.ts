@@ -35,7 +35,7 @@ export function addRun(reel: Command): void {
     });
 }
 
-/** Shows every plan that is held, and has whoever sits at the terminal decide; @returns false when nobody does. */
+/** Shows every plan that is held, and asks the person at the terminal. @returns false when there is none. */
 function reviewing(who: string, asJson: boolean): (told: Told) => Promise<boolean> {
   let plan: Workflow | undefined;
   return async (told) => {
