@@ -1,19 +1,19 @@
-/** Where a fact lives. An address is a NATS subject and a slot: one question, which the broker lets be answered once. */
+/** The address of a fact. An address is a NATS subject and a slot: the broker stores one fact in it, and refuses any further one. */
 
 /** `reel.<shard>.<run>.<kind>.<id>.<n>.<slot>`, e.g. `reel.0.01JD….tool.book-hotel.1.outcome`. */
 export type Address = string;
 
-/** What a fact is about, within its run: which thing (`kind`, `id`) and which attempt or revision of it (`n`, from 1). */
+/** The subject of a fact within its run: the thing (`kind`, `id`) and its attempt or revision (`n`, from 1). */
 export type Place = { readonly kind: string; readonly id: string; readonly n: number };
 
-/** A place with the run it belongs to and the question asked about it. */
+/** A place with its run and the slot. */
 export type Parts = Place & { readonly shard: number; readonly run: string; readonly slot: string };
 
-/** The families of facts. Every kind that is none of the others is a step's, named for who performs it. */
+/** The families of facts. Every kind outside the others is a step's, and names its performer. */
 export type About = 'run' | 'plan' | 'answer' | 'vote' | 'fault' | 'claim' | 'step' | 'undo';
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
-/** True for what can be one part of a subject. */
+/** True for a valid token of a subject. */
 export const isToken = (text: string): boolean => TOKEN.test(text);
 const RESERVED = new Set<string>(['run', 'plan', 'answer', 'vote', 'fault', 'claim', 'step', 'undo']);
 
@@ -30,7 +30,7 @@ export function aboutOf(kind: string): About {
   return RESERVED.has(kind) ? (kind as About) : 'step';
 }
 
-/** The subject of a slot. @throws when a token is not of the grammar: nothing of that name may reach the log. */
+/** The subject of a slot. @throws when a token breaks the grammar, so that no such name reaches the log. */
 export function addressOf(parts: Parts): Address {
   const { shard, run, kind, id, n, slot } = parts;
   for (const token of [run, kind, id, slot]) {
@@ -48,7 +48,7 @@ export function parseAddress(subject: string): Parts | undefined {
   return { shard: Number(shard), run: run as string, kind: kind as string, id: id as string, n: Number(n), slot };
 }
 
-/** The one place of everything that concerns the run as a whole. */
+/** The place of the facts that concern the run as a whole. */
 export const theRun: Place = { kind: 'run', id: 'run', n: 1 };
 
 /** Revision `n` of the plan. */
@@ -57,7 +57,7 @@ export const planRevision = (n: number): Place => ({ kind: 'plan', id: 'plan', n
 /** Revision `n` of the answer. */
 export const answerRevision = (n: number): Place => ({ kind: 'answer', id: 'answer', n });
 
-/** Try `n` at undoing one attempt of a step: the attempt is part of the id, because each attempt that took effect is undone. */
+/** Try `n` of the undo of one attempt. The attempt is part of the id, because each attempt that took effect is undone. */
 export const undoOf = (step: Place, n: number): Place => ({ kind: undoKind(step.kind), id: `${step.id}-${step.n}`, n });
 
 /** The attempt that an undo undoes: the inverse of `undoOf`. */
@@ -67,12 +67,12 @@ export function undoneBy(undo: Place): Place {
 }
 
 /**
- * The kind under which people are asked after the turn whether something took effect: the attempt, or the undoing of it. It is an undo
- * that a person performs, so that everything that holds for undos and for people holds for it.
+ * The kind of a question to people, after the closing, whether an attempt or its undo took effect. It is an undo that a person performs,
+ * so the rules for undos and for people apply to it.
  */
 export const ASKED = undoKind('person');
 
-/** Question `n` about an attempt and its undoing. */
+/** Question `n` about an attempt and its undo. */
 export const askedAbout = (step: Place, n: number): Place => ({ kind: ASKED, id: `${step.id}-${step.n}`, n });
 
 /** The idempotency key of a call: its address without the attempt, so that every attempt at one effect carries the same key. */

@@ -1,16 +1,16 @@
-/** Values in messages: as JSON, and no longer than a person reads. What is left out is never written, however large it is. */
+/** Values in messages: as JSON, cut to a readable length. The cut part is never written, however large it is. */
 
-/** The value as JSON, cut after so many characters; `instead` when there is none. */
+/** The value as JSON, cut after `most` characters; `instead` when there is no value. */
 export function brief(value: unknown, most = 80, instead = 'nothing'): string {
   if (value === undefined) return instead;
   const text = written(value, most + 1, 0);
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
-/** Deeper than this, nothing is left of the characters but brackets. */
+/** Below this depth a text of this length would be brackets only. */
 const DEEPEST = 32;
 
-/** At least so many characters of the value, or all of it. */
+/** At least `most` characters of the value, or all of it. */
 function written(value: unknown, most: number, depth: number): string {
   if (typeof value === 'string') return JSON.stringify(value.length > most ? value.slice(0, most) : value);
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return String(value).slice(0, most);

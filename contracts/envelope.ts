@@ -11,12 +11,12 @@ export type JsonSchema = { [key: string]: Json };
 export const JsonSchema = z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonSchema>;
 
 /**
- * An object in a fact, as it is read: fields that a later version has added pass, and stay. A digest over it, or a copy of it, is the same
- * for whoever knows them and for whoever does not, so that two versions can judge and perform one call between them.
+ * An object in a fact, as it is read. Fields that a later version added pass and are kept. So every version computes the same digest and
+ * makes the same copy, and services of two versions can judge and perform the same call.
  */
 export const growing = <Fields extends z.ZodRawShape>(fields: Fields): z.ZodObject<Fields> => z.looseObject(fields);
 
-/** The envelope. `id` is the address, `causationid` the address of the fact that this one answers (its own for the first of a run). */
+/** The envelope. `id` is the address; `causationid` is the address of the fact that caused this one (its own for the first of a run). */
 export const Envelope = z.object({
   specversion: z.literal('1.0'),
   id: z.string(),
@@ -27,7 +27,7 @@ export const Envelope = z.object({
   runid: z.string(),
   causationid: z.string(),
   traceparent: z.string().optional(),
-  /** The fields of `data`, comma-separated, that stand in the blob store because they are large. */
+  /** The fields of `data`, comma-separated, that are in the blob store because they are large. */
   blobs: z.string().optional(),
   data: z.record(z.string(), z.unknown()),
 });
@@ -46,7 +46,7 @@ export type Event<Data = unknown, Type extends string = string> = {
   readonly data: Data;
 };
 
-/** A fact that a service wants said. The bus adds the run, the cause, the source, the time and the trace. */
+/** A fact for the bus to publish. The bus adds the run, the cause, the source, the time and the trace. */
 export type Draft<Data = unknown> = { readonly type: string; readonly slot: string; readonly at: Place; readonly data: Data };
 
 /** One entry of the catalogue of facts; calling it makes a draft. */
@@ -58,13 +58,13 @@ export type FactDefinition<Type extends string = string, Shape extends z.ZodObje
   readonly answer: string;
   readonly shape: Shape;
   readonly strict: z.ZodObject;
-  /** The types, any one of which must stand earlier at the same place; without one, this fact is void. */
+  /** One of these types must come earlier at the same place; otherwise this fact is invalid. */
   readonly after: readonly string[];
 };
 
 /**
  * Declares a fact: `fact('step', 'outcome', 'succeeded', {…})` has the type `step.outcome.succeeded` and lives in the slot `outcome`.
- * @param after what must stand earlier at the same place, as `<slot>.<answer>`: any one of them will do.
+ * @param after `<slot>.<answer>`, one of which must come earlier at the same place.
  */
 export function fact<A extends About, S extends string, N extends string, Fields extends z.ZodRawShape>(
   about: A,
@@ -83,15 +83,15 @@ export function fact<A extends About, S extends string, N extends string, Fields
   return Object.assign(draft, { type, about, slot, answer, shape, strict, after: after.map((what) => `${about}.${what}`) }) as never;
 }
 
-/** Why something did not go well, for a machine (`code`, in kebab-case) and for a person (`message`: what, where, what to do). */
+/** Why something failed, for a machine (`code`, in kebab-case) and for a person (`message`: what, where, what to do). */
 export const Problem = z.object({
   code: z.string(),
   message: z.string(),
   /** The id of the step it happened in. */
   step: z.string().optional(),
-  /** False when trying the same again cannot help. */
+  /** False when a retry cannot help. */
   retryable: z.boolean().optional(),
-  /** How long to leave it alone before trying again, in ms, when whoever refused it said so. */
+  /** How long to wait before a retry, in ms, when the refusing side gave it. */
   retryAfterMs: z.int().min(0).optional(),
 });
 export type Problem = z.infer<typeof Problem>;

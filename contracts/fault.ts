@@ -1,6 +1,6 @@
-/** Nothing dies silently: what a service could not handle becomes a fact of its own, at `fault.<service>.<sequence>`. */
+/** An event that a service cannot handle becomes a fact of its own, at `fault.<service>.<sequence>`, so that it is never lost silently. */
 import { z } from 'zod';
 import { fact, Problem } from './envelope.ts';
 
-/** any service: this fact (`event`, its address) could not be handled, and will not be tried again. */
+/** any service: the fact at the address `event` could not be handled and will not be retried. */
 export const faultRaised = fact('fault', 'fault', 'raised', { event: z.string(), problem: Problem });

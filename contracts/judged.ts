@@ -1,4 +1,4 @@
-/** Everything that is judged, and the same six words for each of it. */
+/** The families of facts that are judged, each with the same six facts. */
 import { answerApproved, answerDenied, answerExpired, answerGranted, answerHeld, answerRefused } from './answer.ts';
 import type { FactDefinition } from './envelope.ts';
 import { planApproved, planDenied, planExpired, planGranted, planHeld, planRefused } from './plan.ts';

@@ -1,22 +1,22 @@
-/** What is to be done, before it is done. */
+/** The plan of a run: proposed, then judged. */
 import { fact, Problem } from './envelope.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 import { Workflow } from './workflow/format.ts';
 
-/** planner: this is how. */
+/** planner: a plan is proposed. */
 export const planProposed = fact('plan', 'proposal', 'proposed', { plan: Workflow });
-/** planner: there is no way (on); it stands where the next revision would. */
+/** planner: no plan is possible, or none from here on. It takes the place of the next revision. */
 export const planAbandoned = fact('plan', 'proposal', 'abandoned', { problem: Problem });
 
-/** policy: it may be carried out; every step is still judged with its arguments. */
+/** policy: the plan may be carried out. Every step is still judged with its arguments. */
 export const planApproved = fact('plan', 'verdict', 'approved', Approved, ['proposal.proposed']);
-/** policy: it may not be carried out. */
+/** policy: the plan may not be carried out. */
 export const planDenied = fact('plan', 'verdict', 'denied', Denied, ['proposal.proposed']);
-/** policy: a person has to look at it first. */
+/** policy: a person must decide whether the plan may be carried out. */
 export const planHeld = fact('plan', 'verdict', 'held', Held, ['proposal.proposed']);
-/** policy: a person let it pass. */
+/** policy: a person allowed the plan. */
 export const planGranted = fact('plan', 'ruling', 'granted', Granted, ['verdict.held']);
-/** policy: a person stopped it. */
+/** policy: a person refused the plan. */
 export const planRefused = fact('plan', 'ruling', 'refused', Refused, ['verdict.held']);
-/** saga-tracker: nobody looked at it in time. */
+/** saga-tracker: the plan was not decided on in time. */
 export const planExpired = fact('plan', 'ruling', 'expired', Expired, ['verdict.held']);

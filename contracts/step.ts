@@ -1,84 +1,84 @@
-/** One attempt at one step, from the request to the check: what performers, policy and validator say about it. */
+/** One attempt at one step, from the request to the check: the facts of performers, policy and validator. */
 import { z } from 'zod';
 import { fact, growing, Json, JsonSchema, Problem } from './envelope.ts';
 import { Usage } from './model.ts';
 import { Compensation, Effect } from './tool.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 
-/** A call, complete: what is approved is this and what is performed is this. */
+/** A complete call. Policy approves exactly this, and a performer performs exactly this. */
 export const Call = growing({
   /** What performs it, within its kind: the tool's name. */
   uses: z.string(),
   arguments: z.record(z.string(), Json),
   effect: Effect,
-  /** How long one attempt may take once it is started, or a person may take to decide. */
+  /** How long one attempt may take after its start, or how long a person may take to decide. */
   timeoutMs: z.int().positive(),
-  /** How much is left of the time of its step, where that has one: whoever has to let it be done has no longer than that. */
+  /** The remaining time of the step, where it has a limit. A person who has to allow the call must decide within it. */
   leftMs: z.number().positive().optional(),
-  /** The digest of the tool's definition; another definition is another tool. */
+  /** The digest of the tool's definition. A changed definition counts as another tool. */
   definition: z.string().optional(),
   /** What a person is asked to fill in. */
   form: JsonSchema.optional(),
-  /** What a person or a model is asked, in words. */
+  /** The question to a person or the prompt for a model. */
   prompt: z.string().optional(),
-  /** What the result has to be, where whoever performs it should know beforehand: a model does. */
+  /** The JSON Schema of the result, where the performer needs it beforehand, as a model does. */
   output: JsonSchema.optional(),
-  /** Why it is to be performed by just this one (`uses`), where there was a choice. */
+  /** Why this performer (`uses`) was chosen, where there was a choice. */
   routing: z.string().optional(),
   compensation: Compensation.optional(),
 });
 export type Call = z.infer<typeof Call>;
 
-/** `delivery`: the how manieth delivery of the approval it was begun at: every later one means that nothing was heard of its performer. */
+/** `delivery`: the delivery count of the approval when the attempt began. A later delivery means that its performer went silent. */
 export const Started = { nonce: z.string(), delivery: z.int().optional() };
 
 const performed = ['verdict.approved', 'ruling.granted'];
 
-/** planner: this should be done now, with exactly these arguments. */
+/** planner: the step is requested now, with exactly these arguments. */
 export const stepRequested = fact('step', 'request', 'requested', { call: Call });
-/** planner: its condition does not hold, so it will not be done. */
+/** planner: the step's condition does not hold, so the step is skipped. */
 export const stepSkipped = fact('step', 'request', 'skipped', { when: z.string() });
 
-/** policy: it may be done. */
+/** policy: the step may be performed. */
 export const stepApproved = fact('step', 'verdict', 'approved', Approved, ['request.requested']);
-/** policy: it may not be done. */
+/** policy: the step may not be performed. */
 export const stepDenied = fact('step', 'verdict', 'denied', Denied, ['request.requested']);
-/** policy: a person has to say whether it may be done, or has to answer it. */
+/** policy: a person must decide whether the step may be performed, or must answer it. */
 export const stepHeld = fact('step', 'verdict', 'held', Held, ['request.requested']);
-/** policy: a person let it be done, or answered it. */
+/** policy: a person allowed the step, or answered it. */
 export const stepGranted = fact('step', 'ruling', 'granted', Granted, ['verdict.held']);
-/** policy: a person did not let it be done. */
+/** policy: a person refused the step. */
 export const stepRefused = fact('step', 'ruling', 'refused', Refused, ['verdict.held']);
-/** saga-tracker: nobody decided in time. */
+/** saga-tracker: the step was not decided on in time. */
 export const stepExpired = fact('step', 'ruling', 'expired', Expired, ['verdict.held']);
 
-/** performers: the point of no return; whoever's nonce this is may act, and nobody else. Read-only calls do without it. */
+/** performers: the point of no return. Only the performer with this nonce may act. Read-only calls need no start. */
 export const stepStarted = fact('step', 'start', 'started', Started, performed);
-/** saga-tracker: it will not be started any more. */
+/** saga-tracker: the attempt can no longer be started. */
 export const stepWithdrawn = fact('step', 'start', 'withdrawn', { problem: Problem }, ['request.requested']);
 
-/** performers: it is done, and this came of it. */
+/** performers: the attempt succeeded, with this output. */
 export const stepSucceeded = fact('step', 'outcome', 'succeeded', { output: Json, usage: Usage.optional() }, performed);
-/** performers: it is not done, and has had no effect. */
+/** performers: the attempt failed and had no effect. */
 export const stepFailed = fact('step', 'outcome', 'failed', { problem: Problem, usage: Usage.optional() }, performed);
-/** performers: it was started, and nobody can tell whether it had its effect. */
+/** performers: the attempt was started, and it is unknown whether it took effect. */
 export const stepUnknown = fact('step', 'outcome', 'unknown', { problem: Problem }, performed);
-/** saga-tracker: nothing was heard of it in time. */
+/** saga-tracker: the attempt had no outcome in time. */
 export const stepTimedOut = fact('step', 'outcome', 'timed-out', { problem: Problem }, ['request.requested']);
-/** performers: it was done after all, after its outcome had been decided otherwise. */
+/** performers: the attempt succeeded after its outcome had been decided otherwise. */
 export const stepLate = fact('step', 'late', 'succeeded', { output: Json }, performed);
-/** saga-tracker: it was done after its run had ended; a person has to look at it. */
+/** saga-tracker: the attempt took effect after its run had ended. A person has to look at it. */
 export const stepResidue = fact('step', 'residue', 'left', { problem: Problem });
 
-/** validator: the result is what was promised. `warnings`: what the tool declares of it, and it is not, where that is let pass. */
+/** validator: the result is valid. `warnings`: deviations from the tool's declared output that its `outputCheck` lets pass. */
 export const stepAccepted = fact('step', 'check', 'accepted', { warnings: z.array(z.string()).optional() }, [
   'outcome.succeeded',
   'late.succeeded',
 ]);
-/** validator: the result is not what was promised. */
+/** validator: the result is invalid. */
 export const stepRejected = fact('step', 'check', 'rejected', { problem: Problem }, ['outcome.succeeded', 'late.succeeded']);
 
-/** planner: it will be tried again, though not before `untilMs` (ms since the epoch). */
+/** planner: the step will be tried again, not before `untilMs` (ms since the epoch). */
 export const stepPostponed = fact('step', 'retry', 'postponed', { untilMs: z.int() });
-/** saga-tracker: the time to try it again has come. */
+/** saga-tracker: the time for the next attempt has come. */
 export const stepDue = fact('step', 'wake', 'due', {}, ['retry.postponed']);

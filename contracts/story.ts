@@ -1,4 +1,4 @@
-/** Every fact, in the order in which a run meets them: the catalogue by which services read the log. */
+/** All facts, in the order of a run: the catalogue by which services read the log. */
 import type { z } from 'zod';
 import * as a from './answer.ts';
 import type { Event, FactDefinition } from './envelope.ts';
@@ -11,15 +11,15 @@ import { voteCast, voteDenied } from './vote.ts';
 
 // biome-ignore format: one line a slot, in the order of a run
 const catalogue = [
-  // Somebody asks; policy lets it begin.
+  // A run is requested; policy lets it begin.
   r.keyClaimed, r.runRequested,
   r.runApproved, r.runDenied, r.runHeld,
   r.runGranted, r.runRefused, r.runExpired,
-  // The planner says how; policy looks at the whole of it.
+  // The planner proposes a plan; policy judges it as a whole.
   p.planProposed, p.planAbandoned,
   p.planApproved, p.planDenied, p.planHeld,
   p.planGranted, p.planRefused, p.planExpired,
-  // Every step: asked for, judged (perhaps by a person), started, done, checked; or tried again.
+  // Every step: requested, judged (perhaps by a person), started, performed, checked; or retried.
   s.stepRequested, s.stepSkipped,
   s.stepApproved, s.stepDenied, s.stepHeld,
   voteCast, voteDenied,
@@ -28,12 +28,12 @@ const catalogue = [
   s.stepSucceeded, s.stepFailed, s.stepUnknown, s.stepTimedOut, s.stepLate,
   s.stepAccepted, s.stepRejected,
   s.stepPostponed, s.stepDue,
-  // The answer: composed, checked, judged.
+  // The answer: proposed, checked, judged.
   a.answerProposed,
   a.answerAccepted, a.answerRejected,
   a.answerApproved, a.answerDenied, a.answerHeld,
   a.answerGranted, a.answerRefused, a.answerExpired,
-  // The turn, which there is only one of, and what follows from it.
+  // The closing, one per run, and what follows from it.
   r.cancelRequested,
   r.closingCompleted, r.closingFailing, r.closingCancelling, r.closingExhausted,
   u.undoRequested,
@@ -42,13 +42,13 @@ const catalogue = [
   u.undoStarted,
   u.undoSucceeded, u.undoFailed, u.undoUnknown, u.undoTimedOut, u.undoLate,
   r.runCompleted, r.runFailed, r.runCancelled, r.runExhausted, r.runStranded,
-  // What comes when it is over, and what should not have come at all.
+  // Facts after the end of a run, and faults.
   s.stepResidue, faultRaised,
 ] as const;
 
 type Definition = (typeof catalogue)[number];
 
-/** The type of every fact there is. */
+/** The type of every fact. */
 export type FactType = Definition['type'];
 
 /** The event of a given type. */
@@ -59,5 +59,5 @@ export const story: readonly FactDefinition[] = catalogue;
 
 const byType = new Map(story.map((definition) => [definition.type, definition]));
 
-/** The definition of a type, or undefined for a fact of somebody else's making. */
+/** The definition of a type; undefined for a fact that Reel does not define. */
 export const definitionOf = (type: string): FactDefinition | undefined => byType.get(type);

@@ -1,11 +1,11 @@
-/** What is known about a tool before it is called: the registry's record, and what a run takes from it when it is requested. */
+/** The definition of a tool: the registry's record, which a run copies when it is requested. */
 import { z } from 'zod';
 import { growing, Json, JsonSchema } from './envelope.ts';
 
 /**
- * What calling it twice does to the world. `read-only`: nothing, ever. `idempotent`: no more than once per idempotency key.
- * `once`: it cannot be repeated safely. `metered`: nothing but its price, so there is nothing to undo and another attempt does no harm,
- * though no attempt is ever made twice. MCP's annotations readOnlyHint and idempotentHint say the same; without a hint it is `once`.
+ * The effect of repeating a call. `read-only`: a call has no effect. `idempotent`: one effect per idempotency key. `once`: a call cannot be
+ * repeated safely. `metered`: a call only costs its price, so there is nothing to undo and a further attempt does no harm, although no
+ * attempt is made twice. MCP's annotations readOnlyHint and idempotentHint map to the first two; without a hint a tool is `once`.
  */
 export const Effect = z.enum(['read-only', 'idempotent', 'once', 'metered']);
 export type Effect = z.infer<typeof Effect>;
@@ -13,7 +13,7 @@ export type Effect = z.infer<typeof Effect>;
 const compensation = { uses: z.string(), with: z.record(z.string(), Json).default({}) };
 /** What undoes an effect: another tool, and its arguments as a template over `input`, `steps`, `arguments` and `result`. */
 export const Compensation = growing(compensation);
-/** The same, refusing what it does not know: for what people hand in. */
+/** The same, but it refuses unknown fields: for input from people. */
 export const StrictCompensation = z.strictObject(compensation);
 export type Compensation = z.infer<typeof Compensation>;
 
@@ -27,37 +27,37 @@ export type Retry = z.infer<typeof Retry>;
 export const WithinMs = z.int().positive().max(2_592_000_000);
 
 /**
- * `check`: a result that is not what the tool declares is no result. `warn`: it is one, and the validator says what is wrong with it.
- * `off`: nobody looks.
+ * How strictly a result is checked against the tool's declared output. `check`: a deviation rejects the result. `warn`: the result is
+ * accepted with warnings. `off`: no check.
  */
 export const OutputCheck = z.enum(['check', 'warn', 'off']);
 
 export const ToolDefinition = growing({
   name: z.string(),
   description: z.string().default(''),
-  /** Which server offers it, as named in the configuration; `module` for tools in process. */
+  /** The server that offers it, as named in the configuration; `module` for tools in process. */
   server: z.string(),
   input: JsonSchema,
   output: JsonSchema.optional(),
-  /** What becomes of a result that does not keep to `output`; left out: `check` where calling it again does no harm, `warn` elsewhere. */
+  /** What happens to a result that deviates from `output`. Default: `check` where a repeated call does no harm, otherwise `warn`. */
   outputCheck: OutputCheck.optional(),
   effect: Effect,
   timeoutMs: z.int().positive(),
   /** How many calls one executor makes at a time. */
   concurrency: z.int().positive(),
   compensation: Compensation.optional(),
-  /** How often it may be tried in all, and the wait before the second try, where a plan does not say. */
+  /** The total number of attempts and the wait before the second, unless the plan sets them. */
   retry: Retry.optional(),
-  /** How long it may take with all tries and waits, and whoever has to let it happen, in ms, where a plan does not say. */
+  /** The total time for all attempts, waits and approvals, in ms, unless the plan sets it. */
   withinMs: WithinMs.optional(),
-  /** `sha256:…` over all of the above: an approval is bound to it. */
+  /** `sha256:…` over all of the above. An approval is bound to it. */
   digest: z.string(),
 });
 export type ToolDefinition = z.infer<typeof ToolDefinition>;
 
-/** The code of a problem with a server that has failed too often and is left alone for a while: a fallback is better than waiting. */
+/** Problem code: the server failed too often and is not called for a while. A fallback is better than waiting. */
 export const CIRCUIT_OPEN = 'circuit-open';
-/** The code of a problem with a tool that was there when the run was requested, and that nobody offers now. It may come back. */
+/** Problem code: the tool existed when the run was requested, and no server offers it now. It may come back. */
 export const TOOL_GONE = 'tool-gone';
-/** Waiting for what is away is none of a step's tries: it lasts as long as the step may take, unless there is a fallback. */
+/** Waiting for an unavailable tool uses up none of a step's attempts. It lasts as long as the step may take, unless there is a fallback. */
 export const isUnavailable = ({ code }: { readonly code: string }): boolean => code === CIRCUIT_OPEN || code === TOOL_GONE;

@@ -1,33 +1,33 @@
-/** Taking back one attempt that took effect: a step like any other, asked for by the saga tracker. Its words mean what a step's mean. */
+/** The undo of one attempt that took effect: a step like any other, requested by the saga tracker. Its facts mean what a step's mean. */
 import { fact, Json, Problem } from './envelope.ts';
 import { Call, Started } from './step.ts';
 import { Approved, Denied, Expired, Granted, Held, Refused } from './verdict.ts';
 
 const performed = ['verdict.approved', 'ruling.granted'];
 
-/** saga-tracker: what this attempt did should be undone, with exactly these arguments. */
+/** saga-tracker: the undo of an attempt is requested, with exactly these arguments. */
 export const undoRequested = fact('undo', 'request', 'requested', { call: Call });
-/** policy: it may be undone. */
+/** policy: the undo may be performed. */
 export const undoApproved = fact('undo', 'verdict', 'approved', Approved, ['request.requested']);
-/** policy: it may not be undone. */
+/** policy: the undo may not be performed. */
 export const undoDenied = fact('undo', 'verdict', 'denied', Denied, ['request.requested']);
-/** policy: a person has to say whether it may be undone. */
+/** policy: a person must decide whether the undo may be performed. */
 export const undoHeld = fact('undo', 'verdict', 'held', Held, ['request.requested']);
-/** policy: a person let it be undone. */
+/** policy: a person allowed the undo. */
 export const undoGranted = fact('undo', 'ruling', 'granted', Granted, ['verdict.held']);
-/** policy: a person did not let it be undone. */
+/** policy: a person refused the undo. */
 export const undoRefused = fact('undo', 'ruling', 'refused', Refused, ['verdict.held']);
-/** saga-tracker: nobody decided in time. */
+/** saga-tracker: the undo was not decided on in time. */
 export const undoExpired = fact('undo', 'ruling', 'expired', Expired, ['verdict.held']);
 /** performers: the point of no return. */
 export const undoStarted = fact('undo', 'start', 'started', Started, performed);
-/** performers: it is undone. */
+/** performers: the undo succeeded. */
 export const undoSucceeded = fact('undo', 'outcome', 'succeeded', { output: Json }, performed);
-/** performers: it is not undone. */
+/** performers: the undo failed and had no effect. */
 export const undoFailed = fact('undo', 'outcome', 'failed', { problem: Problem }, performed);
-/** performers: nobody can tell whether it is undone. */
+/** performers: the undo was started, and it is unknown whether it took effect. */
 export const undoUnknown = fact('undo', 'outcome', 'unknown', { problem: Problem }, performed);
-/** saga-tracker: nothing was heard of it in time. */
+/** saga-tracker: the undo had no outcome in time. */
 export const undoTimedOut = fact('undo', 'outcome', 'timed-out', { problem: Problem }, ['request.requested']);
-/** performers: it was undone after all, after its outcome had been decided otherwise. */
+/** performers: the undo succeeded after its outcome had been decided otherwise. */
 export const undoLate = fact('undo', 'late', 'succeeded', { output: Json }, performed);

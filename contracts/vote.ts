@@ -1,9 +1,9 @@
-/** A person's opinion on something held. Whether it counts is for policy to say. */
+/** A person's vote on something held. Policy decides whether it counts. */
 import { z } from 'zod';
 import { fact, Json } from './envelope.ts';
 import { Denied } from './verdict.ts';
 
-/** gateway: this person says yes or no to what is held at `question` (an address without its slot's answer: `…verdict`). */
+/** gateway: a person votes on what is held at `question` (the address of the verdict slot). */
 export const voteCast = fact('vote', 'request', 'cast', {
   question: z.string(),
   decision: z.enum(['grant', 'refuse']),
@@ -11,5 +11,5 @@ export const voteCast = fact('vote', 'request', 'cast', {
   why: z.string(),
   form: Json.optional(),
 });
-/** policy: it does not count. A vote that counts is named by the ruling it led to. */
+/** policy: the vote does not count. The ruling names the vote that counted. */
 export const voteDenied = fact('vote', 'verdict', 'denied', Denied, ['request.cast']);

@@ -1,12 +1,12 @@
-/** How large values are when they are written out: what they share counts as often as it is written. */
+/** The size of values when they are written as JSON. A shared part counts each time it is written. */
 
 /**
- * True for a value of which more than `most` characters would be written, as JSON. It stops counting there, so that it never takes longer
- * than reading as much. Escapes are not counted: what it calls small enough may have up to six times as many bytes.
+ * True when a value takes more than `most` characters as JSON. Counting stops there, so the cost is bounded by `most`. Escapes are not
+ * counted: a value within the limit may have up to six times as many bytes.
  */
 export function isLongerThan(value: unknown, most: number): boolean {
   let left = most;
-  // Whatever is nested deeper than the stack allows is larger than any limit that is asked for.
+  // A list instead of recursion, since values may be nested deeper than the stack allows.
   const waiting: unknown[] = [value];
   while (waiting.length > 0) {
     const next = waiting.pop();

@@ -1,6 +1,6 @@
 /**
- * One attempt at a step or at an undo, as the slots of its place, and what follows from them. The saga tracker, the planner and the
- * gateway read attempts by these functions, so that they agree. The verifier has its own on purpose.
+ * One attempt at a step or an undo, as the slots of its place, and what follows from them. The saga tracker, the planner and the gateway
+ * share these functions, so that they agree. The verifier has its own, so that it can find errors in these.
  */
 import type { Place } from '../address.ts';
 import type { Json, Problem } from '../envelope.ts';
@@ -13,7 +13,7 @@ export type Slot = (typeof SLOTS)[number];
 export type AttemptFacts = {
   readonly at: Place;
   readonly slots: { [S in Slot]?: Entry };
-  /** What a person found out about an attempt in doubt: its result, or that it had no effect. */
+  /** What a person reported about an attempt in doubt: its result, or that it had no effect. */
   settled?: { readonly output: Json } | 'without effect';
 };
 
@@ -36,7 +36,7 @@ export function record(attempts: Attempts, entry: Entry): AttemptFacts | undefin
   return attempt;
 }
 
-/** The attempt at a place, as far as the history has it. */
+/** The attempt at a place, from the history so far. */
 export function attemptAt(history: { occupant(at: Place, slot: string): Entry | undefined }, at: Place): AttemptFacts {
   const slots: AttemptFacts['slots'] = {};
   for (const slot of SLOTS) {
@@ -46,13 +46,13 @@ export function attemptAt(history: { occupant(at: Place, slot: string): Entry | 
   return { at, slots };
 }
 
-/** What stands in a slot of the attempt, as `answerOf` says it. */
+/** `answerOf` the entry in a slot of the attempt. */
 export const answerIn = ({ slots }: AttemptFacts, slot: Slot): string | undefined => answerOf(slots[slot]);
 
 const dataIn = ({ slots }: AttemptFacts, slot: Slot, answer: string): unknown =>
   answerOf(slots[slot]) === answer ? dataOf(slots[slot]) : undefined;
 
-/** The call that was requested. Without one, nothing can be performed. */
+/** The requested call. Without one, the attempt cannot be performed. */
 export const callOf = (attempt: AttemptFacts): Call | undefined =>
   (dataIn(attempt, 'request', 'requested') as { call: Call } | undefined)?.call;
 
@@ -64,14 +64,14 @@ export function problemIn({ slots }: AttemptFacts, slot: Slot): Problem {
   return problemOf(entry.data) ?? { code: answerOf(entry) as string, message: `its ${slot} says "${answerOf(entry)}"` };
 }
 
-/** The problem that a fact carries. The refusal of a person is one. */
+/** The problem that a fact carries. A person's refusal counts as one. */
 export function problemOf(data: unknown): Problem | undefined {
   const { problem, who, why } = data as { problem?: Problem; who?: string; why?: string };
   if (problem !== undefined) return problem;
   return who === undefined ? undefined : { code: 'refused', message: `${who} refused it: ${why}` };
 }
 
-/** True when no service will act on it any more: it is decided, or will never begin. */
+/** True when no service will act on it any more: it has an outcome, or will never begin. */
 export function isSettled(attempt: AttemptFacts): boolean {
   if (callOf(attempt) === undefined || attempt.slots.outcome !== undefined || isWithdrawn(attempt)) return true;
   const verdict = answerIn(attempt, 'verdict');
@@ -80,7 +80,7 @@ export function isSettled(attempt: AttemptFacts): boolean {
   return ruling !== undefined && ruling !== 'granted';
 }
 
-/** True while a person is asked. */
+/** True while it waits for a person. */
 export const isHeld = (attempt: AttemptFacts): boolean => answerIn(attempt, 'verdict') === 'held' && attempt.slots.ruling === undefined;
 
 /** True when it was approved, or granted by a person. */
@@ -89,26 +89,26 @@ export const isAllowed = (attempt: AttemptFacts): boolean =>
 
 export const isWithdrawn = (attempt: AttemptFacts): boolean => answerIn(attempt, 'start') === 'withdrawn';
 
-/** True when it may have touched the world: the point of no return is passed. An invalid `start` may be a performer's. */
+/** True when it is past the point of no return and may have taken effect. An invalid `start` may be a performer's. */
 export const isBegun = (attempt: AttemptFacts): boolean => attempt.slots.start !== undefined && !isWithdrawn(attempt);
 
 export const isReadOnly = (attempt: AttemptFacts): boolean => callOf(attempt)?.effect === 'read-only';
 
-/** True when it leaves nothing in the world, however it ends. */
+/** True when it leaves no effect, however it ends. */
 export const isHarmless = (attempt: AttemptFacts): boolean => isReadOnly(attempt) || callOf(attempt)?.effect === 'metered';
 
 /** The fact with its result, in time or late. */
 export const resultFactOf = ({ slots }: AttemptFacts): Entry | undefined =>
   [slots.outcome, slots.late].find((entry) => answerOf(entry) === 'succeeded');
 
-/** Its result, in time, late, or by the word of a person; undefined when it is not known to have succeeded. */
+/** Its result, in time, late, or reported by a person; undefined when it is not known to have succeeded. */
 export function outputOf(attempt: AttemptFacts): { readonly output: Json } | undefined {
   const fact = resultFactOf(attempt);
   if (fact !== undefined) return dataOf(fact) as { output: Json };
   return typeof attempt.settled === 'object' ? attempt.settled : undefined;
 }
 
-/** True when it began, and it is not known whether it took effect. */
+/** True when it began, and it is unknown whether it took effect. */
 export function isDoubtful(attempt: AttemptFacts): boolean {
   if (isHarmless(attempt) || !isBegun(attempt) || outputOf(attempt) !== undefined || attempt.settled !== undefined) return false;
   return attempt.slots.outcome !== undefined && answerIn(attempt, 'outcome') !== 'failed';

@@ -1,4 +1,4 @@
-/** Results by step: which of a step's attempts counts, told from the facts alone. Planner, validator and saga tracker have it from here. */
+/** Results by step: which attempt of a step counts, from the facts alone. Planner, validator and saga tracker share it. */
 import type { Place } from '../address.ts';
 import type { Event, FactDefinition, Json } from '../envelope.ts';
 import { stepAccepted, stepLate, stepRequested, stepSucceeded } from '../step.ts';
@@ -6,15 +6,15 @@ import { type Escalated, escalationId, fallbackId, levelsOf, retryId } from '../
 import type { References } from '../workflow/expression.ts';
 import type { Workflow, WorkflowStep } from '../workflow/format.ts';
 
-/** As much of a run's history as is needed here. */
+/** The part of a run's history that this file needs. */
 export type Facts = { find(definition: FactDefinition, at: Place): Event | undefined };
 
-/** A result, and the position in the log of the fact by which it counts. */
+/** A result, and the log position of the fact that accepted it. */
 export type Result = { readonly result: Json; readonly seq: number };
 
 /**
- * The result of a step: its own (late or in time), its fallback's, or what came of asking a person; of several, the one that was accepted
- * first, so that it never changes.
+ * The result of a step: its own (in time or late), its fallback's, or one from an escalation to a person. Of several, the first accepted
+ * one counts, so that the result never changes.
  */
 export function resultOf(facts: Facts, plan: Workflow, { id, kind, fallback }: WorkflowStep): Result | undefined {
   const found = [accepted(facts, { kind, id, n: 1 })];
@@ -23,14 +23,14 @@ export function resultOf(facts: Facts, plan: Workflow, { id, kind, fallback }: W
   for (let level = 1; level <= levels; level += 1) {
     const asked = accepted(facts, { kind: 'person', id: escalationId(id, level), n: 1 });
     if (asked === undefined) continue;
-    const said = asked.result as Escalated;
-    if (said.action === 'supply') found.push({ result: said.result as Json, seq: asked.seq });
+    const decision = asked.result as Escalated;
+    if (decision.action === 'supply') found.push({ result: decision.result as Json, seq: asked.seq });
     found.push(accepted(facts, { kind, id: retryId(id, level), n: 1 }));
   }
   return found.reduce((first, one) => (first === undefined || (one !== undefined && one.seq < first.seq) ? one : first), undefined);
 }
 
-/** Attempts are numbered without gaps. A result counts once it has been checked. */
+/** The first accepted result. Attempts are numbered without gaps, and a result counts once the validator accepts it. */
 function accepted(facts: Facts, first: Place): Result | undefined {
   let found: Result | undefined;
   for (let at = first; facts.find(stepRequested, at) !== undefined; at = { ...at, n: at.n + 1 }) {
@@ -42,7 +42,7 @@ function accepted(facts: Facts, first: Place): Result | undefined {
   return found;
 }
 
-/** The results of the steps that are named, by the steps' ids; a step without one is left out. */
+/** The results of the named steps, by step id; steps without a result are left out. */
 export function resultsIn(facts: Facts, plan: Workflow, named: References): { [step: string]: Json } {
   const results: { [step: string]: Json } = {};
   for (const step of plan.steps) {

@@ -63,7 +63,7 @@ it('runs, shows, lists and decides', async () => {
 
 it('follows a run to its end, and cancels one', async () => {
   const { id } = JSON.parse((await cli(['run', 'ask.yaml', '--input', '{"n":7}', '--json'])).stdout) as { id: string };
-  assert.match((await cli(['cancel', id, '--who', 'ada'])).stdout, /being stopped/);
+  assert.match((await cli(['cancel', id, '--who', 'ada'])).stdout, /being cancelled, and its effects are undone/);
   const tail = await cli(['tail', id, '--json']);
   assert.equal(tail.code, 1);
   assert.equal((JSON.parse(tail.stdout.trim().split('\n').at(-1) as string) as { type: string }).type, 'run.outcome.cancelled');
