@@ -36,7 +36,7 @@ it('more streams than there may be are refused with a reason, others are answere
   for (const one of refused) {
     const { type, detail } = (await one.json()) as { type: string; detail: string };
     assert.deepEqual([one.headers.get('retry-after'), type], ['5', '/problems/too-many-followers']);
-    assert.match(detail, /^4 streams of events are open, .*REEL_MAX_FOLLOWERS.*try again/);
+    assert.match(detail, /^4 event streams are open, .*REEL_MAX_FOLLOWERS.*retry/);
   }
   assert.equal((await fetch(`${reel.api}/v1/runs/${body.id}/events`)).status, 200, 'the facts can be had as JSON');
   await othersAreAnswered();

@@ -68,7 +68,7 @@ describe('a run is cancelled, and what it did is undone,', () => {
     const [, signal] = await begun;
     if (!signal.aborted) await once(signal, 'abort');
     // Not because its time was up, nor because the process stops.
-    assert.match(String(signal.reason), /nobody wants it any more/);
+    assert.match(String(signal.reason), /it is not wanted any more/);
   });
   it('while a tool is doing something, which is let finish', async () => {
     const run = await when(reel, 'step.start.started', [reserved], cancel);
