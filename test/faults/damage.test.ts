@@ -12,6 +12,7 @@ import { connect } from '@reel/bus/jetstream/connect.ts';
 import { startServer } from '@reel/nats/server.ts';
 import { installationIn } from '@reel/scripts/local/installation.ts';
 import { startLocal } from '@reel/scripts/local/local.ts';
+import { until } from '@reel/scripts/local/until.ts';
 import { verify } from '@reel/scripts/verify/verify.ts';
 
 /** Several blocks of a stream: the broker begins a new one every few megabytes. */
@@ -143,8 +144,10 @@ async function goesOn(nats: string): Promise<void> {
     ['CLOCK_0_saga-tracker', 'saga-tracker', 'timer.0.saga-tracker.fired.next.deadline'],
   ] as const) {
     const { seq } = await jetstream(connection).publish(subject, 'next');
-    const { delivered, num_pending: pending } = await manager.consumers.info(stream, durable);
-    assert.ok(delivered.stream_seq < seq && pending > 0, `${stream} ${seq} is not delivered: ${delivered.stream_seq}, ${pending}`);
+    // The broker counts what is pending a moment after it has stored it.
+    await until(async () => (await manager.consumers.info(stream, durable)).num_pending > 0);
+    const { delivered } = await manager.consumers.info(stream, durable);
+    assert.ok(delivered.stream_seq < seq, `${stream} ${seq} is not delivered: ${delivered.stream_seq}`);
   }
   await connection.close();
 }

@@ -20,7 +20,10 @@ it('a process that hangs is ended, and what it was doing is named', { timeout },
   const { child, said } = await begun(context);
   child.send('hang');
   assert.deepEqual(await once(child, 'exit'), [null, 'SIGALRM']);
-  assert.match(await said, /has (computed for 1 s without a turn of its event loop|stood still for 3 s)\. Begun last: somebody handling hang/);
+  assert.match(
+    await said,
+    /has (computed for 1 s without a turn of its event loop|stood still for 3 s)\. Begun last: somebody handling hang/,
+  );
 });
 
 it('a process that what it handles ends names it on the way out', { timeout }, async (context) => {
